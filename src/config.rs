@@ -1,0 +1,215 @@
+//! The configuration, checked: what the rest of the program may rely on.
+//!
+//! `raw` is the file's shape, `load` reads and layers it (defaults → file → environment), `check`
+//! turns it into these types and collects every fault. Nobody else reads the environment.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::secret::SecretReference;
+
+/// Everything `serve` needs, proven consistent.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub server: ServerConfig,
+    pub admin: AdminConfig,
+    pub store: StoreConfig,
+    pub mappings: MappingsConfig,
+    /// By name.
+    pub sources: BTreeMap<String, SourceConfig>,
+    /// By name.
+    pub targets: BTreeMap<String, TargetConfig>,
+}
+
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    pub listen: SocketAddr,
+    pub max_body_bytes: usize,
+    pub max_connections: usize,
+    pub header_timeout: Duration,
+    pub idle_timeout: Duration,
+    pub request_timeout: Duration,
+    pub shutdown_grace: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub struct AdminConfig {
+    pub listen: SocketAddr,
+    pub token: Option<SecretReference>,
+}
+
+#[derive(Debug, Clone)]
+pub struct StoreConfig {
+    /// The SQLite file (from `sqlite:PATH`).
+    pub path: PathBuf,
+    pub retention: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub struct MappingsConfig {
+    pub dir: PathBuf,
+    pub watch: bool,
+}
+
+/// A system that sends webhooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SourceKind {
+    Nlpearl,
+    Capillary,
+}
+
+impl SourceKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Nlpearl => "nlpearl",
+            Self::Capillary => "capillary",
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct SourceConfig {
+    pub name: String,
+    pub kind: SourceKind,
+    /// The mapping's name: `voice` is `mappings/voice.toml`.
+    pub mapping: String,
+    /// JSON pointers to the LeadPing lead id, tried in order.
+    pub lead: Vec<String>,
+    /// Other source's name → JSON pointer to its lead id.
+    pub links: BTreeMap<String, String>,
+    /// Capillary event names that are acted on; empty for other kinds.
+    pub events: Vec<String>,
+    pub dedupe_window: Duration,
+    /// Without a sender's id: how long an equal body counts as a redelivery.
+    pub redelivery: Duration,
+    pub rate_limit: Option<RateLimit>,
+    /// One entry that passes admits the request. Never empty.
+    pub auth: Vec<AuthConfig>,
+}
+
+/// One accepted credential of a source.
+#[derive(Debug, Clone)]
+pub struct AuthConfig {
+    pub scheme: AuthScheme,
+    /// This secret stops being accepted then.
+    pub not_after: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone)]
+pub enum AuthScheme {
+    /// The header equals `prefix` + secret.
+    Header {
+        header: String,
+        prefix: String,
+        secret: SecretReference,
+    },
+    /// The query parameter equals the secret.
+    Query {
+        parameter: String,
+        secret: SecretReference,
+    },
+    Basic {
+        username: String,
+        password: SecretReference,
+    },
+    HmacSha256(HmacConfig),
+    StandardWebhooks {
+        secret: SecretReference,
+        tolerance: Duration,
+    },
+    /// Anybody may post; must be written out.
+    None,
+}
+
+#[derive(Debug, Clone)]
+pub struct HmacConfig {
+    pub header: String,
+    pub prefix: String,
+    pub encoding: SignatureEncoding,
+    /// With it the signed content is `{timestamp}.{body}`, Unix seconds.
+    pub timestamp_header: Option<String>,
+    pub tolerance: Duration,
+    pub secret: SecretReference,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignatureEncoding {
+    Hex,
+    Base64,
+}
+
+/// `requests` in every `per`, at most `burst` at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit {
+    pub requests: u32,
+    pub per: Duration,
+    pub burst: u32,
+}
+
+/// Which of LeadPing's two path sets is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LeadpingApi {
+    Dispositions,
+    LeadStatus,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetMode {
+    Live,
+    /// Decide and record, send nothing.
+    Shadow,
+}
+
+/// Which member of an entry carries our delivery id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Marker {
+    Reason,
+    Notes,
+    None,
+}
+
+#[derive(Debug, Clone)]
+pub struct TargetConfig {
+    pub name: String,
+    pub api: LeadpingApi,
+    /// Without a trailing slash.
+    pub base_url: String,
+    pub token: SecretReference,
+    pub rate_limit: RateLimit,
+    pub concurrency: usize,
+    pub timeout: Duration,
+    /// How long after a try of unknown fate the look-up waits.
+    pub lookup_after: Duration,
+    pub mode: TargetMode,
+    pub marker: Marker,
+    pub proxy: Option<String>,
+    pub retry: RetryConfig,
+    pub breaker: BreakerConfig,
+}
+
+#[derive(Debug, Clone)]
+pub struct RetryConfig {
+    pub initial: Duration,
+    pub max: Duration,
+    /// At least 1.
+    pub multiplier: f64,
+    /// 0 to 1: the share of the interval by which it may differ either way.
+    pub jitter: f64,
+    pub give_up_after: Duration,
+    pub retry_after_max: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub struct BreakerConfig {
+    /// Failures in a row that open it.
+    pub failures: u32,
+    /// On at least so many different leads.
+    pub leads: u32,
+    pub probe_initial: Duration,
+    pub probe_max: Duration,
+}

@@ -1,0 +1,49 @@
+//! Mapping: facts + a table → what the row wants, or `unmapped`. Pure.
+//!
+//! `table` is a loaded, checked mapping file; `row` finds the first row that matches;
+//! `expression` holds templates and conditions. No IO but `table::load_dir`'s reading of files;
+//! `decide` takes the result.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Which row of a mapping spoke.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowRef {
+    /// From 1, in the order of the file.
+    pub number: u32,
+    pub name: Option<String>,
+    /// Line of the `[[row]]` in the file, from 1.
+    pub line: u32,
+}
+
+/// What a row wants at one target: that API's own members, templates filled in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wish {
+    pub target: String,
+    pub members: Map<String, Value>,
+}
+
+/// What a table says about one event.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Mapped {
+    Wishes {
+        row: RowRef,
+        wishes: Vec<Wish>,
+    },
+    Ignored {
+        row: RowRef,
+        why: String,
+    },
+    Parked {
+        row: RowRef,
+        why: String,
+    },
+    /// No row matched.
+    Unmapped,
+    /// A template or condition could not be evaluated.
+    Invalid {
+        row: RowRef,
+        why: String,
+    },
+}
