@@ -1,0 +1,260 @@
+//! The decider: reads recorded events in order, has them decided and written, wakes the workers.
+//!
+//! One task, so there is one order. It takes what the store's writer hands on in memory; after a
+//! start or an overflow it reads the store instead. It never decides anything itself: that is
+//! `decide`, called inside the store's transaction.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::config::{Config, SourceConfig, TargetMode};
+use crate::decide::{self, Question};
+use crate::decision::Decision;
+use crate::deliver::TargetWorker;
+use crate::event::{Event, Facts, Reading, Sequence, Standing};
+use crate::lead::{LeadHistory, SystemId};
+use crate::map::table::Tables;
+use crate::store::{Again, Decided, Decider, Store, StoreError, Undecided};
+use crate::systems;
+use crate::telemetry::metrics::Metrics;
+
+/// Events decided in one transaction.
+const BATCH: usize = 256;
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+/// The rules in force: sources and tables, one immutable snapshot per decision.
+pub struct Rules {
+    sources: BTreeMap<String, Arc<SourceConfig>>,
+    shadowed: BTreeMap<String, bool>,
+    tables: ArcSwap<Tables>,
+}
+
+impl Rules {
+    pub fn new(config: &Config, tables: Tables) -> Self {
+        Self {
+            sources: config
+                .sources
+                .iter()
+                .map(|(name, source)| (name.clone(), Arc::new(source.clone())))
+                .collect(),
+            shadowed: config
+                .targets
+                .iter()
+                .map(|(name, target)| (name.clone(), target.mode == TargetMode::Shadow))
+                .collect(),
+            tables: ArcSwap::from_pointee(tables),
+        }
+    }
+
+    pub fn tables(&self) -> Arc<Tables> {
+        self.tables.load_full()
+    }
+
+    pub fn replace_tables(&self, tables: Tables) {
+        self.tables.store(Arc::new(tables));
+    }
+}
+
+impl Decider for Rules {
+    fn read(&self, event: &Event) -> (Value, Reading) {
+        let unusable = |why: &str| Reading {
+            facts: Facts::default(),
+            standing: Standing::Invalid(why.to_owned()),
+        };
+        let Some(source) = self.sources.get(&event.source) else {
+            return (Value::Null, unusable("its source is no longer configured"));
+        };
+        match serde_json::from_slice(&event.body) {
+            Ok(parsed) => {
+                let reading = systems::read(source, event.forced_kind, &parsed);
+                (parsed, reading)
+            }
+            // Only JSON objects are recorded; a damaged row must not stop the rest.
+            Err(_) => (Value::Null, unusable("its recorded body is not JSON")),
+        }
+    }
+
+    fn decide(&self, event: &Undecided, history: &LeadHistory, now: Timestamp) -> Decision {
+        let question = Question {
+            event: &event.event,
+            parsed: &event.parsed,
+            reading: &event.reading,
+            history,
+            shadowed: &self.shadowed,
+            now,
+        };
+        let tables = self.tables.load();
+        let table = self
+            .sources
+            .get(&event.event.source)
+            .and_then(|source| tables.get(&source.mapping));
+        match table {
+            Some(table) => decide::decide(&question, table),
+            None => decide::without_table(&question),
+        }
+    }
+
+    fn is_shadowed(&self, target: &str) -> bool {
+        self.shadowed.get(target).copied().unwrap_or(false)
+    }
+}
+
+/// What the decider is asked to do besides deciding what comes in.
+pub enum Request {
+    SetLink {
+        ids: Vec<SystemId>,
+        reply: oneshot::Sender<Result<Vec<Decided>, StoreError>>,
+    },
+    /// The tables changed: decide again what they may now cover.
+    TablesChanged,
+}
+
+pub struct DeciderTask {
+    pub store: Store,
+    pub rules: Arc<Rules>,
+    pub handed: mpsc::Receiver<Undecided>,
+    pub requests: mpsc::Receiver<Request>,
+    pub workers: Vec<Arc<TargetWorker>>,
+    pub clock: Clock,
+    pub metrics: Arc<Metrics>,
+    pub stop: CancellationToken,
+}
+
+impl DeciderTask {
+    /// Runs until stopped. What is not decided by then is on disk and decided at the next start.
+    pub async fn run(mut self) {
+        let mut last = self.catch_up(Sequence(0)).await;
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return,
+                Some(request) = self.requests.recv() => self.answer(request).await,
+                received = self.handed.recv_many(&mut batch, BATCH) => {
+                    if received == 0 {
+                        return;
+                    }
+                    last = self.decide_handed(std::mem::take(&mut batch), last).await;
+                }
+            }
+        }
+    }
+
+    /// Decides a batch; a gap in it means that the hand-over overflowed.
+    async fn decide_handed(&mut self, batch: Vec<Undecided>, last: Sequence) -> Sequence {
+        let mut expected = last.0 + 1;
+        for event in batch.iter().filter(|event| event.event.sequence > last) {
+            if event.event.sequence.0 != expected {
+                return self.catch_up(last).await;
+            }
+            expected += 1;
+        }
+        match self.store.decide(batch, self.rules.clone(), self.clock.now()).await {
+            Ok(decided) => {
+                self.announce(&decided);
+                Sequence(expected - 1)
+            }
+            Err(error) => {
+                tracing::error!(%error, "events cannot be decided; they are on disk, trying again");
+                tokio::time::sleep(STORE_PAUSE).await;
+                self.catch_up(last).await
+            }
+        }
+    }
+
+    /// Reads the store until nothing is left undecided.
+    async fn catch_up(&mut self, mut last: Sequence) -> Sequence {
+        while !self.stop.is_cancelled() {
+            let result = async {
+                let events = self.store.undecided(BATCH).await?;
+                let Some(newest) = events.last().map(|event| event.sequence) else {
+                    return Ok(None);
+                };
+                let batch = events
+                    .into_iter()
+                    .map(|event| {
+                        let (parsed, reading) = self.rules.read(&event);
+                        Undecided { event, parsed, reading }
+                    })
+                    .collect();
+                let decided = self.store.decide(batch, self.rules.clone(), self.clock.now()).await?;
+                Ok::<_, StoreError>(Some((newest, decided)))
+            };
+            match result.await {
+                Ok(None) => break,
+                Ok(Some((newest, decided))) => {
+                    last = newest;
+                    self.announce(&decided);
+                }
+                Err(error) => {
+                    tracing::error!(%error, "recorded events cannot be decided; trying again");
+                    tokio::time::sleep(STORE_PAUSE).await;
+                }
+            }
+        }
+        last
+    }
+
+    async fn answer(&mut self, request: Request) {
+        match request {
+            Request::SetLink { ids, reply } => {
+                let result = self.store.set_link(ids, self.rules.clone(), self.clock.now()).await;
+                if let Ok(decided) = &result {
+                    self.announce(decided);
+                }
+                // Whoever asked may have gone; the link stays.
+                let _ = reply.send(result);
+            }
+            Request::TablesChanged => self.decide_parked_again().await,
+        }
+    }
+
+    /// In order and paced: a bounded step, then whatever came in meanwhile.
+    async fn decide_parked_again(&mut self) {
+        let mut after = Sequence(0);
+        loop {
+            let again = Again::Classes(vec!["unmapped", "invalid", "row"]);
+            let step = self.store.decide_again(again, after, self.rules.clone(), self.clock.now());
+            match step.await {
+                Ok((decided, Some(last))) => {
+                    self.announce(&decided);
+                    after = last;
+                }
+                Ok((_, None)) => return,
+                Err(error) => {
+                    tracing::error!(%error, "parked events cannot be decided again; the next reload tries it");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn announce(&self, decided: &[Decided]) {
+        for event in decided {
+            for word in &event.words {
+                self.metrics.decision(&event.source, word);
+            }
+            if let Some(cause) = &event.cause {
+                tracing::warn!(event.id = %event.event, source.name = %event.source, "event {} is parked as `{cause}`: {}", event.event, cause.suggestion());
+            }
+        }
+        for worker in &self.workers {
+            let more = decided
+                .iter()
+                .flat_map(|event| &event.targets)
+                .filter(|target| *target == worker.name())
+                .count();
+            if more > 0 {
+                worker.wake(more);
+            }
+        }
+    }
+}

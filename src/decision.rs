@@ -1,0 +1,211 @@
+//! The decision: what mapping and the lead's past say must happen, with the reason.
+//!
+//! Data only. `decide` makes it, `store` writes it in one transaction, people read it back.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::delivery::DeliveryId;
+use crate::event::Sequence;
+use crate::lead::Previous;
+use crate::map::RowRef;
+
+/// Why something waits for a person or for its cause to go away: a stable key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ParkCause(String);
+
+impl ParkCause {
+    /// `status`: as the vendor sends it, at most 64 safe characters.
+    pub fn unmapped(source: &str, status: &str) -> Self {
+        Self(format!("unmapped:{source}:{status}"))
+    }
+
+    pub fn unlinked(source: &str) -> Self {
+        Self(format!("unlinked:{source}"))
+    }
+
+    pub fn invalid(source: &str) -> Self {
+        Self(format!("invalid:{source}"))
+    }
+
+    /// Parked by a row of the table (`park = "why"`).
+    pub fn by_row(source: &str, status: &str) -> Self {
+        Self(format!("row:{source}:{status}"))
+    }
+
+    pub fn refused(target: &str, http_status: u16) -> Self {
+        Self(format!("refused:{target}:{http_status}"))
+    }
+
+    pub fn exhausted(target: &str) -> Self {
+        Self(format!("exhausted:{target}"))
+    }
+
+    pub fn unsure(target: &str) -> Self {
+        Self(format!("unsure:{target}"))
+    }
+
+    /// A cause read back from the store.
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The first word: `unmapped`, `refused`, …
+    pub fn class(&self) -> &str {
+        self.0.split(':').next().unwrap_or(&self.0)
+    }
+
+    /// What a person does about it, in one line.
+    pub fn suggestion(&self) -> String {
+        let mut parts = self.0.splitn(3, ':');
+        let (class, name, detail) = (
+            parts.next().unwrap_or_default(),
+            parts.next().unwrap_or_default(),
+            parts.next().unwrap_or_default(),
+        );
+        match class {
+            "unmapped" => format!(
+                "add a row for {detail} to the mapping of `{name}`; it is then decided again by itself"
+            ),
+            "unlinked" => format!(
+                "name the LeadPing lead: `leadping-bridge links set {name} <its lead id> <LeadPing lead id>`, or wait for an event that names both"
+            ),
+            "invalid" => format!(
+                "the body or a template lacks something; mend the mapping of `{name}` or the sender"
+            ),
+            "row" => format!("a row of the mapping of `{name}` parks {detail}; change the row to act on it"),
+            "refused" => format!("`{name}` answered {detail}: mend the row or the lead there"),
+            "exhausted" => format!("`{name}` did not take it for too long"),
+            "unsure" => format!("look at the lead's history at `{name}`: several entries could be ours"),
+            _ => String::from("a person has to look"),
+        }
+    }
+}
+
+impl fmt::Display for ParkCause {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// What became of the event as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The body lacks or contradicts what is needed.
+    Invalid,
+    /// No row matches.
+    Unmapped,
+    /// A row, or the event itself, says that nothing has to be done.
+    Ignored,
+    /// A row says that a person has to look.
+    Parked,
+    /// A row wants calls: see the verdict per target.
+    Matched,
+}
+
+/// What becomes of a row's wish at one target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "verdict")]
+pub enum TargetVerdict {
+    /// No id of the lead is known there.
+    Unlinked,
+    /// Older than what the lead already has.
+    Stale { newest: Sequence },
+    /// The target already has it.
+    Unchanged { since: DeliveryId },
+    Delivery { id: DeliveryId },
+}
+
+impl TargetVerdict {
+    /// The word in `decisions_total{decision}`.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Unlinked => "unlinked",
+            Self::Stale { .. } => "stale",
+            Self::Unchanged { .. } => "unchanged",
+            Self::Delivery { .. } => "delivery",
+        }
+    }
+
+    /// Whether the event counts as applied to the lead at this target.
+    pub fn is_applied(&self) -> bool {
+        matches!(self, Self::Unchanged { .. } | Self::Delivery { .. })
+    }
+}
+
+/// The part of a decision that is kept beside the event: enough to explain and to compare it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DecisionRecord {
+    pub verdict: Verdict,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Content hash of the table that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row: Option<RowRef>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub targets: BTreeMap<String, TargetVerdict>,
+    /// What the lead was before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Previous>,
+    pub decided_at: Timestamp,
+}
+
+impl DecisionRecord {
+    /// The words in `decisions_total{decision}`: one per target, else the event's own.
+    pub fn words(&self) -> Vec<&'static str> {
+        match self.verdict {
+            Verdict::Invalid => vec!["invalid"],
+            Verdict::Unmapped => vec!["unmapped"],
+            Verdict::Ignored => vec!["ignored"],
+            Verdict::Parked => vec!["parked"],
+            Verdict::Matched => self.targets.values().map(TargetVerdict::as_str).collect(),
+        }
+    }
+}
+
+/// A call that must be made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedDelivery {
+    pub id: DeliveryId,
+    pub target: String,
+    pub lead_id: String,
+    /// What the row gave.
+    pub members: Map<String, Value>,
+    pub call: Option<String>,
+    /// The event's clock, else the time received.
+    pub timestamp: Timestamp,
+    /// The target is in shadow mode: recorded, not sent.
+    pub withheld: bool,
+}
+
+/// Everything that one event leads to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    pub record: DecisionRecord,
+    /// With it the event is parked.
+    pub cause: Option<ParkCause>,
+    pub deliveries: Vec<PlannedDelivery>,
+    /// The lead's new past, if the event was applied.
+    pub applied: Option<AppliedChange>,
+}
+
+/// How an applied event changes what later decisions see.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AppliedChange {
+    pub occurred_at: Option<Timestamp>,
+    /// At these targets.
+    pub targets: Vec<String>,
+    pub previous: Previous,
+}

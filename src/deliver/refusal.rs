@@ -1,0 +1,70 @@
+//! Whose refusal is it? Reads a lead's history and rules over what is held.
+
+use jiff::Timestamp;
+
+use super::TargetWorker;
+use super::health::HeldRuling;
+use super::schedule::{Jitter, delay};
+use crate::clock::after;
+use crate::store::{HeldDelivery, HeldFate, StoreError};
+use crate::systems::leadping::outbound;
+
+impl TargetWorker {
+    /// Reads the history of `lead_id` and acts on what that says about the held deliveries.
+    pub(super) async fn read_and_rule(&self, lead_id: String) {
+        let request = outbound::history(self.config.api, &lead_id);
+        let (heard, began, _) = self.ask(&request).await;
+        let (answer, _) = heard.split();
+        self.metrics.attempt(&self.config.name, answer.word());
+        let now = self.clock.now();
+        let was_paused = self.health().pause.is_some();
+        let ruling = self.health().saw_read(&lead_id, answer.status(), began, now);
+        if was_paused && self.health().pause.is_none() {
+            tracing::info!(target.name = %self.config.name, "`{}` answers again; deliveries go on", self.config.name);
+            self.wake(1);
+        }
+        self.carry_out(ruling, now).await;
+    }
+
+    pub(super) async fn settle_unanswerable(&self, now: Timestamp) {
+        let ruling = self.health().unanswerable(now);
+        self.carry_out(ruling, now).await;
+    }
+
+    async fn carry_out(&self, ruling: HeldRuling, now: Timestamp) {
+        let name = &self.config.name;
+        let result = match ruling {
+            HeldRuling::Nothing => Ok(()),
+            HeldRuling::Own(held) => {
+                for delivery in &held {
+                    tracing::warn!(target.name = %name, http.status = delivery.http_status, "`{name}` works but refuses one lead's delivery with {}; parked as its own fault", delivery.http_status);
+                }
+                self.release(&held, HeldFate::Own, now).await
+            }
+            HeldRuling::DueNow(held) => {
+                let status = self.health().pause.as_ref().map(|pause| pause.http_status);
+                tracing::error!(target.name = %name, http.status = status, "`{name}` refuses everything; it is paused and probed, nothing is lost. Check its credential and base_url");
+                self.release(&held, HeldFate::DueAt(now), now).await
+            }
+            HeldRuling::Backoff(held) => {
+                let mut result = Ok(());
+                for delivery in &held {
+                    let wait = delay(delivery.attempts, &self.config.retry, Jitter(super::roll_dice()));
+                    let fate = HeldFate::DueAt(after(now, wait));
+                    result = result.and(self.release(std::slice::from_ref(delivery), fate, now).await);
+                }
+                result
+            }
+        };
+        if let Err(error) = result {
+            tracing::error!(target.name = %name, %error, "held deliveries cannot be released; the next start does it");
+        }
+        self.save_health().await;
+        self.wake(1);
+    }
+
+    async fn release(&self, held: &[HeldDelivery], fate: HeldFate, now: Timestamp) -> Result<(), StoreError> {
+        let rows = held.iter().map(|delivery| delivery.row).collect();
+        self.store.release_held(&self.config.name, rows, fate, now).await
+    }
+}

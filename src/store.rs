@@ -1,0 +1,448 @@
+//! The store: the verbs of the walk, durable when they return.
+//!
+//! Closed on purpose: [`Store`] is an enum with one variant per engine, and no word of a database
+//! leaves `store/`. A verb that returned `Ok` has been committed and synced. Deciding happens
+//! inside the store's transaction, but the judgement itself is handed in ([`Decider`]) and pure.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::decision::{Decision, DecisionRecord, ParkCause};
+use crate::delivery::{Attempt, DeliveryId, DeliveryState, Lease, Patience};
+use crate::event::{Event, EventId, EventKind, EventState, Reading, Sequence};
+use crate::lead::{LeadHistory, SystemId};
+
+pub mod rows;
+pub mod sqlite;
+
+/// Why a verb did not happen. Nothing was written.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// More work is queued than is sane; try again in a moment.
+    #[error("the store has too much queued")]
+    Overloaded,
+    /// The disk or the database refused.
+    #[error("the store cannot write or read: {0}")]
+    Unavailable(String),
+    /// A row says something that cannot be.
+    #[error("the store holds something that cannot be: {0}")]
+    Corrupt(String),
+    /// The lease is not ours any more: somebody else settled it.
+    #[error("the lease of this delivery has passed to somebody else")]
+    LeaseLost,
+    #[error("there is no such thing in the store")]
+    NotFound,
+}
+
+/// A webhook that was verified and read, on its way to the disk.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    pub id: EventId,
+    pub source: String,
+    pub forced_kind: Option<EventKind>,
+    pub received_at: Timestamp,
+    pub body: Bytes,
+    pub parsed: Value,
+    pub reading: Reading,
+    pub dedupe: DedupeRule,
+}
+
+/// What makes an event a duplicate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DedupeRule {
+    /// Hash of source and sender's id, or of source and canonical body.
+    pub key: [u8; 16],
+    /// An event with the same key recorded within this time is the same.
+    pub within: Duration,
+    /// So is the newest recorded event of the source's lead, however old.
+    pub or_newest_of_lead: bool,
+}
+
+/// What became of an append.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Appended {
+    New(EventId),
+    Duplicate(EventId),
+}
+
+/// An event with what was read from its body, ready to be decided.
+#[derive(Debug, Clone)]
+pub struct Undecided {
+    pub event: Event,
+    pub parsed: Value,
+    pub reading: Reading,
+}
+
+/// The pure judgement that the store calls inside its transaction.
+pub trait Decider: Send + Sync {
+    /// Reads a recorded body again.
+    fn read(&self, event: &Event) -> (Value, Reading);
+    /// Decides by the lead's past.
+    fn decide(&self, event: &Undecided, history: &LeadHistory, now: Timestamp) -> Decision;
+    /// Whether withheld deliveries count as what the target has.
+    fn is_shadowed(&self, target: &str) -> bool;
+}
+
+/// What came of deciding one event.
+#[derive(Debug, Clone)]
+pub struct Decided {
+    pub event: EventId,
+    pub source: String,
+    pub words: Vec<&'static str>,
+    pub cause: Option<ParkCause>,
+    /// Targets that now have one more delivery to take, one entry per delivery.
+    pub targets: Vec<String>,
+}
+
+/// Which parked events to decide again.
+#[derive(Debug, Clone)]
+pub enum Again {
+    /// Parked for one of these classes of cause (`unmapped`, `invalid`, `row`).
+    Classes(Vec<&'static str>),
+}
+
+/// How a try ended, for the store.
+#[derive(Debug, Clone)]
+pub struct Settlement {
+    pub row: i64,
+    pub token: i64,
+    pub attempts: Vec<Attempt>,
+    pub outcome: Outcome,
+    pub at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    Delivered { entry_id: Option<String> },
+    /// Due again at `at`.
+    Retry {
+        at: Timestamp,
+        fate_unknown: bool,
+        patience: Option<Patience>,
+    },
+    /// Due, but held until it is known whose refusal it was.
+    Held { http_status: u16, fate_unknown: bool },
+    Parked(ParkCause),
+    /// The target went into shadow mode.
+    Withheld,
+}
+
+/// What becomes of held deliveries once it is known whose refusal it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeldFate {
+    /// Parked as their own fault.
+    Own,
+    /// Due again at this time.
+    DueAt(Timestamp),
+}
+
+/// A delivery that was refused with a status that may be the target's fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldDelivery {
+    pub row: i64,
+    pub lead_id: String,
+    pub http_status: u16,
+    pub attempts: u32,
+}
+
+/// What `take_due` may take.
+#[derive(Debug, Clone)]
+pub struct TakeDue {
+    pub target: String,
+    pub limit: usize,
+    pub now: Timestamp,
+    /// A probe: the oldest due one whatever its time, of a lead that is not among these.
+    pub probe_not: Option<Vec<String>>,
+    /// In shadow mode only deliveries of unknown fate are taken, to be looked up.
+    pub look_only: bool,
+}
+
+/// What was taken, and what is left to take.
+#[derive(Debug, Clone, Default)]
+pub struct Taken {
+    pub leases: Vec<Lease>,
+    pub left: Takeable,
+}
+
+/// How much of a target's work could be taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Takeable {
+    /// Due now, counted up to a small bound.
+    pub ready: usize,
+    /// When the next one is due; in the past if any is ready.
+    pub next_at: Option<Timestamp>,
+}
+
+/// What the store remembers of a target between runs.
+#[derive(Debug, Clone, Default)]
+pub struct TargetMemory {
+    /// The saved health, as JSON.
+    pub health: Option<String>,
+    pub held: Vec<HeldDelivery>,
+    /// LeadPing ids of the leads last written successfully, newest first.
+    pub recent_leads: Vec<String>,
+}
+
+/// The ids and the times that a look-up needs to recognise an entry as ours.
+#[derive(Debug, Clone, Default)]
+pub struct KnownEntries {
+    /// Entry ids of this lead's deliveries at the target.
+    pub ids: Vec<String>,
+}
+
+/// An event as lists show it.
+#[derive(Debug, Clone, Serialize)]
+pub struct EventRow {
+    pub id: EventId,
+    pub sequence: Sequence,
+    pub source: String,
+    pub source_lead_id: Option<String>,
+    pub lead_id: Option<String>,
+    #[serde(serialize_with = "rows::timestamp")]
+    pub received_at: Timestamp,
+    pub state: EventState,
+    pub cause: Option<ParkCause>,
+    pub duplicates: u32,
+    pub decision: Option<DecisionRecord>,
+    pub deliveries: Vec<DeliveryRow>,
+}
+
+/// A delivery as lists show it.
+#[derive(Debug, Clone, Serialize)]
+pub struct DeliveryRow {
+    pub id: DeliveryId,
+    pub target: String,
+    pub lead_id: String,
+    pub state: DeliveryState,
+    pub category: Option<String>,
+    pub outcome: Option<String>,
+    pub cause: Option<ParkCause>,
+    /// The status it is held with, while it is not known whose refusal that was.
+    pub held_http_status: Option<u16>,
+    pub attempts: u32,
+    pub entry_id: Option<String>,
+    #[serde(serialize_with = "rows::optional_timestamp")]
+    pub settled_at: Option<Timestamp>,
+    #[serde(serialize_with = "rows::timestamp")]
+    pub due_at: Timestamp,
+    pub last_http_status: Option<u16>,
+    pub last_result: Option<String>,
+    pub last_duration_ms: Option<i64>,
+}
+
+/// What waits for one cause.
+#[derive(Debug, Clone, Serialize)]
+pub struct ParkedRow {
+    pub cause: ParkCause,
+    pub events: u64,
+    pub deliveries: u64,
+    #[serde(serialize_with = "rows::timestamp")]
+    pub oldest_at: Timestamp,
+    pub suggestion: String,
+}
+
+/// What one target has before it.
+#[derive(Debug, Clone, Serialize)]
+pub struct TargetRow {
+    pub name: String,
+    /// Delivery state → how many.
+    pub deliveries: std::collections::BTreeMap<String, i64>,
+    #[serde(serialize_with = "rows::optional_timestamp")]
+    pub oldest_due_at: Option<Timestamp>,
+}
+
+/// A page of events, newest first.
+#[derive(Debug, Clone, Default)]
+pub struct EventPage {
+    pub limit: u32,
+    /// Only events recorded before this one.
+    pub before: Option<Sequence>,
+    pub source: Option<String>,
+    pub state: Option<EventState>,
+    /// The source's or LeadPing's id of the lead.
+    pub lead: Option<String>,
+}
+
+/// A verified request that could not be an event.
+#[derive(Debug, Clone)]
+pub struct RejectedRequest {
+    pub source: String,
+    pub reason: &'static str,
+    pub size_bytes: usize,
+    pub at: Timestamp,
+    /// The first bytes.
+    pub body: Bytes,
+}
+
+/// The engine in use.
+#[derive(Debug, Clone)]
+pub enum Store {
+    Sqlite(sqlite::SqliteStore),
+}
+
+/// Each verb is the engine's own; see there for how.
+impl Store {
+    /// Appends one event durably, or finds that it is a duplicate.
+    pub async fn append(&self, event: NewEvent) -> Result<Appended, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.append(event).await
+    }
+
+    /// Keeps a rejected request for diagnosis, if there is room in the queue.
+    pub fn record_reject(&self, reject: RejectedRequest) {
+        let Self::Sqlite(store) = self;
+        store.record_reject(reject);
+    }
+
+    /// Whether the last write succeeded.
+    pub fn is_writable(&self) -> bool {
+        let Self::Sqlite(store) = self;
+        store.is_writable()
+    }
+
+    /// Tries to write, so that `is_writable` tells the truth again.
+    pub async fn try_write(&self) -> Result<(), StoreError> {
+        let Self::Sqlite(store) = self;
+        store.try_write().await
+    }
+
+    /// Recorded events that are not decided yet, oldest first.
+    pub async fn undecided(&self, limit: usize) -> Result<Vec<Event>, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.undecided(limit).await
+    }
+
+    /// Decides `batch`, in order, in one transaction. Events already decided are left alone.
+    pub async fn decide(
+        &self,
+        batch: Vec<Undecided>,
+        by: Arc<dyn Decider>,
+        now: Timestamp,
+    ) -> Result<Vec<Decided>, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.decide(batch, by, now).await
+    }
+
+    /// Decides parked events again, oldest first, at most `limit`, recorded after `after`.
+    /// Returns what came of them and the last one looked at, `None` when there are no more.
+    pub async fn decide_again(
+        &self,
+        again: Again,
+        after: Sequence,
+        by: Arc<dyn Decider>,
+        now: Timestamp,
+    ) -> Result<(Vec<Decided>, Option<Sequence>), StoreError> {
+        let Self::Sqlite(store) = self;
+        store.decide_again(again, after, by, now).await
+    }
+
+    /// Teaches that these ids are one lead, and decides what waited for it.
+    pub async fn set_link(
+        &self,
+        ids: Vec<SystemId>,
+        by: Arc<dyn Decider>,
+        now: Timestamp,
+    ) -> Result<Vec<Decided>, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.set_link(ids, by, now).await
+    }
+
+    /// Takes due deliveries under a lease: heads of their leads, oldest due first.
+    pub async fn take_due(&self, take: TakeDue) -> Result<Taken, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.take_due(take).await
+    }
+
+    /// Writes down how a try ended; the lease must still be ours. Returns when the lead's next
+    /// delivery, or this one again, is due.
+    pub async fn settle(&self, settlement: Settlement) -> Result<Option<Timestamp>, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.settle(settlement).await
+    }
+
+    /// Frees held deliveries, or parks them as their own.
+    pub async fn release_held(
+        &self,
+        target: &str,
+        rows: Vec<i64>,
+        fate: HeldFate,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let Self::Sqlite(store) = self;
+        store.release_held(target.to_owned(), rows, fate, now).await
+    }
+
+    /// Entry ids that our deliveries of this lead made at the target.
+    pub async fn known_entries(
+        &self,
+        lead: crate::lead::LeadKey,
+        target: &str,
+    ) -> Result<KnownEntries, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.known_entries(lead, target.to_owned()).await
+    }
+
+    /// What is remembered of a target from earlier runs.
+    pub async fn target_memory(&self, target: &str) -> Result<TargetMemory, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.target_memory(target.to_owned()).await
+    }
+
+    pub async fn save_health(&self, target: &str, health: String) -> Result<(), StoreError> {
+        let Self::Sqlite(store) = self;
+        store.save_health(target.to_owned(), health).await
+    }
+
+    /// Makes deliveries of an interrupted try due again, their fate unknown: those leased before
+    /// `leased_before`. They are looked up not before `lookup_after` has passed since their start.
+    pub async fn recover_leases(
+        &self,
+        target: &str,
+        leased_before: Timestamp,
+        lookup_after: Duration,
+    ) -> Result<usize, StoreError> {
+        let Self::Sqlite(store) = self;
+        store
+            .recover_leases(target.to_owned(), leased_before, lookup_after)
+            .await
+    }
+
+    /// A target in shadow mode: everything due whose fate is known is withheld.
+    pub async fn withhold_due(&self, target: &str, now: Timestamp) -> Result<usize, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.withhold_due(target.to_owned(), now).await
+    }
+
+    pub async fn events(&self, page: EventPage) -> Result<Vec<EventRow>, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.events(page).await
+    }
+
+    pub async fn parked(&self) -> Result<Vec<ParkedRow>, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.parked().await
+    }
+
+    pub async fn targets(&self) -> Result<Vec<TargetRow>, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.targets().await
+    }
+
+    /// Removes what is older than `before` and final, in one bounded step; returns how many
+    /// events went.
+    pub async fn forget_before(&self, before: Timestamp) -> Result<usize, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.forget_before(before).await
+    }
+
+    /// Ends the writer after everything queued has been written.
+    pub async fn close(&self) {
+        let Self::Sqlite(store) = self;
+        store.close().await;
+    }
+}

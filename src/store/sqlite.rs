@@ -1,0 +1,226 @@
+//! SQLite: one file, one writer thread, group commit.
+//!
+//! Every write goes through the writer: it takes what is queued, runs it in one transaction, syncs
+//! once, then answers. If any piece fails, the transaction is rolled back and each piece runs on
+//! its own, so one bad piece fails alone. Reads have their own connections. A second process on
+//! the same file is refused by a lock file.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{StoreError, Undecided};
+
+mod append;
+mod decide;
+mod deliver;
+mod forget;
+mod history;
+mod link;
+mod list;
+mod target;
+mod writer;
+
+use writer::{Job, Scope, Task};
+
+mod migrations {
+    refinery::embed_migrations!("migrations");
+}
+
+/// Appends that may wait for the writer; past it webhooks are told to come back.
+const QUEUE: usize = 4096;
+/// Events handed on in memory; past it the decider reads them from the file.
+const HANDOVER: usize = 1024;
+const READERS: usize = 2;
+
+/// The store on one SQLite file. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct SqliteStore {
+    jobs: mpsc::Sender<Job>,
+    readers: Arc<Readers>,
+    writable: Arc<AtomicBool>,
+    ended: Arc<Mutex<Option<std::thread::JoinHandle<()>>>>,
+}
+
+#[derive(Debug)]
+struct Readers {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+    slots: tokio::sync::Semaphore,
+}
+
+/// What the writer hands on after each commit, in the order recorded.
+pub type Handover = mpsc::Receiver<Undecided>;
+
+/// Called with the duration of every commit.
+pub type CommitObserver = Box<dyn Fn(Duration) + Send>;
+
+impl SqliteStore {
+    /// Opens or creates the file, brings its tables up to date, starts the writer.
+    pub fn open(path: &Path, on_commit: CommitObserver) -> Result<(Self, Handover), StoreError> {
+        if let Some(directory) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            std::fs::create_dir_all(directory).map_err(|error| {
+                StoreError::Unavailable(format!("cannot create {}: {error}", directory.display()))
+            })?;
+        }
+        let lock = lock(path)?;
+        let mut connection = connect(path, OpenFlags::default())?;
+        migrations::migrations::runner()
+            .run(&mut connection)
+            .map_err(|error| StoreError::Unavailable(format!("migration failed: {error}")))?;
+        let scope = Scope::load(connection)?;
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let (handover, handed) = mpsc::channel(HANDOVER);
+        let writable = Arc::new(AtomicBool::new(true));
+        let writer = writer::Writer {
+            scope,
+            queue,
+            handover,
+            writable: writable.clone(),
+            on_commit,
+            checkpointer: writer::Checkpointer::start(path)?,
+            _lock: lock,
+        };
+        let thread = std::thread::Builder::new()
+            .name(String::from("store-writer"))
+            .spawn(move || writer.run())
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let store = Self {
+            jobs,
+            readers: Arc::new(Readers {
+                path: path.to_owned(),
+                idle: Mutex::new(Vec::new()),
+                slots: tokio::sync::Semaphore::new(READERS),
+            }),
+            writable,
+            ended: Arc::new(Mutex::new(Some(thread))),
+        };
+        Ok((store, handed))
+    }
+
+    pub fn is_writable(&self) -> bool {
+        self.writable.load(Ordering::Relaxed)
+    }
+
+    pub async fn try_write(&self) -> Result<(), StoreError> {
+        self.write(|scope| scope.set_fact("tried", "1")).await
+    }
+
+    /// Runs `work` in the next transaction; returns once that is on disk.
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&mut Scope) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let task = Task::new(work, reply);
+        self.jobs
+            .send(Job::Task(Box::new(task)))
+            .await
+            .map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    /// Runs `work` on a reading connection.
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let readers = self.readers.clone();
+        let _slot = self.readers.slots.acquire().await.map_err(|_| closed())?;
+        tokio::task::spawn_blocking(move || {
+            let idle = readers.idle.lock().ok().and_then(|mut idle| idle.pop());
+            let connection = match idle {
+                Some(connection) => connection,
+                None => {
+                    let connection = connect(&readers.path, OpenFlags::default())?;
+                    connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -2000;")?;
+                    connection
+                }
+            };
+            let result = work(&connection);
+            if let Ok(mut idle) = readers.idle.lock() {
+                idle.push(connection);
+            }
+            result
+        })
+        .await
+        .map_err(|error| StoreError::Unavailable(error.to_string()))?
+    }
+
+    /// Lets the writer finish what is queued and end.
+    pub async fn close(&self) {
+        // The queue may be gone already; then there is nothing to wait for.
+        if self.jobs.send(Job::Close).await.is_err() {
+            return;
+        }
+        let thread = self.ended.lock().ok().and_then(|mut ended| ended.take());
+        if let Some(thread) = thread
+            && tokio::task::spawn_blocking(move || thread.join()).await.is_err()
+        {
+            tracing::error!("the store's writer could not be waited for");
+        }
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable(String::from("the store is closed"))
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.execute_batch(
+        "PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = FULL;
+         PRAGMA foreign_keys = ON;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA cache_size = -8000;
+         PRAGMA wal_autocheckpoint = 16000;
+         PRAGMA journal_size_limit = 67108864;",
+    )?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// One process per file: the lock is held as long as the returned handle lives.
+fn lock(path: &Path) -> Result<File, StoreError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&name)
+        .map_err(|error| {
+            StoreError::Unavailable(format!("cannot open {}: {error}", path.display()))
+        })?;
+    file.try_lock().map_err(|_| {
+        StoreError::Unavailable(format!(
+            "{} is in use by another leadping-bridge",
+            path.display()
+        ))
+    })?;
+    Ok(file)
+}
+
+impl From<rusqlite::Error> for StoreError {
+    /// Only SQLite's own words, never values of ours.
+    fn from(error: rusqlite::Error) -> Self {
+        match error {
+            rusqlite::Error::QueryReturnedNoRows => Self::NotFound,
+            rusqlite::Error::SqliteFailure(code, _) => Self::Unavailable(code.to_string()),
+            other => Self::Corrupt(other.to_string()),
+        }
+    }
+}
+
+impl From<serde_json::Error> for StoreError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Corrupt(format!("JSON in a row: {:?} error", error.classify()))
+    }
+}

@@ -1,0 +1,160 @@
+//! Appending: the duplicate check and the insert are one transaction.
+
+use rusqlite::OptionalExtension;
+use sha2::{Digest, Sha256};
+use tokio::sync::{mpsc, oneshot};
+
+use super::super::rows::{parse_uuid, to_ms};
+use super::super::{
+    Appended, NewEvent, RejectedRequest, StoreError, Undecided,
+};
+use super::writer::{AppendOutcome, Job, Scope};
+use super::{SqliteStore, closed};
+use crate::event::{Event, EventId, Sequence};
+
+/// Rejected requests kept for diagnosis.
+const KEPT_REJECTS: i64 = 1000;
+
+impl SqliteStore {
+    pub async fn append(&self, event: NewEvent) -> Result<Appended, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let job = Job::Append {
+            event: Box::new(event),
+            outcome: None,
+            reply,
+        };
+        self.jobs.try_send(job).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => closed(),
+        })?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    pub fn record_reject(&self, reject: RejectedRequest) {
+        let (reply, _nobody_waits) = oneshot::channel();
+        let task = super::Task::new(move |scope: &mut Scope| scope.reject(&reject), reply);
+        // Under overload a diagnosis is not worth a webhook.
+        let _ = self.jobs.try_send(Job::Task(Box::new(task)));
+    }
+}
+
+/// The index key of a source's lead.
+pub(super) fn lead_hash(source: &str, source_lead_id: &str) -> i64 {
+    let mut hash = Sha256::new();
+    hash.update(source);
+    hash.update([0]);
+    hash.update(source_lead_id);
+    let digest = hash.finalize();
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&digest[..8]);
+    i64::from_be_bytes(bytes)
+}
+
+impl Scope {
+    pub(super) fn append(&mut self, event: &NewEvent) -> Result<AppendOutcome, StoreError> {
+        let source_lead_id = event.reading.facts.source_lead_id.as_deref();
+        let lead_hash = source_lead_id.map(|id| lead_hash(&event.source, id));
+        if let Some((sequence, of)) = self.duplicate_of(event, lead_hash)? {
+            self.connection
+                .prepare_cached("UPDATE event SET duplicates = duplicates + 1 WHERE sequence = ?1")?
+                .execute([sequence])?;
+            return Ok(AppendOutcome::Duplicate(of));
+        }
+        let sequence = self.next_sequence;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO event (sequence, id, source, forced_kind, source_lead_id, lead_hash,
+                                    dedupe_key, received_at, state)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'received')",
+            )?
+            .execute((
+                sequence,
+                event.id.0.as_bytes(),
+                &event.source,
+                event.forced_kind.map(crate::event::EventKind::as_str),
+                source_lead_id,
+                lead_hash,
+                event.dedupe.key,
+                to_ms(event.received_at),
+            ))?;
+        self.connection
+            .prepare_cached("INSERT INTO event_body (sequence, body) VALUES (?1, ?2)")?
+            .execute((sequence, &event.body[..]))?;
+        self.next_sequence += 1;
+        Ok(AppendOutcome::New(Sequence(sequence)))
+    }
+
+    fn duplicate_of(
+        &self,
+        event: &NewEvent,
+        lead_hash: Option<i64>,
+    ) -> Result<Option<(i64, EventId)>, StoreError> {
+        let oldest = to_ms(event.received_at)
+            .saturating_sub(i64::try_from(event.dedupe.within.as_millis()).unwrap_or(i64::MAX));
+        let same_key = self
+            .connection
+            .prepare_cached(
+                "SELECT sequence, id, received_at FROM event WHERE dedupe_key = ?1
+                 ORDER BY sequence DESC LIMIT 1",
+            )?
+            .query_row([event.dedupe.key], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, i64>(2)?))
+            })
+            .optional()?;
+        let Some((sequence, id, received_at)) = same_key else {
+            return Ok(None);
+        };
+        let id = EventId(parse_uuid(&id)?);
+        if received_at >= oldest {
+            return Ok(Some((sequence, id)));
+        }
+        let Some(lead_hash) = lead_hash.filter(|_| event.dedupe.or_newest_of_lead) else {
+            return Ok(None);
+        };
+        let newest: Option<i64> = self
+            .connection
+            .prepare_cached(
+                "SELECT sequence FROM event WHERE lead_hash = ?1 AND source = ?2
+                 ORDER BY sequence DESC LIMIT 1",
+            )?
+            .query_row((lead_hash, &event.source), |row| row.get(0))
+            .optional()?;
+        Ok((newest == Some(sequence)).then_some((sequence, id)))
+    }
+
+    fn reject(&mut self, reject: &RejectedRequest) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO reject (source, reason, size_bytes, at, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute((
+                &reject.source,
+                reject.reason,
+                i64::try_from(reject.size_bytes).unwrap_or(i64::MAX),
+                to_ms(reject.at),
+                &reject.body[..],
+            ))?;
+        let newest = self.connection.last_insert_rowid();
+        self.connection
+            .prepare_cached("DELETE FROM reject WHERE reject <= ?1")?
+            .execute([newest - KEPT_REJECTS])?;
+        Ok(())
+    }
+}
+
+impl NewEvent {
+    pub(super) fn into_undecided(self: Box<Self>, sequence: Sequence) -> Undecided {
+        Undecided {
+            event: Event {
+                id: self.id,
+                sequence,
+                source: self.source,
+                forced_kind: self.forced_kind,
+                received_at: self.received_at,
+                body: self.body,
+            },
+            parsed: self.parsed,
+            reading: self.reading,
+        }
+    }
+}

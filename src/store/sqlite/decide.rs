@@ -1,0 +1,367 @@
+//! Deciding inside the transaction that writes the decision: the lead's past cannot change between
+//! being looked at and being written.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+use super::super::rows::{from_ms, parse_uuid, parse_word, to_ms};
+use super::super::{Again, Decided, Decider, StoreError, Undecided};
+use super::SqliteStore;
+use super::append::lead_hash;
+use super::link::Subject;
+use super::writer::Scope;
+use crate::decision::{Decision, DecisionRecord, ParkCause, PlannedDelivery, Verdict};
+use crate::delivery::DeliveryState;
+use crate::event::{Event, EventId, EventKind, EventState, Sequence};
+use crate::lead::{LEADPING, LeadKey, SystemId};
+
+/// Parked events decided again in one transaction.
+const AGAIN_BATCH: i64 = 64;
+
+impl SqliteStore {
+    pub async fn undecided(&self, limit: usize) -> Result<Vec<Event>, StoreError> {
+        self.read(move |connection| {
+            let after: i64 = connection.query_row(
+                "SELECT coalesce((SELECT CAST(value AS INTEGER) FROM fact WHERE name = 'decided_through'), 0)",
+                [],
+                |row| row.get(0),
+            )?;
+            select_events(
+                connection,
+                "e.sequence > ?1 AND e.state = 'received' ORDER BY e.sequence LIMIT ?2",
+                (after, i64::try_from(limit).unwrap_or(i64::MAX)),
+            )
+        })
+        .await
+    }
+
+    pub async fn decide(
+        &self,
+        batch: Vec<Undecided>,
+        by: Arc<dyn Decider>,
+        now: Timestamp,
+    ) -> Result<Vec<Decided>, StoreError> {
+        self.write(move |scope| {
+            let mut decided = Vec::with_capacity(batch.len());
+            let mut through = scope.decided_through()?;
+            for event in &batch {
+                // Handed over twice after an overflow: decided already.
+                if event.event.sequence.0 <= through {
+                    continue;
+                }
+                through = event.event.sequence.0;
+                scope.decide_one(event, by.as_ref(), now, &mut decided)?;
+            }
+            scope.set_fact("decided_through", &through.to_string())?;
+            Ok(decided)
+        })
+        .await
+    }
+
+    pub async fn decide_again(
+        &self,
+        again: Again,
+        after: Sequence,
+        by: Arc<dyn Decider>,
+        now: Timestamp,
+    ) -> Result<(Vec<Decided>, Option<Sequence>), StoreError> {
+        let Again::Classes(classes) = again;
+        self.write(move |scope| {
+            let condition = classes
+                .iter()
+                .map(|class| format!("e.cause GLOB '{class}:*'"))
+                .collect::<Vec<_>>()
+                .join(" OR ");
+            let events = select_events(
+                &scope.connection,
+                &format!(
+                    "e.state = 'parked' AND ({condition}) AND e.sequence > ?1 ORDER BY e.sequence LIMIT ?2"
+                ),
+                (after.0, AGAIN_BATCH),
+            )?;
+            let last = events.last().map(|event| event.sequence);
+            let mut decided = Vec::new();
+            for event in events {
+                scope.decide_one(&read_again(event, by.as_ref()), by.as_ref(), now, &mut decided)?;
+            }
+            Ok((decided, last))
+        })
+        .await
+    }
+
+    pub async fn set_link(
+        &self,
+        ids: Vec<SystemId>,
+        by: Arc<dyn Decider>,
+        now: Timestamp,
+    ) -> Result<Vec<Decided>, StoreError> {
+        self.write(move |scope| {
+            let subject = scope.resolve(&ids, None)?;
+            let mut decided = Vec::new();
+            scope.decide_waiting(&subject.state.ids, None, by.as_ref(), now, &mut decided)?;
+            Ok(decided)
+        })
+        .await
+    }
+}
+
+fn read_again(event: Event, by: &dyn Decider) -> Undecided {
+    let (parsed, reading) = by.read(&event);
+    Undecided {
+        event,
+        parsed,
+        reading,
+    }
+}
+
+/// Events with their bodies; `condition` continues `WHERE` and may order and limit.
+pub(super) fn select_events(
+    connection: &Connection,
+    condition: &str,
+    parameters: impl rusqlite::Params,
+) -> Result<Vec<Event>, StoreError> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT e.id, e.sequence, e.source, e.forced_kind, e.received_at, b.body
+         FROM event e JOIN event_body b ON b.sequence = e.sequence WHERE {condition}"
+    ))?;
+    let mut rows = statement.query(parameters)?;
+    let mut events = Vec::new();
+    while let Some(row) = rows.next()? {
+        let forced: Option<String> = row.get(3)?;
+        events.push(Event {
+            id: EventId(parse_uuid(row.get_ref(0)?.as_blob().unwrap_or_default())?),
+            sequence: Sequence(row.get(1)?),
+            source: row.get(2)?,
+            forced_kind: forced
+                .map(|word| parse_word(&word, EventKind::parse, "an event kind"))
+                .transpose()?,
+            received_at: from_ms(row.get(4)?)?,
+            body: row.get::<_, Vec<u8>>(5)?.into(),
+        });
+    }
+    Ok(events)
+}
+
+impl Scope {
+    /// Decides one event and writes everything that follows from it; first what waited for a link
+    /// that it teaches.
+    fn decide_one(
+        &mut self,
+        event: &Undecided,
+        by: &dyn Decider,
+        now: Timestamp,
+        decided: &mut Vec<Decided>,
+    ) -> Result<(), StoreError> {
+        let facts = &event.reading.facts;
+        let ids = ids_of(event);
+        let mut subject = self.resolve(&ids, facts.pearl_id.as_deref())?;
+        if subject.state.learn_calls(&facts.calls) {
+            if subject.lead.is_none() {
+                subject = self.adopt(subject, &ids)?;
+            }
+            self.save_lead(subject.lead, &subject.state)?;
+        }
+        if !subject.learnt.is_empty() && subject.state.lead_id().is_some() {
+            let own = event.event.sequence;
+            self.decide_waiting(&subject.learnt, Some(own), by, now, decided)?;
+            if let Some(lead) = subject.lead {
+                subject.state = self.load_lead(lead)?;
+            }
+        }
+        self.decide_for(event, subject, by, now, decided)
+    }
+
+    /// A lead of its own for an event that names only its own id.
+    fn adopt(&mut self, subject: Subject, ids: &[SystemId]) -> Result<Subject, StoreError> {
+        let mut state = subject.state;
+        state.ids = ids.to_vec();
+        let lead = self.save_lead(None, &state)?;
+        for id in ids {
+            self.connection
+                .prepare_cached("INSERT INTO link (system, id, lead) VALUES (?1, ?2, ?3)")?
+                .execute((&id.system, &id.id, lead.0))?;
+        }
+        Ok(Subject {
+            lead: Some(lead),
+            state,
+            learnt: subject.learnt,
+        })
+    }
+
+    fn decide_for(
+        &mut self,
+        event: &Undecided,
+        mut subject: Subject,
+        by: &dyn Decider,
+        now: Timestamp,
+        decided: &mut Vec<Decided>,
+    ) -> Result<(), StoreError> {
+        let history = self.history(event, subject.lead, &subject.state, by)?;
+        let judged = catch_unwind(AssertUnwindSafe(|| by.decide(event, &history, now)));
+        let decision = judged.unwrap_or_else(|_| {
+            tracing::error!(event.id = %event.event.id, "deciding this event failed inside the bridge; parked as invalid, please report it");
+            broken(event, now)
+        });
+        if let Some(change) = &decision.applied {
+            subject.state.apply(event, change);
+            if subject.lead.is_none() {
+                subject = self.adopt(subject, &ids_of(event))?;
+            }
+            self.save_lead(subject.lead, &subject.state)?;
+        }
+        let mut targets = Vec::new();
+        for delivery in &decision.deliveries {
+            let lead = subject
+                .lead
+                .ok_or_else(|| StoreError::Corrupt(String::from("a delivery without a lead")))?;
+            if self.insert_delivery(event, delivery, lead, now)? {
+                targets.push(delivery.target.clone());
+            }
+        }
+        self.write_decision(event, &decision, subject.lead)?;
+        decided.push(Decided {
+            event: event.event.id,
+            source: event.event.source.clone(),
+            words: decision.record.words(),
+            targets,
+            cause: decision.cause,
+        });
+        Ok(())
+    }
+
+    fn write_decision(
+        &mut self,
+        event: &Undecided,
+        decision: &Decision,
+        lead: Option<LeadKey>,
+    ) -> Result<(), StoreError> {
+        let open = decision.deliveries.iter().any(|delivery| !delivery.withheld);
+        let state = if decision.cause.is_some() {
+            EventState::Parked
+        } else if open {
+            EventState::Decided
+        } else {
+            EventState::Settled
+        };
+        self.connection
+            .prepare_cached(
+                "UPDATE event SET state = ?2, cause = ?3, decision = ?4, lead = ?5 WHERE sequence = ?1",
+            )?
+            .execute((
+                event.event.sequence.0,
+                state.as_str(),
+                decision.cause.as_ref().map(ParkCause::as_str),
+                serde_json::to_string(&decision.record)?,
+                lead.map(|lead| lead.0),
+            ))?;
+        Ok(())
+    }
+
+    /// Returns whether it can be taken at once: nothing of its lead is before it.
+    fn insert_delivery(
+        &mut self,
+        event: &Undecided,
+        delivery: &PlannedDelivery,
+        lead: LeadKey,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let waiting: bool = self
+            .connection
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM delivery WHERE lead = ?1 AND target = ?2
+                 AND head = 1 AND state IN ('due', 'in_flight'))",
+            )?
+            .query_row((lead.0, &delivery.target), |row| row.get(0))?;
+        let head = !waiting && !delivery.withheld;
+        let state = if delivery.withheld {
+            DeliveryState::Withheld
+        } else {
+            DeliveryState::Due
+        };
+        self.connection
+            .prepare_cached(
+                "INSERT INTO delivery (id, event, lead, target, lead_id, members, call, timestamp,
+                                       received_at, state, head, due_at, settled_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+            )?
+            .execute(rusqlite::params![
+                delivery.id.0.as_bytes(),
+                event.event.sequence.0,
+                lead.0,
+                delivery.target,
+                delivery.lead_id,
+                serde_json::to_string(&delivery.members)?,
+                delivery.call,
+                to_ms(delivery.timestamp),
+                to_ms(event.event.received_at),
+                state.as_str(),
+                head,
+                to_ms(now),
+                delivery.withheld.then(|| to_ms(now)),
+            ])?;
+        self.count(&delivery.target, state, 1);
+        Ok(head)
+    }
+
+    /// Decides again, in the order recorded, what waited for a link of these ids.
+    fn decide_waiting(
+        &mut self,
+        ids: &[SystemId],
+        not: Option<Sequence>,
+        by: &dyn Decider,
+        now: Timestamp,
+        decided: &mut Vec<Decided>,
+    ) -> Result<(), StoreError> {
+        let mut waiting = Vec::new();
+        for id in ids.iter().filter(|id| id.system != LEADPING) {
+            waiting.extend(select_events(
+                &self.connection,
+                "e.lead_hash = ?1 AND e.source = ?2 AND e.state = 'parked' AND e.cause GLOB 'unlinked:*'",
+                (lead_hash(&id.system, &id.id), &id.system),
+            )?);
+        }
+        waiting.sort_by_key(|event| event.sequence);
+        for event in waiting.into_iter().filter(|event| Some(event.sequence) != not) {
+            let event = read_again(event, by);
+            let subject = self.resolve(&ids_of(&event), event.reading.facts.pearl_id.as_deref())?;
+            self.decide_for(&event, subject, by, now, decided)?;
+        }
+        Ok(())
+    }
+}
+
+/// Every id of the lead that an event names, the sender's own first.
+fn ids_of(event: &Undecided) -> Vec<SystemId> {
+    let facts = &event.reading.facts;
+    let own = facts
+        .source_lead_id
+        .iter()
+        .map(|id| SystemId::new(&event.event.source, id));
+    let leadping = facts.lead_id.iter().map(|id| SystemId::new(LEADPING, id));
+    let links = facts
+        .links
+        .iter()
+        .map(|(system, id)| SystemId::new(system, id));
+    own.chain(leadping).chain(links).collect()
+}
+
+/// What an event becomes whose deciding panicked.
+fn broken(event: &Undecided, now: Timestamp) -> Decision {
+    Decision {
+        record: DecisionRecord {
+            verdict: Verdict::Invalid,
+            why: Some(String::from("deciding failed inside the bridge")),
+            table: None,
+            row: None,
+            targets: std::collections::BTreeMap::new(),
+            previous: None,
+            decided_at: now,
+        },
+        cause: Some(ParkCause::invalid(&event.event.source)),
+        deliveries: Vec::new(),
+        applied: None,
+    }
+}

@@ -1,0 +1,176 @@
+//! A lead's past: which lead an event is about, what later decisions see of it.
+
+use std::collections::BTreeMap;
+
+use rusqlite::OptionalExtension;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::super::rows::parse_uuid;
+use super::super::{Decider, StoreError, Undecided};
+use super::writer::Scope;
+use crate::decision::AppliedChange;
+use crate::delivery::DeliveryId;
+use crate::event::Sequence;
+use crate::lead::{
+    Applied, Entry, LEADPING, LeadHistory, LeadKey, Previous, SystemId, TargetHistory,
+};
+
+/// Distinct calls remembered per lead; more than a campaign ever makes.
+const MAX_CALLS: usize = 256;
+
+/// A lead's row, as JSON.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct LeadState {
+    /// Every id we know, in every system.
+    #[serde(default)]
+    pub(super) ids: Vec<SystemId>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) calls: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) previous: Option<Previous>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) applied: BTreeMap<String, Applied>,
+    /// Target name → the newest event applied there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) targets: BTreeMap<String, Sequence>,
+}
+
+impl LeadState {
+    pub(super) fn lead_id(&self) -> Option<&str> {
+        self.ids
+            .iter()
+            .find(|id| id.system == LEADPING)
+            .map(|id| id.id.as_str())
+    }
+
+    /// Notes the calls that an event names; whether any was new.
+    pub(super) fn learn_calls(&mut self, calls: &[String]) -> bool {
+        let before = self.calls.len();
+        for call in calls {
+            if self.calls.len() < MAX_CALLS && !self.calls.contains(call) {
+                self.calls.push(call.clone());
+            }
+        }
+        self.calls.len() > before
+    }
+
+    pub(super) fn apply(&mut self, event: &Undecided, change: &AppliedChange) {
+        let sequence = event.event.sequence;
+        let newest = self
+            .applied
+            .entry(event.event.source.clone())
+            .or_insert(Applied {
+                sequence,
+                occurred_at: change.occurred_at,
+            });
+        newest.sequence = newest.sequence.max(sequence);
+        newest.occurred_at = newest.occurred_at.max(change.occurred_at);
+        for target in &change.targets {
+            let newest = self.targets.entry(target.clone()).or_insert(sequence);
+            *newest = (*newest).max(sequence);
+        }
+        self.previous = Some(change.previous.clone());
+    }
+}
+
+impl Scope {
+    pub(super) fn lead_of(&self, id: &SystemId) -> Result<Option<LeadKey>, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached("SELECT lead FROM link WHERE system = ?1 AND id = ?2")?
+            .query_row((&id.system, &id.id), |row| row.get(0).map(LeadKey))
+            .optional()?)
+    }
+
+    pub(super) fn load_lead(&self, lead: LeadKey) -> Result<LeadState, StoreError> {
+        let text: String = self
+            .connection
+            .prepare_cached("SELECT state FROM lead WHERE lead = ?1")?
+            .query_row([lead.0], |row| row.get(0))?;
+        Ok(serde_json::from_str(&text)?)
+    }
+
+    pub(super) fn save_lead(
+        &mut self,
+        lead: Option<LeadKey>,
+        state: &LeadState,
+    ) -> Result<LeadKey, StoreError> {
+        let text = serde_json::to_string(state)?;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO lead (lead, state) VALUES (?1, ?2)
+                 ON CONFLICT (lead) DO UPDATE SET state = excluded.state",
+            )?
+            .execute((lead.map(|lead| lead.0), text))?;
+        Ok(lead.unwrap_or_else(|| LeadKey(self.connection.last_insert_rowid())))
+    }
+
+    /// What a decision may see. `lead_id` from the event's own pointers goes before the link's.
+    pub(super) fn history(
+        &self,
+        event: &Undecided,
+        lead: Option<LeadKey>,
+        state: &LeadState,
+        by: &dyn Decider,
+    ) -> Result<LeadHistory, StoreError> {
+        let mut targets = BTreeMap::new();
+        if let Some(lead) = lead {
+            for (target, applied) in &state.targets {
+                let has = self.entry(lead, target, by.is_shadowed(target))?;
+                targets.insert(
+                    target.clone(),
+                    TargetHistory {
+                        applied: Some(*applied),
+                        has,
+                    },
+                );
+            }
+        }
+        Ok(LeadHistory {
+            lead_id: event
+                .reading
+                .facts
+                .lead_id
+                .clone()
+                .or_else(|| state.lead_id().map(str::to_owned)),
+            calls: u32::try_from(state.calls.len()).unwrap_or(u32::MAX),
+            previous: state.previous.clone(),
+            applied: state.applied.clone(),
+            targets,
+        })
+    }
+
+    /// The newest delivery that is at the target or on its way.
+    fn entry(
+        &self,
+        lead: LeadKey,
+        target: &str,
+        shadowed: bool,
+    ) -> Result<Option<Entry>, StoreError> {
+        let row = self
+            .connection
+            .prepare_cached(
+                "SELECT id, members, call FROM delivery WHERE lead = ?1 AND target = ?2
+                 AND (state IN ('due', 'in_flight', 'delivered') OR (?3 AND state = 'withheld'))
+                 ORDER BY delivery DESC LIMIT 1",
+            )?
+            .query_row((lead.0, target, shadowed), |row| {
+                Ok((
+                    row.get::<_, Vec<u8>>(0)?,
+                    row.get::<_, String>(1)?,
+                    row.get::<_, Option<String>>(2)?,
+                ))
+            })
+            .optional()?;
+        let Some((id, members, call)) = row else {
+            return Ok(None);
+        };
+        let members: Map<String, Value> = serde_json::from_str(&members)?;
+        Ok(Some(Entry {
+            delivery: DeliveryId(parse_uuid(&id)?),
+            members,
+            call,
+        }))
+    }
+}

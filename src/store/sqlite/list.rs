@@ -1,0 +1,213 @@
+//! Reading for people: events, what is parked, what a target has before it. Bounded pages only.
+
+use std::collections::BTreeMap;
+
+use rusqlite::types::Value as SqlValue;
+use rusqlite::{Connection, Row};
+
+use super::super::rows::{from_ms, parse_uuid, parse_word};
+use super::super::{DeliveryRow, EventPage, EventRow, ParkedRow, StoreError, TargetRow};
+use super::SqliteStore;
+use super::append::lead_hash;
+use crate::decision::ParkCause;
+use crate::delivery::{DeliveryId, DeliveryState};
+use crate::event::{EventId, EventState, Sequence};
+use crate::lead::LEADPING;
+
+/// The most rows of one page.
+const MAX_PAGE: u32 = 1000;
+
+impl SqliteStore {
+    pub async fn events(&self, page: EventPage) -> Result<Vec<EventRow>, StoreError> {
+        self.read(move |connection| list_events(connection, &page)).await
+    }
+
+    pub async fn parked(&self) -> Result<Vec<ParkedRow>, StoreError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT cause, sum(events), sum(deliveries), min(oldest) FROM (
+                    SELECT cause, count(*) AS events, 0 AS deliveries,
+                           (SELECT received_at FROM event WHERE sequence = min(e.sequence)) AS oldest
+                    FROM event e WHERE state = 'parked' GROUP BY cause
+                    UNION ALL
+                    SELECT cause, 0, count(*),
+                           (SELECT received_at FROM delivery WHERE delivery = min(d.delivery))
+                    FROM delivery d WHERE state = 'parked' GROUP BY cause)
+                 GROUP BY cause ORDER BY cause LIMIT ?1",
+            )?;
+            let rows = statement
+                .query_map([MAX_PAGE], |row| {
+                    Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get::<_, i64>(3)?))
+                })?
+                .collect::<Result<Vec<_>, _>>()?;
+            rows.into_iter()
+                .map(|(cause, events, deliveries, oldest)| {
+                    let cause = ParkCause::from_stored(cause);
+                    Ok(ParkedRow {
+                        suggestion: cause.suggestion(),
+                        cause,
+                        events,
+                        deliveries,
+                        oldest_at: from_ms(oldest)?,
+                    })
+                })
+                .collect()
+        })
+        .await
+    }
+
+    pub async fn targets(&self) -> Result<Vec<TargetRow>, StoreError> {
+        self.read(|connection| {
+            let mut counts: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
+            let mut statement = connection.prepare_cached("SELECT target, state, count FROM tally")?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                counts.entry(row.get(0)?).or_default().insert(row.get(1)?, row.get(2)?);
+            }
+            counts
+                .into_iter()
+                .map(|(name, deliveries)| {
+                    let oldest: Option<i64> = connection
+                        .prepare_cached(
+                            "SELECT received_at FROM delivery WHERE delivery =
+                             (SELECT min(delivery) FROM delivery WHERE target = ?1 AND state = 'due')",
+                        )?
+                        .query_map([&name], |row| row.get(0))?
+                        .next()
+                        .transpose()?;
+                    Ok(TargetRow {
+                        oldest_due_at: oldest.map(from_ms).transpose()?,
+                        name,
+                        deliveries,
+                    })
+                })
+                .collect()
+        })
+        .await
+    }
+}
+
+fn list_events(connection: &Connection, page: &EventPage) -> Result<Vec<EventRow>, StoreError> {
+    let mut conditions = vec![String::from("1 = 1")];
+    let mut parameters: Vec<SqlValue> = Vec::new();
+    if let Some(before) = page.before {
+        parameters.push(before.0.into());
+        conditions.push(format!("e.sequence < ?{}", parameters.len()));
+    }
+    if let Some(source) = &page.source {
+        parameters.push(source.clone().into());
+        conditions.push(format!("e.source = ?{}", parameters.len()));
+    }
+    if let Some(state) = page.state {
+        parameters.push(String::from(state.as_str()).into());
+        conditions.push(format!("e.state = ?{}", parameters.len()));
+    }
+    if let Some(lead) = &page.lead {
+        conditions.push(lead_condition(connection, lead, &mut parameters)?);
+    }
+    parameters.push(i64::from(page.limit.clamp(1, MAX_PAGE)).into());
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT e.sequence, e.id, e.source, e.source_lead_id, e.received_at, e.state, e.cause,
+                e.duplicates, e.decision,
+                (SELECT json_extract(l.state, '$.ids') FROM lead l WHERE l.lead = e.lead)
+         FROM event e WHERE {} ORDER BY e.sequence DESC LIMIT ?{}",
+        conditions.join(" AND "),
+        parameters.len()
+    ))?;
+    let mut rows = statement.query(rusqlite::params_from_iter(parameters))?;
+    let mut events = Vec::new();
+    while let Some(row) = rows.next()? {
+        events.push(event_row(connection, row)?);
+    }
+    Ok(events)
+}
+
+/// Events of every id of the lead that `given` names, in any system.
+fn lead_condition(
+    connection: &Connection,
+    given: &str,
+    parameters: &mut Vec<SqlValue>,
+) -> Result<String, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT k.system, k.id FROM link k WHERE k.lead IN (SELECT lead FROM link WHERE id = ?1)",
+    )?;
+    let mut ids = statement
+        .query_map([given], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut sources = connection.prepare_cached("SELECT DISTINCT source FROM event")?;
+    for source in sources.query_map([], |row| row.get::<_, String>(0))? {
+        ids.push((source?, given.to_owned()));
+    }
+    let mut places = Vec::new();
+    for (system, id) in ids.iter().filter(|(system, _)| system != LEADPING) {
+        parameters.push(lead_hash(system, id).into());
+        places.push(format!("?{}", parameters.len()));
+    }
+    Ok(format!("e.lead_hash IN ({})", places.join(", ")))
+}
+
+fn event_row(connection: &Connection, row: &Row<'_>) -> Result<EventRow, StoreError> {
+    let sequence: i64 = row.get(0)?;
+    let decision: Option<String> = row.get(8)?;
+    let ids: Option<String> = row.get(9)?;
+    let ids: Vec<crate::lead::SystemId> = match ids {
+        Some(text) => serde_json::from_str(&text)?,
+        None => Vec::new(),
+    };
+    let deliveries = list_deliveries(connection, sequence)?;
+    Ok(EventRow {
+        id: EventId(parse_uuid(row.get_ref(1)?.as_blob().unwrap_or_default())?),
+        sequence: Sequence(sequence),
+        source: row.get(2)?,
+        source_lead_id: row.get(3)?,
+        lead_id: deliveries
+            .first()
+            .map(|delivery| delivery.lead_id.clone())
+            .or_else(|| ids.into_iter().find(|id| id.system == LEADPING).map(|id| id.id)),
+        received_at: from_ms(row.get(4)?)?,
+        state: parse_word(row.get_ref(5)?.as_str().unwrap_or_default(), EventState::parse, "an event state")?,
+        cause: row.get::<_, Option<String>>(6)?.map(ParkCause::from_stored),
+        duplicates: row.get(7)?,
+        decision: decision.as_deref().map(serde_json::from_str).transpose()?,
+        deliveries,
+    })
+}
+
+fn list_deliveries(connection: &Connection, event: i64) -> Result<Vec<DeliveryRow>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT d.id, d.target, d.lead_id, d.state, json_extract(d.members, '$.category'),
+                json_extract(d.members, '$.outcome'), d.cause, d.held_status, d.attempts, d.entry_id,
+                d.settled_at, d.due_at, a.http_status, a.result, a.duration_ms
+         FROM delivery d LEFT JOIN attempt a
+              ON a.attempt = (SELECT max(attempt) FROM attempt WHERE delivery = d.delivery)
+         WHERE d.event = ?1 ORDER BY d.delivery LIMIT 100",
+    )?;
+    let mut rows = statement.query([event])?;
+    let mut deliveries = Vec::new();
+    while let Some(row) = rows.next()? {
+        let settled_at: Option<i64> = row.get(10)?;
+        deliveries.push(DeliveryRow {
+            id: DeliveryId(parse_uuid(row.get_ref(0)?.as_blob().unwrap_or_default())?),
+            target: row.get(1)?,
+            lead_id: row.get(2)?,
+            state: parse_word(
+                row.get_ref(3)?.as_str().unwrap_or_default(),
+                DeliveryState::parse,
+                "a delivery state",
+            )?,
+            category: row.get(4)?,
+            outcome: row.get(5)?,
+            cause: row.get::<_, Option<String>>(6)?.map(ParkCause::from_stored),
+            held_http_status: row.get(7)?,
+            attempts: row.get(8)?,
+            entry_id: row.get(9)?,
+            settled_at: settled_at.map(from_ms).transpose()?,
+            due_at: from_ms(row.get(11)?)?,
+            last_http_status: row.get(12)?,
+            last_result: row.get(13)?,
+            last_duration_ms: row.get(14)?,
+        });
+    }
+    Ok(deliveries)
+}
+

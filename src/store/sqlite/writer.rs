@@ -1,0 +1,324 @@
+//! The writer thread: takes what is queued, commits it with one sync, answers.
+//!
+//! No timer: a batch is whatever queued up during the last sync. Checkpoints run on a thread of
+//! their own, so that they do not stall the writer.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::{mpsc, oneshot};
+
+use super::super::{Appended, NewEvent, StoreError, Undecided};
+use super::{CommitObserver, connect};
+use crate::delivery::DeliveryState;
+
+/// More would only add to each answer's wait.
+const MAX_BATCH: usize = 256;
+
+/// One piece of writing.
+pub(super) enum Job {
+    Append {
+        event: Box<NewEvent>,
+        outcome: Option<AppendOutcome>,
+        reply: oneshot::Sender<Result<Appended, StoreError>>,
+    },
+    Task(Box<dyn Work>),
+    Close,
+}
+
+/// What an append did inside the transaction.
+pub(super) enum AppendOutcome {
+    New(crate::event::Sequence),
+    Duplicate(crate::event::EventId),
+}
+
+/// Writing that somebody waits for. `run` may be called again after a rollback.
+pub(super) trait Work: Send {
+    fn run(&mut self, scope: &mut Scope) -> Result<(), StoreError>;
+    fn finish(self: Box<Self>, outcome: Result<(), StoreError>);
+}
+
+pub(super) struct Task<F, T> {
+    work: F,
+    value: Option<T>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<F, T> Task<F, T> {
+    pub(super) fn new(work: F, reply: oneshot::Sender<Result<T, StoreError>>) -> Self {
+        Self {
+            work,
+            value: None,
+            reply,
+        }
+    }
+}
+
+impl<F, T> Work for Task<F, T>
+where
+    F: FnMut(&mut Scope) -> Result<T, StoreError> + Send,
+    T: Send,
+{
+    fn run(&mut self, scope: &mut Scope) -> Result<(), StoreError> {
+        self.value = Some((self.work)(scope)?);
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, outcome: Result<(), StoreError>) {
+        let answer = outcome.and_then(|()| self.value.ok_or(StoreError::NotFound));
+        // Whoever asked may have gone; what was written stays written.
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// What a piece of writing works with: the connection, and what is only true once committed.
+pub(super) struct Scope {
+    pub(super) connection: Connection,
+    /// The next event's place in the order.
+    pub(super) next_sequence: i64,
+    pub(super) next_token: i64,
+    tally: HashMap<(String, DeliveryState), i64>,
+}
+
+impl Scope {
+    pub(super) fn load(connection: Connection) -> Result<Self, StoreError> {
+        let newest: i64 =
+            connection.query_row("SELECT coalesce(max(sequence), 0) FROM event", [], |row| {
+                row.get(0)
+            })?;
+        let mut scope = Self {
+            connection,
+            next_sequence: 1,
+            next_token: 1,
+            tally: HashMap::new(),
+        };
+        // Retention may have removed the newest events: a place is never given twice.
+        scope.next_sequence = newest.max(scope.decided_through()?) + 1;
+        Ok(scope)
+    }
+
+    /// The last event that the decider has dealt with.
+    pub(super) fn decided_through(&self) -> Result<i64, StoreError> {
+        match self.fact("decided_through") {
+            Ok(text) => text
+                .parse()
+                .map_err(|_| StoreError::Corrupt(String::from("decided_through"))),
+            Err(StoreError::NotFound) => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn fact(&self, name: &str) -> Result<String, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached("SELECT value FROM fact WHERE name = ?1")?
+            .query_row([name], |row| row.get(0))?)
+    }
+
+    pub(super) fn set_fact(&mut self, name: &str, value: &str) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO fact (name, value) VALUES (?1, ?2)
+                 ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            )?
+            .execute([name, value])?;
+        Ok(())
+    }
+
+    /// `by` more (or fewer) deliveries of `target` stand in `state`.
+    pub(super) fn count(&mut self, target: &str, state: DeliveryState, by: i64) {
+        match self.tally.get_mut(&(target.to_owned(), state)) {
+            Some(count) => *count += by,
+            None => {
+                self.tally.insert((target.to_owned(), state), by);
+            }
+        }
+    }
+
+    pub(super) fn moved(&mut self, target: &str, from: DeliveryState, to: DeliveryState) {
+        self.count(target, from, -1);
+        self.count(target, to, 1);
+    }
+
+    fn begin(&mut self) -> Result<(), StoreError> {
+        self.tally.clear();
+        Ok(self.connection.execute_batch("BEGIN IMMEDIATE")?)
+    }
+
+    fn commit(&mut self) -> Result<(), StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "INSERT INTO tally (target, state, count) VALUES (?1, ?2, ?3)
+             ON CONFLICT (target, state) DO UPDATE SET count = count + excluded.count",
+        )?;
+        for ((target, state), by) in self.tally.drain().filter(|(_, by)| *by != 0) {
+            statement.execute((target, state.as_str(), by))?;
+        }
+        drop(statement);
+        Ok(self.connection.execute_batch("COMMIT")?)
+    }
+
+    fn roll_back(&mut self) {
+        self.tally.clear();
+        if !self.connection.is_autocommit()
+            && let Err(error) = self.connection.execute_batch("ROLLBACK")
+        {
+            tracing::error!(%error, "a failed transaction could not be rolled back");
+        }
+    }
+}
+
+pub(super) struct Writer {
+    pub(super) scope: Scope,
+    pub(super) queue: mpsc::Receiver<Job>,
+    pub(super) handover: mpsc::Sender<Undecided>,
+    pub(super) writable: Arc<AtomicBool>,
+    pub(super) on_commit: CommitObserver,
+    pub(super) checkpointer: Checkpointer,
+    pub(super) _lock: File,
+}
+
+impl Writer {
+    pub(super) fn run(mut self) {
+        let mut batch = Vec::with_capacity(MAX_BATCH);
+        while self.queue.blocking_recv_many(&mut batch, MAX_BATCH) > 0 {
+            let closing = batch.iter().any(|job| matches!(job, Job::Close));
+            let started = Instant::now();
+            match self.run_together(&mut batch) {
+                Ok(()) => {
+                    (self.on_commit)(started.elapsed());
+                    self.checkpointer.committed();
+                    self.writable.store(true, Ordering::Relaxed);
+                    for job in batch.drain(..) {
+                        self.finish(job, Ok(()));
+                    }
+                }
+                Err(_) => self.run_alone(&mut batch),
+            }
+            if closing {
+                self.queue.close();
+            }
+        }
+        self.checkpointer.stop();
+    }
+
+    fn run_together(&mut self, batch: &mut [Job]) -> Result<(), StoreError> {
+        let sequence = self.scope.next_sequence;
+        let result = self.try_together(batch);
+        if result.is_err() {
+            self.scope.roll_back();
+            self.scope.next_sequence = sequence;
+        }
+        result
+    }
+
+    fn try_together(&mut self, batch: &mut [Job]) -> Result<(), StoreError> {
+        self.scope.begin()?;
+        for job in batch.iter_mut() {
+            match job {
+                Job::Append { event, outcome, .. } => *outcome = Some(self.scope.append(event)?),
+                Job::Task(work) => work.run(&mut self.scope)?,
+                Job::Close => {}
+            }
+        }
+        self.scope.commit()
+    }
+
+    /// One piece failed: each on its own, so that only the bad one fails.
+    fn run_alone(&mut self, batch: &mut Vec<Job>) {
+        for mut job in batch.drain(..) {
+            let outcome = self.run_together(std::slice::from_mut(&mut job));
+            if let Err(StoreError::Unavailable(why)) = &outcome {
+                self.writable.store(false, Ordering::Relaxed);
+                tracing::error!("the store cannot write: {why}; webhooks are refused until it can");
+            } else {
+                self.writable.store(true, Ordering::Relaxed);
+                self.checkpointer.committed();
+            }
+            self.finish(job, outcome);
+        }
+    }
+
+    fn finish(&mut self, job: Job, outcome: Result<(), StoreError>) {
+        match job {
+            Job::Append {
+                event,
+                outcome: appended,
+                reply,
+            } => {
+                let id = event.id;
+                let answer = match (outcome, appended) {
+                    (Err(error), _) => Err(error),
+                    (Ok(()), Some(AppendOutcome::Duplicate(of))) => Ok(Appended::Duplicate(of)),
+                    (Ok(()), Some(AppendOutcome::New(sequence))) => {
+                        // A full queue is no loss: the decider sees the gap and reads the file.
+                        let _ = self.handover.try_send(event.into_undecided(sequence));
+                        Ok(Appended::New(id))
+                    }
+                    (Ok(()), None) => Err(StoreError::NotFound),
+                };
+                let _ = reply.send(answer);
+            }
+            Job::Task(work) => work.finish(outcome),
+            Job::Close => {}
+        }
+    }
+}
+
+/// Moves committed pages from the log into the file, beside the writer.
+pub(super) struct Checkpointer {
+    commits: Arc<AtomicU64>,
+    stopping: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Checkpointer {
+    pub(super) fn start(path: &Path) -> Result<Self, StoreError> {
+        let connection = connect(path, OpenFlags::default())?;
+        connection.execute_batch("PRAGMA cache_size = -500; PRAGMA wal_autocheckpoint = 0;")?;
+        let commits = Arc::new(AtomicU64::new(0));
+        let stopping = Arc::new(AtomicBool::new(false));
+        let (seen, stop) = (commits.clone(), stopping.clone());
+        let thread = std::thread::Builder::new()
+            .name(String::from("store-checkpoint"))
+            .spawn(move || {
+                let mut done = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    std::thread::park_timeout(Duration::from_millis(100));
+                    let now = seen.load(Ordering::Relaxed);
+                    if now == done {
+                        continue;
+                    }
+                    done = now;
+                    // A busy log is tried again next time; the writer's own backstop bounds it.
+                    if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+                        tracing::warn!(%error, "a checkpoint failed; it is tried again");
+                    }
+                }
+            })
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        Ok(Self {
+            commits,
+            stopping,
+            thread: Some(thread),
+        })
+    }
+
+    fn committed(&self) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn stop(&mut self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            if thread.join().is_err() {
+                tracing::error!("the checkpoint thread panicked");
+            }
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! LeadPing's API as the bridge calls it: requests from wishes, meaning from answers. Pure.
+//!
+//! Paths: the saved vendor pages for `dispositions`; the later vendor SDK for `lead-status`.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::config::{LeadpingApi, Marker};
+use crate::delivery::{DeliveryId, Lease};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    Get,
+    Post,
+    Put,
+}
+
+impl Method {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+        }
+    }
+}
+
+/// A call to be made; path segments are not yet percent-encoded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    pub method: Method,
+    pub path: Vec<String>,
+    pub body: Option<Value>,
+}
+
+impl Request {
+    /// Method and path, as attempts record it.
+    pub fn summary(&self) -> String {
+        format!("{} /{}", self.method.as_str(), self.path.join("/"))
+    }
+}
+
+fn path(segments: &[&str]) -> Vec<String> {
+    segments.iter().map(|segment| (*segment).to_owned()).collect()
+}
+
+/// Sets the lead's current disposition: `POST /dispositions`, or `PUT /leads/{id}/status`.
+pub fn set(api: LeadpingApi, marker: Marker, lease: &Lease) -> Request {
+    let mut body = lease.members.clone();
+    mark(&mut body, marker, lease.id);
+    body.entry("timestamp")
+        .or_insert_with(|| Value::String(instant(lease.timestamp)));
+    match api {
+        LeadpingApi::Dispositions => {
+            body.insert(String::from("leadId"), Value::String(lease.lead_id.clone()));
+            Request {
+                method: Method::Post,
+                path: path(&["dispositions"]),
+                body: Some(Value::Object(body)),
+            }
+        }
+        LeadpingApi::LeadStatus => Request {
+            method: Method::Put,
+            path: path(&["leads", &lease.lead_id, "status"]),
+            body: Some(Value::Object(body)),
+        },
+    }
+}
+
+/// Reads a lead's history.
+pub fn history(api: LeadpingApi, lead_id: &str) -> Request {
+    let path = match api {
+        LeadpingApi::Dispositions => path(&["dispositions", "lead", lead_id]),
+        LeadpingApi::LeadStatus => path(&["leads", lead_id, "status-history"]),
+    };
+    Request {
+        method: Method::Get,
+        path,
+        body: None,
+    }
+}
+
+/// RFC 3339, UTC, to the second, as the vendor's examples show.
+fn instant(at: Timestamp) -> String {
+    Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
+}
+
+fn marker_text(id: DeliveryId) -> String {
+    format!("[lb:{id}]")
+}
+
+fn member(marker: Marker) -> Option<&'static str> {
+    match marker {
+        Marker::Reason => Some("reason"),
+        Marker::Notes => Some("notes"),
+        Marker::None => None,
+    }
+}
+
+/// Ends the marker member with our delivery id.
+fn mark(body: &mut Map<String, Value>, marker: Marker, id: DeliveryId) {
+    let Some(member) = member(marker) else {
+        return;
+    };
+    let text = match body.get(member).and_then(Value::as_str) {
+        Some(text) => format!("{text} {}", marker_text(id)),
+        None => marker_text(id),
+    };
+    body.insert(member.to_owned(), Value::String(text));
+}
+
+/// The id of the entry that an accepted set made; `None` where the body does not say.
+pub fn entry_id(body: &[u8]) -> Option<String> {
+    let answer: Value = serde_json::from_slice(body).ok()?;
+    answer.get("id")?.as_str().map(str::to_owned)
+}
+
+/// What a lead's history says about a set of unknown fate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// It arrived; the entry's id.
+    Ours { entry_id: Option<String> },
+    NotThere,
+    /// Several entries could be ours.
+    Several,
+    /// The answer is no history.
+    Unreadable,
+}
+
+/// Looks for our entry in a history answer. `sent` is the request of the set; `known` are entry
+/// ids that other deliveries of ours made.
+pub fn find(answer: &[u8], lease: &Lease, sent: &Request, marker: Marker, known: &[String]) -> Found {
+    let Ok(Value::Array(mut entries)) = serde_json::from_slice(answer) else {
+        return Found::Unreadable;
+    };
+    order_by_creation(&mut entries);
+    let ours = marker_text(lease.id);
+    if let Some(entry) = entries.iter().rev().find(|entry| {
+        member(marker).is_some_and(|member| text(entry, member).is_some_and(|t| t.contains(&ours)))
+    }) {
+        return Found::Ours {
+            entry_id: text(entry, "id").map(str::to_owned),
+        };
+    }
+    let is_known = |entry: &Value| text(entry, "id").is_some_and(|id| known.iter().any(|k| k == id));
+    let after_known = entries.iter().rposition(&is_known).map_or(0, |place| place + 1);
+    let candidates: Vec<&Value> = entries[after_known..]
+        .iter()
+        .filter(|entry| !is_known(entry) && looks_like(entry, sent, marker))
+        .collect();
+    match candidates.as_slice() {
+        [] => Found::NotThere,
+        [entry] => Found::Ours {
+            entry_id: text(entry, "id").map(str::to_owned),
+        },
+        _ => Found::Several,
+    }
+}
+
+fn text<'a>(entry: &'a Value, member: &str) -> Option<&'a str> {
+    entry.get(member)?.as_str()
+}
+
+/// Oldest first, where every entry says when it was made; else as the vendor ordered them.
+fn order_by_creation(entries: &mut [Value]) {
+    let created = |entry: &Value| text(entry, "createdAt").and_then(|at| at.parse::<Timestamp>().ok());
+    if entries.iter().all(|entry| created(entry).is_some()) {
+        entries.sort_by_key(|entry| created(entry));
+    }
+}
+
+/// Without a marker of ours or anybody's: same type, outcome and timestamp to the second.
+fn looks_like(entry: &Value, sent: &Request, marker: Marker) -> bool {
+    let marked = member(marker).is_some_and(|member| text(entry, member).is_some_and(|t| t.contains("[lb:")));
+    let Some(body) = sent.body.as_ref().filter(|_| !marked) else {
+        return false;
+    };
+    let second = |value: &Value| {
+        text(value, "timestamp")
+            .and_then(|at| at.parse::<Timestamp>().ok())
+            .map(Timestamp::as_second)
+    };
+    ["type", "outcome"]
+        .iter()
+        .all(|member| entry.get(*member) == body.get(*member))
+        && second(entry).is_some()
+        && second(entry) == second(body)
+}
