@@ -17,8 +17,7 @@ use crate::clock::Clock;
 use crate::secret::Secret;
 use fault::FaultQueue;
 use journal::Journal;
-use leadping::Profile;
-use leadping::ledger::Ledger;
+use leadping::{Ledger, Profile};
 use traffic::{BusiestSecond, SetsInProgress, Window};
 
 mod accept;

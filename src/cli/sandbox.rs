@@ -69,7 +69,9 @@ pub async fn run(args: SandboxArgs) -> anyhow::Result<()> {
     };
     anstream::println!("LeadPing   {url}   accepts {token}");
     anstream::println!("control    {url}/_sandbox   journal {url}/_sandbox/journal");
-    stop_asked_for().await.context("cannot listen for signals")?;
+    stop_asked_for()
+        .await
+        .context("cannot listen for signals")?;
     sandbox.stop().await;
     Ok(())
 }

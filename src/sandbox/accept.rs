@@ -18,6 +18,8 @@ use super::exchange::answer_request;
 /// Also how long a kept-alive connection may idle: longer than clients keep theirs, so that
 /// it is never the sandbox that closes first.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(120);
+/// Request line and headers; a longer head is answered 431.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// Running out of descriptors passes; a busy loop does not help it.
 const PAUSE_AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(50);
 
@@ -51,6 +53,7 @@ async fn serve_connection(stream: TcpStream, shared: Arc<Shared>) {
     let service = service_fn(|request| answer_request(Arc::clone(&shared), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
+        .max_buf_size(MAX_HEAD_BYTES)
         .header_read_timeout(HEADER_TIMEOUT)
         .serve_connection(TokioIo::new(stream), service);
     tokio::select! {

@@ -13,7 +13,7 @@ use super::fault::Operation;
 /// Larger bodies are not kept.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 /// The oldest entries give way beyond this, even below the number of entries allowed.
-const MAX_TOTAL_BODY_BYTES: usize = 128 * 1024 * 1024;
+const MAX_TEXT_BYTES: usize = 128 * 1024 * 1024;
 
 /// One request and what became of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,7 +69,7 @@ impl JournalEntry {
 pub(super) struct Journal {
     entries: VecDeque<JournalEntry>,
     total: u64,
-    body_bytes: usize,
+    text_bytes: usize,
     max_entries: usize,
 }
 
@@ -78,7 +78,7 @@ impl Journal {
         Self {
             entries: VecDeque::new(),
             total: 0,
-            body_bytes: 0,
+            text_bytes: 0,
             max_entries,
         }
     }
@@ -93,28 +93,32 @@ impl Journal {
         self.total += 1;
         entry.number = self.total;
         entry.body = entry.body.filter(|body| body.len() <= MAX_BODY_BYTES);
-        self.body_bytes += body_length(&entry);
+        self.text_bytes += text_length(&entry);
         self.entries.push_back(entry);
-        while self.entries.len() > self.max_entries || self.body_bytes > MAX_TOTAL_BODY_BYTES {
+        while self.entries.len() > self.max_entries || self.text_bytes > MAX_TEXT_BYTES {
             let Some(oldest) = self.entries.pop_front() else {
                 return;
             };
-            self.body_bytes -= body_length(&oldest);
+            self.text_bytes -= text_length(&oldest);
         }
     }
 
     /// The entries that are still kept with a number above `number`.
     pub fn after(&self, number: u64) -> impl Iterator<Item = &JournalEntry> {
         let first = self.entries.front().map_or(1, |entry| entry.number);
-        let skip = (number + 1).saturating_sub(first);
+        let skip = number.saturating_add(1).saturating_sub(first);
         self.entries
             .iter()
             .skip(usize::try_from(skip).unwrap_or(usize::MAX))
     }
 }
 
-fn body_length(entry: &JournalEntry) -> usize {
-    entry.body.as_ref().map_or(0, |body| body.len())
+/// Everything of an entry that a caller can make long.
+fn text_length(entry: &JournalEntry) -> usize {
+    let body = entry.body.as_ref().map_or(0, |body| body.len());
+    let lead = entry.lead_id.as_ref().map_or(0, String::len);
+    let marker = entry.marker.as_ref().map_or(0, String::len);
+    entry.path.len() + body + lead + marker
 }
 
 /// The id inside the last `[lb:…]` of a text.
@@ -156,7 +160,7 @@ mod tests {
         assert_eq!(journal.total(), 5);
         assert_eq!(numbers(&journal, 0), [3, 4, 5]);
         assert_eq!(numbers(&journal, 4), [5]);
-        assert_eq!(numbers(&journal, 9), [0u64; 0]);
+        assert_eq!(numbers(&journal, u64::MAX), [0u64; 0]);
     }
 
     #[test]

@@ -66,6 +66,9 @@ impl Window {
     }
 }
 
+/// More than this are not counted apart: a clock that stands still must not fill the memory.
+const MAX_IN_ONE_SECOND: usize = 1_000_000;
+
 /// The most requests seen in any second.
 #[derive(Debug, Default)]
 pub(super) struct BusiestSecond {
@@ -76,7 +79,9 @@ pub(super) struct BusiestSecond {
 impl BusiestSecond {
     pub fn count(&mut self, now: Timestamp) {
         forget_older(&mut self.recent, now, SignedDuration::from_secs(1));
-        self.recent.push_back(now);
+        if self.recent.len() < MAX_IN_ONE_SECOND {
+            self.recent.push_back(now);
+        }
         self.most = self.most.max(self.recent.len());
     }
 
