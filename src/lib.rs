@@ -15,3 +15,6 @@ pub mod config;
 pub mod diagnostic;
 pub mod map;
 pub mod secret;
+
+// systems pretended, for tests, the demo and trying things out
+pub mod sandbox;

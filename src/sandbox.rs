@@ -1,0 +1,259 @@
+//! The sandbox: stateful, strict stand-ins for the systems we write to, with faults on request.
+//!
+//! For tests, the demo and trying things out; it never sends anything anywhere and keeps
+//! everything in memory. A request walks `accept → exchange → leadping`; `fault` says what goes
+//! wrong with it, `journal` keeps it, `control` answers under `/_sandbox/`. Further systems join
+//! as files beside `leadping`, each with its own routes, models and ledger.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::secret::Secret;
+use fault::FaultQueue;
+use journal::Journal;
+use leadping::{Ledger, Profile};
+use traffic::{BusiestSecond, SetsInProgress, Window};
+
+mod accept;
+mod answer;
+mod control;
+mod exchange;
+mod fault;
+mod journal;
+mod leadping;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod traffic;
+
+pub use fault::{Fault, FaultAnswer, FaultRule, FaultScope, Operation};
+pub use journal::JournalEntry;
+pub use traffic::RequestLimit;
+
+/// How a sandbox is set up; the defaults are strict about the rate and generous about leads.
+#[derive(Debug, Clone)]
+pub struct SandboxOptions {
+    /// Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// `None`: any bearer that is not empty passes.
+    pub token: Option<Secret>,
+    pub limit: RequestLimit,
+    /// Unknown leads are 404 until they are created; else the first write creates them.
+    pub strict_leads: bool,
+    pub max_leads: usize,
+    /// How many requests the journal keeps.
+    pub max_journal_entries: usize,
+    pub max_connections: usize,
+    /// What the rate limit, delays and time stamps go by.
+    pub clock: Clock,
+}
+
+impl Default for SandboxOptions {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            token: None,
+            limit: RequestLimit::LEADPING,
+            strict_leads: false,
+            max_leads: 500_000,
+            max_journal_entries: 100_000,
+            max_connections: 1024,
+            clock: Clock::System,
+        }
+    }
+}
+
+/// A running sandbox; it stops when dropped.
+#[derive(Debug)]
+pub struct Sandbox {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+/// What every connection sees.
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    sets: Arc<SetsInProgress>,
+    options: SandboxOptions,
+    clock: Clock,
+    /// Wakes those who wait for something to have happened.
+    changed: Notify,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Everything that requests change, behind one lock.
+#[derive(Debug)]
+struct State {
+    leadping: Ledger,
+    faults: FaultQueue,
+    journal: Journal,
+    window: Window,
+    busiest: BusiestSecond,
+    token: Option<Secret>,
+}
+
+impl State {
+    fn new(options: &SandboxOptions) -> Self {
+        Self {
+            leadping: Ledger::new(options.max_leads, options.strict_leads),
+            faults: FaultQueue::default(),
+            journal: Journal::new(options.max_journal_entries),
+            window: Window::new(options.limit),
+            busiest: BusiestSecond::default(),
+            token: options.token.clone(),
+        }
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reset(&self) {
+        *self.state() = State::new(&self.options);
+        self.sets.forget_overlaps();
+    }
+}
+
+impl Sandbox {
+    /// Binds and answers from now on. Fails if the address is taken, or outside a tokio runtime.
+    pub fn start(options: SandboxOptions) -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Handle::try_current().map_err(std::io::Error::other)?;
+        let listener = std::net::TcpListener::bind(options.listen)?;
+        listener.set_nonblocking(true)?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State::new(&options)),
+            sets: Arc::default(),
+            clock: options.clock.clone(),
+            options,
+            changed: Notify::new(),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        let accepting = accept::accept_connections(listener, Arc::clone(&shared));
+        shared.tasks.spawn_on(accepting, &runtime);
+        Ok(Self { address, shared })
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `http://address`, without a slash at the end.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The rule waits behind those already there.
+    pub fn add_fault(&self, rule: FaultRule) {
+        self.shared.state().faults.add(rule);
+    }
+
+    pub fn clear_faults(&self) {
+        self.shared.state().faults.clear();
+    }
+
+    /// Faults that are still to be used.
+    pub fn faults(&self) -> Vec<FaultRule> {
+        self.shared.state().faults.rules().to_vec()
+    }
+
+    /// Adds an empty lead; false if there is no room for it.
+    pub fn create_lead(&self, lead_id: &str) -> bool {
+        let now = self.shared.clock.now();
+        self.shared.state().leadping.create_lead(lead_id, now)
+    }
+
+    /// The lead's entries as the `dispositions` profile shows them, oldest first; empty for an
+    /// unknown lead.
+    pub fn history(&self, lead_id: &str) -> Vec<Value> {
+        let state = self.shared.state();
+        leadping::history(&state.leadping, lead_id, Profile::Dispositions).unwrap_or_default()
+    }
+
+    /// The lead record as `GET /leads/{id}` shows it.
+    pub fn lead(&self, lead_id: &str) -> Option<Value> {
+        leadping::lead_record(&self.shared.state().leadping, lead_id)
+    }
+
+    /// The requests still kept, in the order in which they took effect.
+    pub fn journal(&self) -> Vec<JournalEntry> {
+        self.shared.state().journal.after(0).cloned().collect()
+    }
+
+    /// The sets that were applied, in order, as far as the journal still keeps them.
+    pub fn writes(&self) -> Vec<JournalEntry> {
+        let state = self.shared.state();
+        let sets = state.journal.after(0);
+        sets.filter(|entry| entry.applied && entry.operation == Operation::Set)
+            .cloned()
+            .collect()
+    }
+
+    /// All requests to the pretended API since the start or the last reset.
+    pub fn total_requests(&self) -> u64 {
+        self.shared.state().journal.total()
+    }
+
+    /// How often a set arrived while another set of the same lead was in progress.
+    pub fn overlaps(&self) -> u64 {
+        self.shared.sets.overlaps()
+    }
+
+    /// The most requests that arrived within any one second, refused ones included.
+    pub fn max_requests_per_second(&self) -> usize {
+        self.shared.state().busiest.most()
+    }
+
+    /// The credential changes: every other one is answered 401 from now on.
+    pub fn set_token(&self, token: Option<Secret>) {
+        self.shared.state().token = token;
+    }
+
+    /// Starts counting anew.
+    pub fn set_limit(&self, limit: RequestLimit) {
+        self.shared.state().window = Window::new(limit);
+    }
+
+    /// As it was at the start: no leads, no faults, no journal, token and limit as given then.
+    pub fn reset(&self) {
+        self.shared.reset();
+    }
+
+    /// Returns once the condition holds; it is looked at again whenever a request has arrived or
+    /// taken effect.
+    pub async fn wait_until(&self, mut condition: impl FnMut(&Self) -> bool) {
+        loop {
+            let mut changed = std::pin::pin!(self.shared.changed.notified());
+            changed.as_mut().enable();
+            if condition(self) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Closes the listener and every connection, and returns when all are closed.
+    pub async fn stop(self) {
+        self.shared.stop.cancel();
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.shared.stop.cancel();
+    }
+}
