@@ -1,0 +1,107 @@
+//! The admin listener: `/api/v1/…` and `/metrics`, for operators and their tools.
+//!
+//! Reads pages from the store and counters from memory; the one thing it changes is a link. On
+//! loopback without a token it answers only requests that name a loopback host, so that a web
+//! page in somebody's browser cannot reach it by a name of its own.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, put};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use tokio::sync::mpsc;
+
+use crate::clock::Clock;
+use crate::decider;
+use crate::deliver::TargetWorker;
+use crate::problem::Problem;
+use crate::secret::Secret;
+use crate::store::Store;
+use crate::telemetry::metrics::Metrics;
+
+mod events;
+mod links;
+mod targets;
+
+pub use links::{LinkBody, LinkSet};
+
+/// What the admin listener works with.
+pub struct Admin {
+    pub store: Store,
+    pub clock: Clock,
+    pub metrics: Arc<Metrics>,
+    pub workers: Vec<Arc<TargetWorker>>,
+    pub decider: mpsc::Sender<decider::Request>,
+    pub sources: Vec<String>,
+    pub token: Option<Secret>,
+}
+
+type Shared = Arc<Admin>;
+
+/// The admin listener's routes.
+pub fn router(admin: Shared) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/api/v1/events", get(events::list_events))
+        .route("/api/v1/parked", get(events::list_parked))
+        .route("/api/v1/targets", get(targets::list_targets))
+        .route("/api/v1/links", put(links::set_link))
+        .fallback(|| async { Problem::not_found() })
+        .layer(middleware::from_fn_with_state(admin.clone(), admit))
+        .with_state(admin)
+}
+
+async fn metrics(State(admin): State<Shared>) -> Response {
+    targets::update_gauges(&admin).await;
+    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, content_type)], admin.metrics.encode()).into_response()
+}
+
+/// With a token: the right one. Without: only a loopback host.
+async fn admit(State(admin): State<Shared>, request: Request, next: Next) -> Response {
+    let admitted = match &admin.token {
+        Some(token) => bears(request.headers(), token),
+        None => names_loopback(request.headers()),
+    };
+    if admitted {
+        return next.run(request).await;
+    }
+    if admin.token.is_some() {
+        return Problem::unauthorized().into_response();
+    }
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "Forbidden",
+        "without `admin.token` this listener answers only to localhost, 127.0.0.1 or [::1] as Host",
+    )
+    .into_response()
+}
+
+fn bears(headers: &HeaderMap, token: &Secret) -> bool {
+    let given = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
+        .unwrap_or_default();
+    // Digests have one length: the comparison tells nothing about the token's.
+    Sha256::digest(given)
+        .ct_eq(&Sha256::digest(token.expose()))
+        .into()
+}
+
+fn names_loopback(headers: &HeaderMap) -> bool {
+    let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else {
+        return false;
+    };
+    let Ok(authority) = host.parse::<http::uri::Authority>() else {
+        return false;
+    };
+    let name = authority.host().trim_matches(['[', ']']);
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}

@@ -1,0 +1,70 @@
+//! `GET /api/v1/events` and `GET /api/v1/parked`.
+
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use super::Shared;
+use crate::event::{EventState, Sequence};
+use crate::problem::Problem;
+use crate::store::{EventPage, EventRow, ParkedRow};
+
+const DEFAULT_LIMIT: u32 = 50;
+const MAX_LIMIT: u32 = 500;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EventQuery {
+    limit: Option<u32>,
+    /// From the last page's `next_cursor`.
+    cursor: Option<i64>,
+    source: Option<String>,
+    state: Option<String>,
+    lead: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Page<T> {
+    items: Vec<T>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+pub(super) async fn list_events(
+    State(admin): State<Shared>,
+    query: Result<Query<EventQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<Page<EventRow>>, Problem> {
+    let Query(query) = query.map_err(|_| {
+        let known = "the query takes limit, cursor, source, state and lead";
+        Problem::new(StatusCode::BAD_REQUEST, "Bad request", known)
+    })?;
+    let state = query.state.map(|word| parse_state(&word)).transpose()?;
+    let limit = query.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
+    let page = EventPage {
+        limit,
+        before: query.cursor.map(Sequence),
+        source: query.source,
+        state,
+        lead: query.lead,
+    };
+    let items = admin.store.events(page).await.map_err(|error| Problem::store(&error))?;
+    let is_full = items.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+    let next_cursor = items
+        .last()
+        .filter(|_| is_full)
+        .map(|event| event.sequence.0.to_string());
+    Ok(Json(Page { items, next_cursor }))
+}
+
+fn parse_state(word: &str) -> Result<EventState, Problem> {
+    EventState::parse(word).ok_or_else(|| {
+        let words = EventState::ALL.map(EventState::as_str).join(", ");
+        Problem::new(StatusCode::BAD_REQUEST, "Bad request", &format!("state is one of: {words}"))
+    })
+}
+
+pub(super) async fn list_parked(State(admin): State<Shared>) -> Result<Json<Page<ParkedRow>>, Problem> {
+    let items = admin.store.parked().await.map_err(|error| Problem::store(&error))?;
+    Ok(Json(Page { items, next_cursor: None }))
+}

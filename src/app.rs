@@ -1,0 +1,242 @@
+//! The daemon put together: the only place where the parts meet; start, stop, grace.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::admin::{self, Admin};
+use crate::clock::{Clock, after};
+use crate::config::Config;
+use crate::decider::{DeciderTask, Rules};
+use crate::deliver::{Ground, TargetWorker};
+use crate::listen::{self, ListenLimits};
+use crate::map::table::Tables;
+use crate::receive::Receiver;
+use crate::record::Recorder;
+use crate::store::{Store, sqlite::SqliteStore};
+use crate::telemetry::metrics::Metrics;
+use crate::verify::Gate;
+
+mod reload;
+
+/// How often retention looks for what is old, and a failed store is tried again.
+const RETENTION_EVERY: Duration = Duration::from_secs(600);
+const WRITE_TRY_EVERY: Duration = Duration::from_secs(1);
+/// Requests to the decider that may wait.
+const REQUESTS: usize = 64;
+
+/// A running bridge.
+pub struct App {
+    pub webhook_address: SocketAddr,
+    pub admin_address: SocketAddr,
+    /// Refuse new webhooks, take no new work.
+    stop: CancellationToken,
+    /// Close the listeners.
+    closed: CancellationToken,
+    grace: Duration,
+    listeners: Vec<JoinHandle<()>>,
+    workers: Vec<JoinHandle<()>>,
+    background: Vec<JoinHandle<()>>,
+    store: Store,
+    reloader: Arc<reload::Reloader>,
+}
+
+impl App {
+    /// Starts everything. The listeners answer when this returns.
+    pub async fn start(config: Config, tables: Tables, clock: Clock) -> anyhow::Result<Self> {
+        let webhooks = bind(config.server.listen, "server.listen").await?;
+        let admin_listener = bind(config.admin.listen, "admin.listen").await?;
+        let (webhook_address, admin_address) = (webhooks.local_addr()?, admin_listener.local_addr()?);
+        let metrics = Arc::new(Metrics::new());
+        let commits = metrics.clone();
+        let path = config.store.path.clone();
+        let (sqlite, handed) = tokio::task::spawn_blocking(move || {
+            SqliteStore::open(&path, Box::new(move |took| commits.commit(took)))
+        })
+        .await??;
+        let store = Store::Sqlite(sqlite);
+        let stop = CancellationToken::new();
+        let closed = CancellationToken::new();
+        let rules = Arc::new(Rules::new(&config, tables));
+        let ground = Ground {
+            store: store.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            stop: stop.clone(),
+        };
+        let mut workers = Vec::new();
+        for target in config.targets.values() {
+            workers.push(TargetWorker::start(target.clone(), ground.clone()).await?);
+        }
+        let receiver = receiver(&config, &store, &metrics, &clock, &stop)?;
+        let limits = ListenLimits::from(&config.server);
+        let (requests_in, requests) = mpsc::channel(REQUESTS);
+        let admin = Arc::new(Admin {
+            store: store.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            workers: workers.clone(),
+            decider: requests_in.clone(),
+            sources: config.sources.keys().cloned().collect(),
+            token: config.admin.token.as_ref().map(|token| token.load()).transpose()?,
+        });
+        let listeners = vec![
+            tokio::spawn(listen::serve(
+                webhooks,
+                crate::receive::router(receiver.clone()),
+                limits.clone(),
+                stop.clone(),
+                closed.clone(),
+            )),
+            tokio::spawn(listen::serve(
+                admin_listener,
+                admin::router(admin),
+                limits,
+                stop.clone(),
+                closed.clone(),
+            )),
+        ];
+        let decider = DeciderTask {
+            store: store.clone(),
+            rules: rules.clone(),
+            handed,
+            requests,
+            workers: workers.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            stop: stop.clone(),
+        };
+        let reloader = Arc::new(reload::Reloader::new(&config, rules, receiver, workers.clone(), requests_in, metrics));
+        let mut background = vec![
+            tokio::spawn(decider.run()),
+            tokio::spawn(keep_house(store.clone(), clock, config.store.retention, stop.clone())),
+        ];
+        if config.mappings.watch {
+            background.push(tokio::spawn(reload::watch(reloader.clone(), stop.clone())));
+        }
+        // Tables may have changed while the bridge was down.
+        reloader.tables_changed().await;
+        let grace = config.server.shutdown_grace;
+        Ok(Self {
+            webhook_address,
+            admin_address,
+            stop,
+            closed,
+            grace,
+            listeners,
+            workers: workers.into_iter().map(|worker| tokio::spawn(worker.run(grace))).collect(),
+            background,
+            store,
+            reloader,
+        })
+    }
+
+    /// Reads tables and `{ file }` secrets again, as SIGHUP asks.
+    pub async fn reload(&self) {
+        self.reloader.reload("signal").await;
+    }
+
+    /// Refuses new webhooks, finishes what is under way within the grace, writes everything down.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        for worker in self.workers {
+            // The worker bounds its own wait by the grace.
+            report(worker.await, "a delivery worker");
+        }
+        for task in self.background {
+            report(task.await, "a background task");
+        }
+        self.closed.cancel();
+        for listener in self.listeners {
+            let ended = tokio::time::timeout(self.grace, listener).await;
+            report(ended.unwrap_or(Ok(())), "a listener");
+        }
+        self.store.close().await;
+    }
+}
+
+fn report(ended: Result<(), tokio::task::JoinError>, what: &str) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "{what} ended badly");
+    }
+}
+
+async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address} (`{key}`)"))
+}
+
+fn receiver(
+    config: &Config,
+    store: &Store,
+    metrics: &Arc<Metrics>,
+    clock: &Clock,
+    stop: &CancellationToken,
+) -> anyhow::Result<Arc<Receiver>> {
+    let mut gates = BTreeMap::new();
+    for source in config.sources.values() {
+        let gate = Gate::load(source).map_err(|faults| {
+            let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            anyhow::anyhow!("source `{}`: {}", source.name, faults.join("; "))
+        })?;
+        gates.insert(source.name.clone(), (Arc::new(source.clone()), gate));
+    }
+    Ok(Arc::new(Receiver::new(
+        gates,
+        Recorder::new(store.clone()),
+        metrics.receive(),
+        clock.clone(),
+        &config.server,
+        stop.clone(),
+    )))
+}
+
+/// Retention, and the way back from a disk that could not be written.
+async fn keep_house(store: Store, clock: Clock, retention: Duration, stop: CancellationToken) {
+    let mut next_sweep = clock.now();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(WRITE_TRY_EVERY) => {}
+        }
+        if !store.is_writable()
+            && let Err(error) = store.try_write().await
+        {
+            tracing::error!(%error, "the store still cannot write");
+            continue;
+        }
+        if clock.now() < next_sweep {
+            continue;
+        }
+        next_sweep = after(clock.now(), RETENTION_EVERY);
+        sweep(&store, &clock, retention, &stop).await;
+    }
+}
+
+/// Removes what is too old, step by step, leaving the writer free in between.
+async fn sweep(store: &Store, clock: &Clock, retention: Duration, stop: &CancellationToken) {
+    let now = clock.now();
+    let before = jiff::SignedDuration::try_from(retention)
+        .ok()
+        .and_then(|retention| now.checked_sub(retention).ok())
+        .unwrap_or(jiff::Timestamp::MIN);
+    while !stop.is_cancelled() {
+        match store.forget_before(before).await {
+            Ok(0) => return,
+            Ok(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            Err(error) => {
+                tracing::warn!(%error, "retention stopped half way; it goes on later");
+                return;
+            }
+        }
+    }
+}
+
