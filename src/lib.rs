@@ -4,6 +4,9 @@
 //! recorded, mapped, decided, delivered. Beside the walk stand what we know of each vendor
 //! (`systems`), the store, and the nouns.
 
+// the walk
+pub mod verify;
+
 // the nouns: ids, states, no IO
 pub mod event;
 pub mod lead;
