@@ -7,6 +7,10 @@
 // the walk
 pub mod verify;
 
+// HTTP under both listeners
+pub mod listen;
+pub mod problem;
+
 // the nouns: ids, states, no IO
 pub mod event;
 pub mod lead;
