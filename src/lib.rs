@@ -5,6 +5,7 @@
 //! (`systems`), the store, and the nouns.
 
 // the walk
+pub mod receive;
 pub mod verify;
 
 // HTTP under both listeners
