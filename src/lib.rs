@@ -4,6 +4,14 @@
 //! recorded, mapped, decided, delivered. Beside the walk stand what we know of each vendor
 //! (`systems`), the store, and the nouns.
 
+// the walk
+pub mod receive;
+pub mod verify;
+
+// HTTP under both listeners
+pub mod listen;
+pub mod problem;
+
 // the nouns: ids, states, no IO
 pub mod event;
 pub mod lead;

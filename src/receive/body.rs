@@ -1,0 +1,199 @@
+//! Request bodies: read within bounds, drained after an early answer, parsed once.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody};
+use bytes::Bytes;
+use serde_json::Value;
+use tokio::time::timeout;
+
+use super::refusal::Refusal;
+
+/// Objects and arrays within each other; the body itself is the first.
+const MAX_DEPTH: usize = 64;
+/// After an early answer so much more is read, so that the sender gets to read the answer.
+const DRAIN_BYTES: usize = 1024 * 1024;
+const DRAIN_TIME: Duration = Duration::from_secs(1);
+/// What a sender merely announces is not reserved beyond this.
+const MAX_RESERVED_BYTES: usize = 64 * 1024;
+
+#[derive(Debug, Clone, Copy)]
+pub struct BodyLimits {
+    pub max_bytes: usize,
+    /// For the whole body.
+    pub timeout: Duration,
+}
+
+/// The whole body, copied into one piece: hyper's buffer is free for the next request, and a
+/// queued event holds no more memory than it has bytes.
+pub(super) async fn read(body: &mut Body, limits: BodyLimits) -> Result<Bytes, Refusal> {
+    let announced = body.size_hint().lower();
+    let announced = usize::try_from(announced).unwrap_or(usize::MAX);
+    if announced > limits.max_bytes {
+        return Err(Refusal::TooLarge(limits.max_bytes));
+    }
+    match within(limits.timeout, collect(body, announced, limits.max_bytes)).await {
+        Some(collected) => collected.map(Bytes::from),
+        None => Err(Refusal::TimedOut),
+    }
+}
+
+async fn collect(body: &mut Body, announced: usize, max_bytes: usize) -> Result<Vec<u8>, Refusal> {
+    let mut collected = Vec::with_capacity(announced.min(MAX_RESERVED_BYTES));
+    while !body.is_end_stream() {
+        match next_chunk(body).await {
+            None => break,
+            Some(Err(_)) => return Err(Refusal::Interrupted),
+            // At most one chunk more than the limit is ever held.
+            Some(Ok(chunk)) if collected.len() + chunk.len() > max_bytes => {
+                return Err(Refusal::TooLarge(max_bytes));
+            }
+            Some(Ok(chunk)) => collected.extend_from_slice(&chunk),
+        }
+    }
+    Ok(collected)
+}
+
+/// The next data; trailers are passed over.
+async fn next_chunk(body: &mut Body) -> Option<Result<Bytes, axum::Error>> {
+    loop {
+        match poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await? {
+            Ok(frame) => {
+                if let Ok(data) = frame.into_data() {
+                    return Some(Ok(data));
+                }
+            }
+            Err(error) => return Some(Err(error)),
+        }
+    }
+}
+
+/// `work`, unless it takes longer than `limit`.
+///
+/// A body is nearly always there at the second look, so no timer is set before that.
+async fn within<F: Future>(limit: Duration, work: F) -> Option<F::Output> {
+    let mut work = pin!(work);
+    let mut looked = false;
+    let early = poll_fn(|context| match work.as_mut().poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending if looked => Poll::Ready(None),
+        Poll::Pending => {
+            looked = true;
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await;
+    match early {
+        Some(output) => Some(output),
+        None => timeout(limit, work).await.ok(),
+    }
+}
+
+/// Reads on while the answer is sent; then the connection closes. A peer that finds the
+/// connection reset while it is still sending may never see the answer.
+pub(super) fn drain(mut body: Body) {
+    tokio::spawn(timeout(DRAIN_TIME, async move {
+        let mut left = DRAIN_BYTES;
+        while let Some(Ok(chunk)) = next_chunk(&mut body).await {
+            match left.checked_sub(chunk.len()) {
+                Some(rest) => left = rest,
+                None => return,
+            }
+        }
+    }));
+}
+
+/// A JSON object of bearable depth, or why not.
+pub(super) fn parse(body: &[u8]) -> Result<Value, Refusal> {
+    match serde_json::from_slice(body) {
+        // The parser gives up at 128 levels; a body that deep is told what is wrong with it.
+        Err(_) if is_nested_too_deep(body) => Err(Refusal::TooDeep(MAX_DEPTH)),
+        Err(error) => Err(Refusal::NotJson {
+            line: error.line(),
+            column: error.column(),
+        }),
+        Ok(value) if !fits(&value, MAX_DEPTH) => Err(Refusal::TooDeep(MAX_DEPTH)),
+        Ok(value @ Value::Object(_)) => Ok(value),
+        Ok(_) => Err(Refusal::NotAnObject),
+    }
+}
+
+/// Walks the parsed value, which has few nodes, rather than the text, which has many bytes.
+fn fits(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Object(members) => {
+            levels > 0 && members.values().all(|member| fits(member, levels - 1))
+        }
+        Value::Array(items) => levels > 0 && items.iter().all(|item| fits(item, levels - 1)),
+        _ => true,
+    }
+}
+
+fn is_nested_too_deep(text: &[u8]) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return true;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(body: &str, expected: Option<&'static str>) {
+        let outcome = parse(body.as_bytes()).err();
+        let reason = outcome.and_then(|refusal| refusal.reject_reason());
+        assert_eq!(reason, expected, "{body}");
+    }
+
+    #[test]
+    fn a_body_must_be_a_json_object_of_at_most_64_levels() {
+        let nested = |levels: usize| {
+            format!(
+                "{{\"a\":{}1{}}}",
+                "[".repeat(levels - 1),
+                "]".repeat(levels - 1)
+            )
+        };
+        check("{}", None);
+        check(r#" {"a":[{"b":"[[[{{{"}]} "#, None);
+        check(&nested(64), None);
+        check(&nested(65), Some("nested_too_deep"));
+        check(&nested(200), Some("nested_too_deep"));
+        check(&"[".repeat(100_000), Some("nested_too_deep"));
+        check(&format!("{{\"a\":\"{}", "[".repeat(100)), Some("not_json"));
+        check(&format!("{{\"\\\"{}", "[".repeat(100)), Some("not_json"));
+        check("[]", Some("not_an_object"));
+        check("null", Some("not_an_object"));
+        check("", Some("not_json"));
+        check("{\"a\":1", Some("not_json"));
+        check("{\"a\":1} x", Some("not_json"));
+        check("a=1&b=2", Some("not_json"));
+        check("{\"a\":NaN}", Some("not_json"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_not_there_in_time_is_given_up() {
+        let limit = Duration::from_secs(10);
+        assert_eq!(within(limit, async { 1 }).await, Some(1));
+        assert_eq!(within(limit, tokio::time::sleep(limit / 2)).await, Some(()));
+        assert_eq!(within(limit, std::future::pending::<()>()).await, None);
+    }
+}
