@@ -22,7 +22,7 @@ use crate::decider;
 use crate::deliver::TargetWorker;
 use crate::problem::Problem;
 use crate::secret::Secret;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::telemetry::metrics::Metrics;
 
 mod events;
@@ -52,7 +52,7 @@ pub fn router(admin: Shared) -> Router {
         .route("/api/v1/parked", get(events::list_parked))
         .route("/api/v1/targets", get(targets::list_targets))
         .route("/api/v1/links", put(links::set_link))
-        .fallback(|| async { Problem::not_found() })
+        .fallback(|| async { not_found() })
         .layer(middleware::from_fn_with_state(admin.clone(), admit))
         .with_state(admin)
 }
@@ -73,14 +73,28 @@ async fn admit(State(admin): State<Shared>, request: Request, next: Next) -> Res
         return next.run(request).await;
     }
     if admin.token.is_some() {
-        return Problem::unauthorized().into_response();
+        return Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "send the admin token as `Authorization: Bearer …`",
+        )
+        .into_response();
     }
     Problem::new(
         StatusCode::FORBIDDEN,
-        "Forbidden",
         "without `admin.token` this listener answers only to localhost, 127.0.0.1 or [::1] as Host",
     )
     .into_response()
+}
+
+fn not_found() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path")
+}
+
+/// Our own store failed: fixed words for the caller, the reason in the log.
+fn store_problem(error: &StoreError) -> Problem {
+    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the store cannot answer; see the log");
+    tracing::error!(%error, request.id = %problem.request_id(), "an admin request failed at the store");
+    problem
 }
 
 fn bears(headers: &HeaderMap, token: &Secret) -> bool {

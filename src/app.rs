@@ -1,6 +1,5 @@
 //! The daemon put together: the only place where the parts meet; start, stop, grace.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +17,7 @@ use crate::decider::{DeciderTask, Rules};
 use crate::deliver::{Ground, TargetWorker};
 use crate::listen::{self, ListenLimits};
 use crate::map::table::Tables;
-use crate::receive::Receiver;
+use crate::receive::{BodyLimits, Receiver, ReceiverParts};
 use crate::record::Recorder;
 use crate::store::{Store, sqlite::SqliteStore};
 use crate::telemetry::metrics::Metrics;
@@ -90,8 +89,8 @@ impl App {
         let listeners = vec![
             tokio::spawn(listen::serve(
                 webhooks,
-                crate::receive::router(receiver.clone()),
-                limits.clone(),
+                receiver.clone().router(),
+                limits,
                 stop.clone(),
                 closed.clone(),
             )),
@@ -181,22 +180,22 @@ fn receiver(
     clock: &Clock,
     stop: &CancellationToken,
 ) -> anyhow::Result<Arc<Receiver>> {
-    let mut gates = BTreeMap::new();
+    let mut sources = Vec::new();
     for source in config.sources.values() {
         let gate = Gate::load(source).map_err(|faults| {
             let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
             anyhow::anyhow!("source `{}`: {}", source.name, faults.join("; "))
         })?;
-        gates.insert(source.name.clone(), (Arc::new(source.clone()), gate));
+        sources.push((Arc::new(source.clone()), gate));
     }
-    Ok(Arc::new(Receiver::new(
-        gates,
-        Recorder::new(store.clone()),
-        metrics.receive(),
-        clock.clone(),
-        &config.server,
-        stop.clone(),
-    )))
+    let parts = ReceiverParts {
+        sources,
+        recorder: Arc::new(Recorder::new(store.clone())),
+        metrics: metrics.receive(),
+        clock: clock.clone(),
+        stopping: stop.clone(),
+    };
+    Ok(Arc::new(Receiver::new(parts, BodyLimits::from(&config.server))))
 }
 
 /// Retention, and the way back from a disk that could not be written.

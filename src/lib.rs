@@ -7,6 +7,24 @@
 // the walk
 pub mod receive;
 pub mod verify;
+pub mod record;
+pub mod map;
+pub mod decide;
+pub mod decider;
+pub mod deliver;
+
+// what we know of each vendor
+pub mod systems;
+
+// what is kept
+pub mod store;
+
+// for people
+pub mod admin;
+pub mod telemetry;
+
+// all of it together
+pub mod app;
 
 // HTTP under both listeners
 pub mod listen;
@@ -16,12 +34,12 @@ pub mod problem;
 pub mod event;
 pub mod lead;
 pub mod delivery;
+pub mod decision;
 
 // the ground everything stands on
 pub mod clock;
 pub mod config;
 pub mod diagnostic;
-pub mod map;
 pub mod secret;
 
 // systems pretended, for tests, the demo and trying things out

@@ -5,7 +5,7 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use super::Shared;
+use super::{Shared, store_problem};
 use crate::event::{EventState, Sequence};
 use crate::problem::Problem;
 use crate::store::{EventPage, EventRow, ParkedRow};
@@ -37,7 +37,7 @@ pub(super) async fn list_events(
 ) -> Result<Json<Page<EventRow>>, Problem> {
     let Query(query) = query.map_err(|_| {
         let known = "the query takes limit, cursor, source, state and lead";
-        Problem::new(StatusCode::BAD_REQUEST, "Bad request", known)
+        Problem::new(StatusCode::BAD_REQUEST, known)
     })?;
     let state = query.state.map(|word| parse_state(&word)).transpose()?;
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
@@ -48,7 +48,7 @@ pub(super) async fn list_events(
         state,
         lead: query.lead,
     };
-    let items = admin.store.events(page).await.map_err(|error| Problem::store(&error))?;
+    let items = admin.store.events(page).await.map_err(|error| store_problem(&error))?;
     let is_full = items.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
     let next_cursor = items
         .last()
@@ -60,11 +60,11 @@ pub(super) async fn list_events(
 fn parse_state(word: &str) -> Result<EventState, Problem> {
     EventState::parse(word).ok_or_else(|| {
         let words = EventState::ALL.map(EventState::as_str).join(", ");
-        Problem::new(StatusCode::BAD_REQUEST, "Bad request", &format!("state is one of: {words}"))
+        Problem::new(StatusCode::BAD_REQUEST, format!("state is one of: {words}"))
     })
 }
 
 pub(super) async fn list_parked(State(admin): State<Shared>) -> Result<Json<Page<ParkedRow>>, Problem> {
-    let items = admin.store.parked().await.map_err(|error| Problem::store(&error))?;
+    let items = admin.store.parked().await.map_err(|error| store_problem(&error))?;
     Ok(Json(Page { items, next_cursor: None }))
 }

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use super::Shared;
+use super::{Shared, store_problem};
 use crate::decider::Request;
 use crate::lead::{LEADPING, SystemId};
 use crate::problem::Problem;
@@ -35,7 +35,7 @@ pub(super) async fn set_link(
     State(admin): State<Shared>,
     body: Result<Json<LinkBody>, axum::extract::rejection::JsonRejection>,
 ) -> Result<Json<LinkSet>, Problem> {
-    let bad = |detail: &str| Problem::new(StatusCode::BAD_REQUEST, "Bad request", detail);
+    let bad = |detail: &str| Problem::new(StatusCode::BAD_REQUEST, detail.to_owned());
     let Json(body) = body.map_err(|_| {
         bad("the body is a JSON object with the strings source, source_lead_id and lead_id")
     })?;
@@ -55,11 +55,11 @@ pub(super) async fn set_link(
         ],
         reply,
     };
-    let stopping = || Problem::unavailable();
+    let stopping = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the bridge is stopping");
     admin.decider.send(request).await.map_err(|_| stopping())?;
     let decided = answer
         .await
         .map_err(|_| stopping())?
-        .map_err(|error| Problem::store(&error))?;
+        .map_err(|error| store_problem(&error))?;
     Ok(Json(LinkSet { decided: decided.len() }))
 }

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 
-use super::Shared;
+use super::{Shared, store_problem};
 use crate::config::TargetMode;
 use crate::deliver::health::Health;
 use crate::problem::Problem;
@@ -43,7 +43,7 @@ struct RateView {
 }
 
 pub(super) async fn list_targets(State(admin): State<Shared>) -> Result<Json<Targets>, Problem> {
-    let rows = admin.store.targets().await.map_err(|error| Problem::store(&error))?;
+    let rows = admin.store.targets().await.map_err(|error| store_problem(&error))?;
     let now = admin.clock.now();
     let items = admin
         .workers

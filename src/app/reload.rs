@@ -52,7 +52,9 @@ impl Reloader {
 
     /// Tables and secrets.
     pub(super) async fn reload(&self, why: &str) {
-        self.receiver.reload_secrets();
+        for (source, fault) in self.receiver.reload_secrets() {
+            tracing::error!(source.name = %source, %fault, "a secret cannot be read again; the old one stays in force");
+        }
         for worker in &self.workers {
             worker.reload_credential();
         }

@@ -140,10 +140,13 @@ fn check_lead_id(lead: &str, path: &str) -> Result<(), Answer> {
     Ok(())
 }
 
-/// The lead's entries, oldest first; `None` if there is no such lead.
+/// The lead's entries, oldest first; `None` if there is no such lead. Where leads spring up by
+/// themselves, every lead is there, most with nothing in their history yet.
 pub(super) fn history(ledger: &Ledger, lead: &str, profile: Profile) -> Option<Vec<Value>> {
-    let found = ledger.lead(lead)?;
-    Some(render::history(lead, found, profile))
+    match ledger.lead(lead) {
+        Some(found) => Some(render::history(lead, found, profile)),
+        None => (!ledger.is_strict()).then(Vec::new),
+    }
 }
 
 pub(super) fn lead_record(ledger: &Ledger, lead: &str) -> Option<Value> {

@@ -77,6 +77,11 @@ pub(in crate::sandbox) struct Ledger {
 }
 
 impl Ledger {
+    /// Whether a lead must be created before it is written.
+    pub fn is_strict(&self) -> bool {
+        self.strict_leads
+    }
+
     pub fn new(max_leads: usize, strict_leads: bool) -> Self {
         Self {
             leads: HashMap::new(),
