@@ -1,7 +1,18 @@
 //! The configuration, checked: what the rest of the program may rely on.
 //!
-//! `raw` is the file's shape, `load` reads and layers it (defaults → file → environment), `check`
-//! turns it into these types and collects every fault. Nobody else reads the environment.
+//! `raw` is the file's shape, `load` reads and layers it (defaults → file → `environment`), `check`
+//! turns it into these types and collects every fault, `effective` shows what is in force. Nobody
+//! else reads the environment.
+
+mod raw;
+mod faults;
+mod section;
+mod environment;
+mod load;
+mod check;
+mod effective;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -10,6 +21,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use self::effective::{MissingSecret, missing_secrets, redacted};
+pub use self::environment::process_environment;
+pub use self::load::load;
 use crate::secret::SecretReference;
 
 /// Everything `serve` needs, proven consistent.
