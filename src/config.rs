@@ -5,6 +5,7 @@
 //! else reads the environment.
 
 mod raw;
+mod mask;
 mod faults;
 mod section;
 mod environment;
@@ -23,7 +24,7 @@ use jiff::Timestamp;
 
 pub use self::effective::{MissingSecret, missing_secrets, redacted};
 pub use self::environment::process_environment;
-pub use self::load::load;
+pub use self::load::{Inspection, TablesWanted, inspect, load};
 use crate::secret::SecretReference;
 
 /// Everything `serve` needs, proven consistent.
@@ -37,6 +38,13 @@ pub struct Config {
     pub sources: BTreeMap<String, SourceConfig>,
     /// By name.
     pub targets: BTreeMap<String, TargetConfig>,
+}
+
+impl Config {
+    /// The mapping tables that the sources need, and the vendor whose vocabulary each speaks.
+    pub fn mapping_kinds(&self) -> BTreeMap<String, SourceKind> {
+        check::mapping_kinds(&self.sources)
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -11,12 +11,19 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::faults::{Fault, Faults};
+use super::load::TablesWanted;
 use super::raw::{Place, Table};
 use super::section::Section;
 use super::{Config, SourceConfig, SourceKind, StoreConfig, TargetConfig};
 
-/// `None` where a part could not be made; its fault is reported then.
-pub(super) fn check(root: &Table, faults: &Faults) -> Option<Config> {
+/// What could be made of the tree.
+pub(super) struct Checked {
+    /// `None` where a part could not be made; its fault is reported then.
+    pub config: Option<Config>,
+    pub tables: TablesWanted,
+}
+
+pub(super) fn check(root: &Table, faults: &Faults) -> Checked {
     let root = Section::root(root, faults);
     let empty = Table::default();
     let section = |key| {
@@ -40,21 +47,52 @@ pub(super) fn check(root: &Table, faults: &Faults) -> Option<Config> {
     let store = server::store(&store_section);
     let mappings = server::mappings(&section("mappings"));
     refuse_decide(&root);
-    let sources_section = section("sources");
-    let sources = sources(&sources_section);
+    let sources = sources(&section("sources"));
     let targets = targets(&section("targets"));
     root.finish();
 
-    let (store, sources) = (store?, sources?);
-    warn_short_retention(&store_section, &store, &sources);
-    Some(Config {
-        server,
-        admin,
-        store,
-        mappings,
-        sources,
-        targets: targets?,
-    })
+    if let Some(store) = &store {
+        warn_short_retention(&store_section, store, &sources.found);
+    }
+    let tables = TablesWanted {
+        dir: mappings.dir.clone(),
+        kinds: mapping_kinds(&sources.found),
+    };
+    let parts = (store, sources.all_sound(), targets.all_sound());
+    let config = match parts {
+        (Some(store), Some(sources), Some(targets)) => Some(Config {
+            server,
+            admin,
+            store,
+            mappings,
+            sources,
+            targets,
+        }),
+        _ => None,
+    };
+    Checked { config, tables }
+}
+
+/// What could be made of the entries of a table.
+struct Made<T> {
+    found: BTreeMap<String, T>,
+    sound: bool,
+}
+
+impl<T> Made<T> {
+    fn all_sound(self) -> Option<BTreeMap<String, T>> {
+        self.sound.then_some(self.found)
+    }
+}
+
+/// By the mapping's name, the kind whose vocabulary it speaks.
+pub(super) fn mapping_kinds(
+    sources: &BTreeMap<String, SourceConfig>,
+) -> BTreeMap<String, SourceKind> {
+    sources
+        .values()
+        .map(|source| (source.mapping.clone(), source.kind))
+        .collect()
 }
 
 /// Whether one of the two could not be bound beside the other.
@@ -80,7 +118,7 @@ fn refuse_decide(root: &Section<'_>) {
     }
 }
 
-fn sources(section: &Section<'_>) -> Option<BTreeMap<String, SourceConfig>> {
+fn sources(section: &Section<'_>) -> Made<SourceConfig> {
     if section.entries().is_empty() {
         section.faults.report(
             Fault::missing(&section.place, "no source is configured")
@@ -123,10 +161,13 @@ fn sources(section: &Section<'_>) -> Option<BTreeMap<String, SourceConfig>> {
         }
         sources.insert(source.name.clone(), source);
     }
-    sound.then_some(sources)
+    Made {
+        found: sources,
+        sound,
+    }
 }
 
-fn targets(section: &Section<'_>) -> Option<BTreeMap<String, TargetConfig>> {
+fn targets(section: &Section<'_>) -> Made<TargetConfig> {
     if section.entries().is_empty() {
         section.faults.report(
             Fault::missing(&section.place, "no target is configured")
@@ -144,7 +185,10 @@ fn targets(section: &Section<'_>) -> Option<BTreeMap<String, TargetConfig>> {
             None => sound = false,
         }
     }
-    sound.then_some(targets)
+    Made {
+        found: targets,
+        sound,
+    }
 }
 
 /// Retention takes the dedupe keys with it.

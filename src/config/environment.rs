@@ -53,8 +53,9 @@ pub(super) fn overlay(
             );
             continue;
         }
-        let node = parse(value, line + name.len() + 1, faults);
-        insert(root, &steps, node, faults);
+        if let Some(node) = parse(value, line + name.len() + 1, faults) {
+            insert(root, &steps, node, faults);
+        }
     }
     faults.set_environment(SourceFile {
         path: "environment".into(),
@@ -84,21 +85,20 @@ fn steps(name: &str, line: usize) -> Vec<Step> {
         .collect()
 }
 
-fn parse(value: &str, offset: usize, faults: &Faults) -> Node {
+fn parse(value: &str, offset: usize, faults: &Faults) -> Option<Node> {
     let shift = |span: Range<usize>| place(span.start + offset..span.end + offset);
     match DeValue::parse(value) {
-        Ok(parsed) => Node::from_toml(&parsed, &shift),
-        Err(error) => {
-            // Nothing but TOML begins like this; `[` does, in an IPv6 address.
-            if value.starts_with(['{', '"', '\'']) {
-                let span = error.span().unwrap_or(0..value.len());
-                faults.report(Fault::syntax(&shift(span), error.message()));
-            }
-            Node {
-                place: shift(0..value.len()),
-                value: Value::String(value.to_owned()),
-            }
+        Ok(parsed) => Some(Node::from_toml(&parsed, &shift)),
+        // Nothing but TOML begins like this; `[` does, in an IPv6 address.
+        Err(error) if value.starts_with(['{', '"', '\'']) => {
+            let span = error.span().unwrap_or(0..value.len());
+            faults.report(Fault::syntax(&shift(span), &error));
+            None
         }
+        Err(_) => Some(Node {
+            place: shift(0..value.len()),
+            value: Value::String(value.to_owned()),
+        }),
     }
 }
 
@@ -107,6 +107,10 @@ fn insert(table: &mut Table, steps: &[Step], node: Node, faults: &Faults) {
     let [step, deeper @ ..] = steps else {
         return;
     };
+    if is_reference(table) && matches!(step.key.as_str(), "env" | "file") {
+        // One way to the secret takes the place of the other.
+        table.entries.clear();
+    }
     let index = position_of(table, step, deeper);
     let entry = &mut table.entries[index];
     if deeper.is_empty() {
@@ -152,7 +156,17 @@ fn position_of(table: &mut Table, step: &Step, deeper: &[Step]) -> usize {
     table.entries.len() - 1
 }
 
+/// `{ env = … }` or `{ file = … }`.
+fn is_reference(table: &Table) -> bool {
+    let mut keys = table.entries.iter().map(|entry| entry.key.as_str());
+    !table.entries.is_empty() && keys.all(|key| matches!(key, "env" | "file"))
+}
+
 fn merge(present: &mut Table, new: Table) {
+    if is_reference(present) && is_reference(&new) {
+        *present = new;
+        return;
+    }
     for entry in new.entries {
         match present.entries.iter_mut().find(|old| old.key == entry.key) {
             Some(old) => match (&mut old.node.value, entry.node.value) {

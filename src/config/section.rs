@@ -4,16 +4,18 @@
 //! Readers return the default where they reported a fault: nobody gets to see it, because a
 //! configuration with an error is never handed out.
 
+mod secret;
+
 use std::cell::RefCell;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::faults::{Fault, Faults, sounds_secret};
+use super::faults::{Fault, Faults};
+use super::mask::sounds_secret;
 use super::raw::{Entry, Node, Place, Table, Value};
 use crate::diagnostic::did_you_mean;
-use crate::secret::SecretReference;
 
 /// The least that counts as more than nothing, in any unit.
 pub(super) const MORE_THAN_ZERO: f64 = 1e-6;
@@ -74,7 +76,10 @@ impl<'t> Section<'t> {
 
     /// The entry, if it is there. The key now counts as known.
     pub fn entry(&self, key: &'static str) -> Option<&'t Entry> {
-        self.known.borrow_mut().push(key);
+        let mut known = self.known.borrow_mut();
+        if !known.contains(&key) {
+            known.push(key);
+        }
         self.table.get(key)
     }
 
@@ -145,20 +150,21 @@ impl<'t> Section<'t> {
         }
     }
 
+    /// A key that must be there is not.
     pub fn missing(&self, key: &str, hint: &str) {
         self.faults.report(
             Fault::missing(&self.place, format!("`{}` is missing", self.name_of(key))).hint(hint),
         );
     }
 
+    /// An empty hint is none.
     pub fn bad_value(&self, key: &str, problem: impl Display, hint: &str) {
-        self.faults.report(
-            Fault::error(
-                &self.place_of(key),
-                format!("`{}` {problem}", self.name_of(key)),
-            )
-            .hint(hint),
-        );
+        let message = format!("`{}` {problem}", self.name_of(key));
+        let fault = Fault::error(&self.place_of(key), message);
+        self.faults.report(match hint {
+            "" => fault,
+            hint => fault.hint(hint),
+        });
     }
 
     fn wrong_type(&self, name: &str, node: &Node, expected: &str) {
@@ -272,30 +278,32 @@ impl<'t> Section<'t> {
         default: f64,
         range: RangeInclusive<f64>,
     ) -> Duration {
-        if let (Unit::Milliseconds, Some(Value::Float(_))) =
-            (unit, self.table.get(key).map(|entry| &entry.node.value))
+        let fraction_allowed = !matches!(unit, Unit::Milliseconds);
+        if let Some(entry) = self.entry(key)
+            && !fraction_allowed
+            && !matches!(entry.node.value, Value::Integer(_))
         {
-            let node = &self.entry(key).expect("it was just found").node;
-            self.wrong_type(&self.name_of(key), node, "a whole number");
+            self.wrong_type(&self.name_of(key), &entry.node, "a whole number");
             return unit.to_duration(default);
         }
         unit.to_duration(self.decimal(key, default, range))
     }
 
-    /// One of the words; `later` names words that are valid but not built yet.
-    pub fn choice<T: Copy>(
-        &self,
-        key: &'static str,
-        words: &[(&str, T)],
-        later: &[&str],
-    ) -> Option<T> {
+    /// Whether the value is one of these words, which are valid but have no code behind them yet.
+    pub fn refuse_unbuilt(&self, key: &'static str, words: &[&str]) -> bool {
+        let given = match self.entry(key).map(|entry| &entry.node.value) {
+            Some(Value::String(given)) if words.contains(&given.as_str()) => given,
+            _ => return false,
+        };
+        self.bad_value(key, format!("= `{given}` is not built yet"), "remove it");
+        true
+    }
+
+    /// One of the words.
+    pub fn choice<T: Copy>(&self, key: &'static str, words: &[(&str, T)]) -> Option<T> {
         let given = self.text(key)?;
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == given) {
             return Some(*value);
-        }
-        if later.contains(&given) {
-            self.bad_value(key, format!("= `{given}` is not built yet"), "remove it");
-            return None;
         }
         let names = || words.iter().map(|(word, _)| *word);
         let hint = match did_you_mean(given, names()) {
@@ -329,77 +337,5 @@ impl<'t> Section<'t> {
                 Some((text.to_owned(), item.place.clone()))
             })
             .collect()
-    }
-
-    /// A secret's reference. Whatever else stands there is never shown.
-    pub fn secret(&self, key: &'static str) -> Option<SecretReference> {
-        let entry = self.entry(key)?;
-        let name = self.name_of(key);
-        let Value::Table(table) = &entry.node.value else {
-            self.faults.mask(&entry.node.place);
-            self.faults.report(
-                Fault::error(
-                    &entry.node.place,
-                    format!("`{name}` must be a reference, never the secret itself"),
-                )
-                .hint("write { env = \"NAME\" } or { file = \"/run/secrets/name\" }"),
-            );
-            return None;
-        };
-        for stranger in &table.entries {
-            if !matches!(stranger.key.as_str(), "env" | "file") {
-                self.faults.mask(&stranger.node.place);
-            }
-        }
-        let reference = Section::new(name, table, entry.key_place.clone(), self.faults);
-        let environment = reference.text("env");
-        let file = reference.text("file");
-        reference.finish();
-        match (environment, file) {
-            (Some(variable), None) => reference.variable(variable),
-            (None, Some(file)) if !file.is_empty() => Some(SecretReference::File(file.into())),
-            _ => {
-                // A stranger or a wrong type was reported already.
-                let keys: Vec<&str> = table.entries.iter().map(|e| e.key.as_str()).collect();
-                if keys.is_empty() || keys.len() == 2 || file == Some("") {
-                    self.bad_value(
-                        key,
-                        "needs exactly one of `env` and `file`",
-                        "write { env = \"NAME\" } or { file = \"/run/secrets/name\" }",
-                    );
-                }
-                None
-            }
-        }
-    }
-
-    /// The secret of a key that must be there.
-    pub fn required_secret(&self, key: &'static str) -> Option<SecretReference> {
-        let secret = self.secret(key);
-        if !self.has(key) {
-            self.missing(
-                key,
-                "write { env = \"NAME\" } or { file = \"/run/secrets/name\" }",
-            );
-        }
-        secret
-    }
-
-    /// What cannot be a variable's name may be the secret itself, put in the wrong place.
-    fn variable(&self, name: &str) -> Option<SecretReference> {
-        let plain = name
-            .chars()
-            .all(|character| character.is_ascii_alphanumeric() || character == '_');
-        let good = plain && name.starts_with(|first: char| !first.is_ascii_digit());
-        if good {
-            return Some(SecretReference::Env(name.to_owned()));
-        }
-        self.faults.mask(&self.place_of("env"));
-        self.bad_value(
-            "env",
-            "is not the name of an environment variable",
-            "names have letters, digits and underscores",
-        );
-        None
     }
 }

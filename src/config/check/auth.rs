@@ -75,11 +75,8 @@ fn auth_entry(section: &Section<'_>) -> Option<AuthConfig> {
     if !section.has("scheme") {
         section.missing("scheme", "such as scheme = \"hmac-sha256\"");
     }
-    let Some(scheme) = section.choice("scheme", &SCHEMES, &[]) else {
-        section.faults.mask(&section.place);
-        return None;
-    };
-    let scheme = read_scheme(scheme, section);
+    // Of a scheme that is not known, nothing can be said about the other keys.
+    let scheme = read_scheme(section.choice("scheme", &SCHEMES)?, section);
     let not_after = not_after(section);
     section.finish();
     Some(AuthConfig {
@@ -146,7 +143,7 @@ fn hmac(section: &Section<'_>) -> Option<HmacConfig> {
         ("base64", SignatureEncoding::Base64),
     ];
     let encoding = section
-        .choice("encoding", &encodings, &[])
+        .choice("encoding", &encodings)
         .unwrap_or(SignatureEncoding::Hex);
     let timestamp_header = header_name(section, "timestamp_header");
     let tolerance = tolerance(section);

@@ -17,19 +17,18 @@ pub(super) fn source(name: &str, section: &Section<'_>, names: &[&str]) -> Optio
     if !section.has("kind") {
         section.missing("kind", "kind = \"nlpearl\" or \"capillary\"");
     }
-    let kind = section.choice(
-        "kind",
-        &[
-            ("nlpearl", SourceKind::Nlpearl),
-            ("capillary", SourceKind::Capillary),
-        ],
-        &["leadping", "generic"],
-    );
-    // Of a kind that is not known, nothing can be said about the other keys.
-    let kind = kind?;
+    if section.refuse_unbuilt("kind", &["leadping", "generic"]) {
+        return None;
+    }
+    let kinds = [
+        ("nlpearl", SourceKind::Nlpearl),
+        ("capillary", SourceKind::Capillary),
+    ];
+    let kind = section.choice("kind", &kinds);
     let default_lead = match kind {
-        SourceKind::Nlpearl => "/callData/leadpingLeadId",
-        SourceKind::Capillary => "/extendedFields/leadpingLeadId",
+        Some(SourceKind::Nlpearl) => "/callData/leadpingLeadId",
+        Some(SourceKind::Capillary) => "/extendedFields/leadpingLeadId",
+        None => "/",
     };
     let lead = section.texts("lead", &[default_lead]);
     for (pointer, place) in &lead {
@@ -42,7 +41,7 @@ pub(super) fn source(name: &str, section: &Section<'_>, names: &[&str]) -> Optio
     }
     let source = SourceConfig {
         name: name.to_owned(),
-        kind,
+        kind: kind.unwrap_or(SourceKind::Nlpearl),
         mapping: mapping(name, section),
         lead: lead.into_iter().map(|(pointer, _)| pointer).collect(),
         links: links(name, section, names),
@@ -60,7 +59,7 @@ pub(super) fn source(name: &str, section: &Section<'_>, names: &[&str]) -> Optio
         auth: auth_entries(section),
     };
     section.finish();
-    Some(source)
+    kind.map(|_| source)
 }
 
 /// The name is part of a path, of park causes and of metric labels.
@@ -92,14 +91,14 @@ fn mapping(name: &str, section: &Section<'_>) -> String {
     mapping.to_owned()
 }
 
-fn events(kind: SourceKind, section: &Section<'_>) -> Vec<String> {
+fn events(kind: Option<SourceKind>, section: &Section<'_>) -> Vec<String> {
     match kind {
-        SourceKind::Capillary => section
+        Some(SourceKind::Capillary) | None => section
             .texts("events", &CAPILLARY_EVENTS)
             .into_iter()
             .map(|(event, _)| event)
             .collect(),
-        SourceKind::Nlpearl => {
+        Some(SourceKind::Nlpearl) => {
             if section.entry("events").is_some() {
                 let problem = "has no meaning for kind `nlpearl`, whose webhooks name no event";
                 section.bad_value("events", problem, "remove it");
@@ -126,7 +125,8 @@ fn links(name: &str, section: &Section<'_>, names: &[&str]) -> BTreeMap<String, 
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => "a link names another configured source".to_owned(),
             };
-            let fault = Fault::error(&entry.key_place, message);
+            // After a syntax error the other source may just not have been read.
+            let fault = Fault::missing(&entry.key_place, message);
             section.faults.report(fault.hint(hint));
         }
         let Some(pointer) = links.text_of(&links.name_of(&entry.key), &entry.node) else {

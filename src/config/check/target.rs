@@ -27,8 +27,10 @@ pub(super) fn target(name: &str, section: &Section<'_>) -> Option<TargetConfig> 
     if !section.has("kind") {
         section.missing("kind", "kind = \"leadping\"");
     }
-    // Of a kind that is not known, nothing can be said about the other keys.
-    section.choice("kind", &[("leadping", ())], &["nlpearl", "capillary"])?;
+    if section.refuse_unbuilt("kind", &["nlpearl", "capillary"]) {
+        return None;
+    }
+    section.choice("kind", &[("leadping", ())]);
     if name != NAME {
         let message = format!("a target of kind `leadping` must be named `{NAME}` for now");
         let fault = Fault::error(&section.place, message);
@@ -55,19 +57,15 @@ pub(super) fn target(name: &str, section: &Section<'_>) -> Option<TargetConfig> 
     let target = TargetConfig {
         name: name.to_owned(),
         api: section
-            .choice("api", &apis, &[])
+            .choice("api", &apis)
             .unwrap_or(LeadpingApi::Dispositions),
         base_url,
         rate_limit,
         concurrency: section.whole("concurrency", 8, 1..=1024) as usize,
         timeout,
         lookup_after,
-        mode: section
-            .choice("mode", &modes, &[])
-            .unwrap_or(TargetMode::Live),
-        marker: section
-            .choice("marker", &markers, &[])
-            .unwrap_or(Marker::Reason),
+        mode: section.choice("mode", &modes).unwrap_or(TargetMode::Live),
+        marker: section.choice("marker", &markers).unwrap_or(Marker::Reason),
         proxy: proxy(section),
         retry: retry(section),
         breaker: breaker(section),
