@@ -9,9 +9,13 @@ pub mod event;
 pub mod lead;
 pub mod delivery;
 
+// the way in
+pub mod cli;
+
 // the ground everything stands on
 pub mod clock;
 pub mod config;
 pub mod diagnostic;
 pub mod map;
 pub mod secret;
+pub mod telemetry;

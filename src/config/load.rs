@@ -6,6 +6,7 @@
 //! [`missing_secrets`]: super::missing_secrets
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
@@ -67,7 +68,10 @@ pub fn inspect(path: &Path, environment: impl IntoIterator<Item = (String, Strin
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    let bytes = std::fs::read(path).map_err(|error| error.kind().to_string())?;
+    let bytes = std::fs::read(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => "there is none of this name".to_owned(),
+        kind => kind.to_string(),
+    })?;
     String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())
 }
 

@@ -242,10 +242,6 @@ impl<'t> Section<'t> {
             return default;
         };
         let number = match entry.node.value {
-            #[expect(
-                clippy::cast_precision_loss,
-                reason = "numbers beyond 2^53 fail the range anyway"
-            )]
             Value::Integer(number) => number as f64,
             Value::Float(number) => number,
             _ => {
@@ -257,10 +253,6 @@ impl<'t> Section<'t> {
             return number;
         }
         let (low, high) = range.into_inner();
-        #[expect(
-            clippy::float_cmp,
-            reason = "compares with the very constant passed in"
-        )]
         let bounds = if low == MORE_THAN_ZERO {
             format!("must be more than 0 and at most {high}")
         } else {

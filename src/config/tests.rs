@@ -595,7 +595,7 @@ fn a_file_that_cannot_be_read_is_a_finding_too() {
     let findings = load("/nonexistent/bridge.toml".as_ref(), []).expect_err("no such file");
     assert_eq!(
         findings[0].to_string(),
-        "/nonexistent/bridge.toml:1:1: error: the file cannot be read: entity not found (name the configuration with --config or LEADPING_BRIDGE_CONFIG)"
+        "/nonexistent/bridge.toml:1:1: error: the file cannot be read: there is none of this name (name the configuration with --config or LEADPING_BRIDGE_CONFIG)"
     );
 }
 
