@@ -17,6 +17,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::config::Config;
 use crate::telemetry::LogFormat;
 
 /// Carries voice-campaign and CRM webhooks to LeadPing as dispositions, and loses none
@@ -96,15 +97,35 @@ impl Command {
     }
 
     pub async fn run(self, global: GlobalArgs) -> anyhow::Result<ExitCode> {
+        let global = &global;
         match self {
-            Self::Serve(args) => serve::run(args, &global).await,
+            Self::Serve(args) => {
+                with_config(global, async |config| serve::run(args, config).await).await
+            }
             Self::Demo(args) => demo::run(args).await,
-            Self::Sandbox(args) => sandbox::run(args).await,
-            Self::Check(args) => check::run(args, &global).await,
-            Self::Send(args) => send::run(args, &global).await,
-            Self::Healthcheck(args) => healthcheck::run(args, &global).await,
-            Self::Links(args) => links::run(args, &global).await,
+            Self::Sandbox(args) => sandbox::run(args).await.map(|()| Exit::Fine.into()),
+            Self::Check(args) => check::run(args, global).await,
+            Self::Send(args) => {
+                with_config(global, async |config| send::run(args, &config).await).await
+            }
+            Self::Healthcheck(args) => {
+                with_config(global, async |config| healthcheck::run(args, &config).await).await
+            }
+            Self::Links(args) => {
+                with_config(global, async |config| links::run(args, &config).await).await
+            }
         }
+    }
+}
+
+/// Runs with the configuration, or not at all: its findings are shown then.
+async fn with_config(
+    global: &GlobalArgs,
+    run: impl AsyncFnOnce(Config) -> anyhow::Result<ExitCode>,
+) -> anyhow::Result<ExitCode> {
+    match config_file::load_config(global) {
+        Ok(config) => run(config).await,
+        Err(code) => Ok(code),
     }
 }
 
