@@ -23,7 +23,7 @@ use crate::deliver::TargetWorker;
 use crate::problem::Problem;
 use crate::secret::Secret;
 use crate::store::{Store, StoreError};
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{CONTENT_TYPE, Metrics};
 
 mod events;
 mod links;
@@ -59,8 +59,7 @@ pub fn router(admin: Shared) -> Router {
 
 async fn metrics(State(admin): State<Shared>) -> Response {
     targets::update_gauges(&admin).await;
-    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, content_type)], admin.metrics.encode()).into_response()
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], admin.metrics.encode()).into_response()
 }
 
 /// With a token: the right one. Without: only a loopback host.

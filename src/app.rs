@@ -57,7 +57,7 @@ impl App {
         let commits = metrics.clone();
         let path = config.store.path.clone();
         let (sqlite, handed) = tokio::task::spawn_blocking(move || {
-            SqliteStore::open(&path, Box::new(move |took| commits.commit(took)))
+            SqliteStore::open(&path, Box::new(move |took| commits.store_commit(took)))
         })
         .await??;
         let store = Store::Sqlite(sqlite);
@@ -191,7 +191,9 @@ fn receiver(
     let parts = ReceiverParts {
         sources,
         recorder: Arc::new(Recorder::new(store.clone())),
-        metrics: metrics.receive(),
+        metrics: Arc::new(
+            metrics.receive(config.sources.values().map(|source| (source.name.as_str(), source.auth.len()))),
+        ),
         clock: clock.clone(),
         stopping: stop.clone(),
     };

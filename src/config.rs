@@ -1,7 +1,19 @@
 //! The configuration, checked: what the rest of the program may rely on.
 //!
-//! `raw` is the file's shape, `load` reads and layers it (defaults → file → environment), `check`
-//! turns it into these types and collects every fault. Nobody else reads the environment.
+//! `raw` is the file's shape, `load` reads and layers it (defaults → file → `environment`), `check`
+//! turns it into these types and collects every fault, `effective` shows what is in force. Nobody
+//! else reads the environment.
+
+mod raw;
+mod mask;
+mod faults;
+mod section;
+mod environment;
+mod load;
+mod check;
+mod effective;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -10,6 +22,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use self::effective::{MissingSecret, missing_secrets, redacted};
+pub use self::environment::process_environment;
+pub use self::load::{Inspection, TablesWanted, inspect, load};
 use crate::secret::SecretReference;
 
 /// Everything `serve` needs, proven consistent.
@@ -23,6 +38,13 @@ pub struct Config {
     pub sources: BTreeMap<String, SourceConfig>,
     /// By name.
     pub targets: BTreeMap<String, TargetConfig>,
+}
+
+impl Config {
+    /// The mapping tables that the sources need, and the vendor whose vocabulary each speaks.
+    pub fn mapping_kinds(&self) -> BTreeMap<String, SourceKind> {
+        check::mapping_kinds(&self.sources)
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -1,7 +1,9 @@
 //! A finding in a file that people edit: where, what is wrong, what to do.
 //!
 //! Config and tables collect findings, every one at once; `cli/check` and the start of `serve`
-//! render them. Nothing here reads files.
+//! show them through `render`. Nothing here reads files.
+
+pub mod render;
 
 use std::fmt;
 use std::ops::Range;
@@ -13,6 +15,24 @@ use std::sync::Arc;
 pub struct SourceFile {
     pub path: PathBuf,
     pub text: Arc<str>,
+}
+
+impl SourceFile {
+    /// Line and column of a byte, both from 1, columns in characters.
+    pub fn position_of(&self, byte: usize) -> (usize, usize) {
+        let mut at = byte.min(self.text.len());
+        while !self.text.is_char_boundary(at) {
+            at -= 1;
+        }
+        let before = &self.text[..at];
+        let line = before.matches('\n').count() + 1;
+        let column = before
+            .rsplit('\n')
+            .next()
+            .map_or(0, |tail| tail.chars().count())
+            + 1;
+        (line, column)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -61,18 +81,12 @@ impl Finding {
 
     /// Line and column of the start, both from 1, columns in characters.
     pub fn position(&self) -> (usize, usize) {
-        let mut start = self.span.start.min(self.file.text.len());
-        while !self.file.text.is_char_boundary(start) {
-            start -= 1;
-        }
-        let before = &self.file.text[..start];
-        let line = before.matches('\n').count() + 1;
-        let column = before
-            .rsplit('\n')
-            .next()
-            .map_or(0, |tail| tail.chars().count())
-            + 1;
-        (line, column)
+        self.file.position_of(self.span.start)
+    }
+
+    /// Line and column behind the last character.
+    pub fn end_position(&self) -> (usize, usize) {
+        self.file.position_of(self.span.end.max(self.span.start))
     }
 }
 

@@ -4,13 +4,17 @@
 //! recorded, mapped, decided, delivered. Beside the walk stand what we know of each vendor
 //! (`systems`), the store, and the nouns.
 
+// the way in
+pub mod cli;
+pub mod app;
+
 // the walk
 pub mod receive;
 pub mod verify;
 pub mod record;
+pub mod decider;
 pub mod map;
 pub mod decide;
-pub mod decider;
 pub mod deliver;
 
 // what we know of each vendor
@@ -21,10 +25,6 @@ pub mod store;
 
 // for people
 pub mod admin;
-pub mod telemetry;
-
-// all of it together
-pub mod app;
 
 // HTTP under both listeners
 pub mod listen;
@@ -33,14 +33,15 @@ pub mod problem;
 // the nouns: ids, states, no IO
 pub mod event;
 pub mod lead;
-pub mod delivery;
 pub mod decision;
+pub mod delivery;
 
 // the ground everything stands on
 pub mod clock;
 pub mod config;
 pub mod diagnostic;
 pub mod secret;
+pub mod telemetry;
 
 // systems pretended, for tests, the demo and trying things out
 pub mod sandbox;

@@ -1,14 +1,17 @@
 //! `GET /api/v1/targets`, and the gauges of `/metrics`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 
 use super::{Shared, store_problem};
+use crate::clock::until;
 use crate::config::TargetMode;
 use crate::deliver::health::Health;
+use crate::delivery::DeliveryState;
 use crate::problem::Problem;
 use crate::store::TargetRow;
 
@@ -97,12 +100,12 @@ pub(super) async fn update_gauges(admin: &Shared) {
     };
     let now = admin.clock.now();
     for row in rows {
-        for (state, count) in &row.deliveries {
-            admin.metrics.deliveries(&row.name, state, *count);
+        for state in DeliveryState::ALL {
+            let count = row.deliveries.get(state.as_str()).copied().unwrap_or(0);
+            let count = u64::try_from(count).unwrap_or(0);
+            admin.metrics.set_deliveries(&row.name, state.as_str(), count);
         }
-        let age = row
-            .oldest_due_at
-            .map_or(0.0, |at| crate::clock::until(at, now).as_secs_f64());
-        admin.metrics.oldest_due(&row.name, age);
+        let age = row.oldest_due_at.map_or(Duration::ZERO, |at| until(at, now));
+        admin.metrics.set_oldest_due(&row.name, age);
     }
 }

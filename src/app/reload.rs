@@ -41,7 +41,7 @@ impl Reloader {
     ) -> Self {
         Self {
             dir: config.mappings.dir.clone(),
-            wanted: config.wanted_mappings(),
+            wanted: config.mapping_kinds(),
             rules,
             receiver,
             workers,

@@ -9,7 +9,6 @@ use crate::admin::{LinkBody, LinkSet};
 use crate::config::Config;
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  leadping-bridge links set voice 68c3f1a2b4d5e6f708192a3b lead_7Q2M4")]
 pub struct LinksArgs {
     #[command(subcommand)]
     action: LinksAction,

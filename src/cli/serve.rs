@@ -5,21 +5,37 @@ use std::process::ExitCode;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::config_file::refuse;
+use super::Exit;
 use crate::app::App;
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::map::table::Tables;
+use crate::config::{self, Config};
+use crate::map::table;
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  leadping-bridge --config config/bridge.toml serve")]
 pub struct ServeArgs {}
 
 /// Runs until SIGTERM or SIGINT; a second one exits at once. SIGHUP reloads tables and secrets.
-pub async fn run(_: ServeArgs, config: Config, tables: Tables) -> anyhow::Result<ExitCode> {
+pub async fn run(_: ServeArgs, config: Config) -> anyhow::Result<ExitCode> {
+    // Everything that can be wrong is found before a port is bound.
+    let (tables, findings) = table::load_dir(&config.mappings.dir, &config.mapping_kinds());
+    let missing = config::missing_secrets(&config);
+    for secret in &missing {
+        eprintln!("error: {secret}");
+    }
+    let Some(tables) = tables else {
+        return Ok(refuse(&findings));
+    };
+    if !missing.is_empty() {
+        return Ok(Exit::BadConfig.into());
+    }
+    for finding in &findings {
+        tracing::warn!("{finding}");
+    }
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
-    tracing::info!(config = %crate::config::redacted(&config), "starting");
+    tracing::info!(config = %config::redacted(&config), "starting");
     let app = App::start(config, tables, Clock::System).await?;
     tracing::info!(
         webhooks = %app.webhook_address,

@@ -28,7 +28,7 @@ impl TargetWorker {
         let (outcome, save) = self.outcome(&lease, end, now);
         if matches!(outcome, Outcome::Delivered { .. }) {
             let lag = crate::clock::until(lease.received_at, now);
-            self.metrics.delivery_lag(&self.config.name, lag);
+            self.metrics.delivered(&self.config.name, lag);
         }
         self.log(&lease, &outcome, attempts.last().and_then(|attempt| attempt.http_status));
         let held = match &outcome {

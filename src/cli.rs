@@ -1,0 +1,183 @@
+//! The command line: one file per command, and here what they share.
+//!
+//! A command returns its exit code; an error it did not foresee becomes 70 in `main`.
+
+pub mod check;
+pub mod config_file;
+pub mod demo;
+pub mod healthcheck;
+pub mod links;
+pub mod sandbox;
+pub mod send;
+pub mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::config::Config;
+use crate::telemetry::LogFormat;
+
+/// Carries voice-campaign and CRM webhooks to LeadPing as dispositions, and loses none
+#[derive(Debug, Parser)]
+#[command(name = "leadping-bridge", version, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 fine; 1 the checked thing did not hold; 2 wrong usage; \
+    64 bad config or mapping; 69 store or admin API not reachable; 70 internal.\n\n\
+    Try it, no account needed: leadping-bridge demo"
+)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub struct GlobalArgs {
+    /// The configuration
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "config/bridge.toml",
+        env = "LEADPING_BRIDGE_CONFIG"
+    )]
+    pub config: PathBuf,
+    /// How log lines on stderr look
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "auto"
+    )]
+    pub log_format: LogFormat,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the daemon: receive, record, decide, deliver
+    #[command(after_help = "Example:\n  leadping-bridge serve --config /etc/leadping-bridge.toml")]
+    Serve(serve::ServeArgs),
+    /// Show everything on this machine: sandbox, bridge, sample webhooks
+    #[command(after_help = "Example:\n  leadping-bridge demo --once")]
+    Demo(demo::DemoArgs),
+    /// Pretend to be LeadPing, strictly, with faults on request
+    #[command(
+        after_help = "Example:\n  leadping-bridge sandbox --listen 127.0.0.1:9100 --strict-leads"
+    )]
+    Sandbox(sandbox::SandboxArgs),
+    /// Find every fault in the config and the mapping tables; needs no secret
+    #[command(
+        after_help = "Example:\n  leadping-bridge check --strict --config config/bridge.toml"
+    )]
+    Check(check::CheckArgs),
+    /// Sign a payload as a source would and post it to a running bridge
+    #[command(after_help = "Example:\n  leadping-bridge send --source voice call.json")]
+    Send(send::SendArgs),
+    /// Ask a running bridge whether it is ready, for container health checks
+    #[command(after_help = "Example:\n  leadping-bridge healthcheck")]
+    Healthcheck(healthcheck::HealthcheckArgs),
+    /// Tell which lead at LeadPing a source's lead is
+    #[command(after_help = "Example:\n  leadping-bridge links set voice 68c3f1a2b4d5e6f708192a3b lead_7Q2M4")]
+    Links(links::LinksArgs),
+}
+
+impl Command {
+    /// The daemons tell what they do; for the others the output is the point.
+    pub fn log_level(&self) -> LevelFilter {
+        match self {
+            Self::Serve(_) | Self::Sandbox(_) => LevelFilter::INFO,
+            _ => LevelFilter::WARN,
+        }
+    }
+
+    pub async fn run(self, global: GlobalArgs) -> anyhow::Result<ExitCode> {
+        let global = &global;
+        match self {
+            Self::Serve(args) => {
+                with_config(global, async |config| serve::run(args, config).await).await
+            }
+            Self::Demo(args) => demo::run(args).await,
+            Self::Sandbox(args) => sandbox::run(args).await.map(|()| Exit::Fine.into()),
+            Self::Check(args) => check::run(args, global).await,
+            Self::Send(args) => {
+                with_config(global, async |config| send::run(args, &config).await).await
+            }
+            Self::Healthcheck(args) => {
+                with_config(global, async |config| healthcheck::run(args, &config).await).await
+            }
+            Self::Links(args) => {
+                with_config(global, async |config| links::run(args, &config).await).await
+            }
+        }
+    }
+}
+
+/// Runs with the configuration, or not at all: its findings are shown then.
+async fn with_config(
+    global: &GlobalArgs,
+    run: impl AsyncFnOnce(Config) -> anyhow::Result<ExitCode>,
+) -> anyhow::Result<ExitCode> {
+    match config_file::load_config(global) {
+        Ok(config) => run(config).await,
+        Err(code) => Ok(code),
+    }
+}
+
+/// What scripts can rely on. Wrong usage is 2, and clap's own doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    Fine = 0,
+    /// The checked thing did not hold.
+    Unmet = 1,
+    /// Config or mapping, found before any port is bound.
+    BadConfig = 64,
+    /// Store or admin API not reachable.
+    Unavailable = 69,
+    /// A fault of ours.
+    Internal = 70,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_an_example() {
+        for command in Arguments::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string);
+            let name = command.get_name();
+            let example = format!("Example:\n  leadping-bridge {name}");
+            assert!(help.unwrap_or_default().starts_with(&example), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_configuration_can_be_named_before_and_behind_the_command() {
+        for line in [
+            ["leadping-bridge", "--config", "a.toml", "check"],
+            ["leadping-bridge", "check", "--config", "a.toml"],
+        ] {
+            let arguments = Arguments::parse_from(line);
+            assert_eq!(arguments.global.config, PathBuf::from("a.toml"));
+        }
+    }
+}

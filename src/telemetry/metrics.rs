@@ -1,0 +1,339 @@
+//! The metric families of `/metrics`, and handles cheap enough for every webhook.
+//!
+//! Counters live in memory; gauges are set from the store's index just before a scrape. Nothing
+//! here is global: a test has metrics of its own.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+/// What [`Metrics::encode`] produces, for the response's `Content-Type`.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Stands for a source that is not configured, so that senders cannot make label values up. No
+/// source can have this name.
+const UNKNOWN_SOURCE: &str = "_unknown";
+
+type Labels<const N: usize> = [(&'static str, Arc<str>); N];
+type BySecondLabel = Vec<(&'static str, Counter)>;
+type LagHistograms = Family<Labels<1>, Histogram, fn() -> Histogram>;
+
+/// All families, registered.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    events: CounterTable,
+    decisions: CounterTable,
+    attempts: CounterTable,
+    deliveries: Family<Labels<2>, Gauge>,
+    oldest_due: Family<Labels<1>, Gauge<f64, std::sync::atomic::AtomicU64>>,
+    ack: Histogram,
+    delivery_lag: LagHistograms,
+    store_commit: Histogram,
+    mapping_reloads: Family<Labels<1>, Counter>,
+    secret_uses: Family<Labels<2>, Counter>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    pub fn new() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("leadping_bridge"),
+            events: CounterTable::new(["source", "result"]),
+            decisions: CounterTable::new(["source", "decision"]),
+            attempts: CounterTable::new(["target", "result"]),
+            deliveries: Family::default(),
+            oldest_due: Family::default(),
+            ack: short_times(),
+            delivery_lag: Family::new_with_constructor(long_times),
+            store_commit: short_times(),
+            mapping_reloads: Family::default(),
+            secret_uses: Family::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    /// Counters get their `_total` from the encoder.
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "events",
+            "Webhooks by what became of them",
+            self.events.family.clone(),
+        );
+        registry.register(
+            "decisions",
+            "Decisions by verdict",
+            self.decisions.family.clone(),
+        );
+        registry.register(
+            "attempts",
+            "Tries of deliveries by how they ended",
+            self.attempts.family.clone(),
+        );
+        registry.register(
+            "deliveries",
+            "Deliveries by state, now",
+            self.deliveries.clone(),
+        );
+        registry.register(
+            "oldest_due_seconds",
+            "For how long the oldest due delivery has been due",
+            self.oldest_due.clone(),
+        );
+        registry.register(
+            "ack_seconds",
+            "From a webhook's arrival to its durable answer",
+            self.ack.clone(),
+        );
+        registry.register(
+            "delivery_lag_seconds",
+            "From a webhook's arrival to its delivery",
+            self.delivery_lag.clone(),
+        );
+        registry.register(
+            "store_commit_seconds",
+            "One group commit, its fsync included",
+            self.store_commit.clone(),
+        );
+        registry.register(
+            "mapping_reloads",
+            "Reloads of the mapping tables by result",
+            self.mapping_reloads.clone(),
+        );
+        registry.register(
+            "secret_uses",
+            "Webhooks admitted by each auth entry of a source, counted from 1",
+            self.secret_uses.clone(),
+        );
+    }
+
+    /// The handle of the webhook listener: every source, and how many auth entries it has.
+    pub fn receive<'s>(
+        self: &Arc<Self>,
+        sources: impl IntoIterator<Item = (&'s str, usize)>,
+    ) -> ReceiveMetrics {
+        let secret_uses = sources
+            .into_iter()
+            .map(|(source, entries)| {
+                let counters = (1..=entries)
+                    .map(|position| {
+                        self.secret_uses.get_or_create_owned(&[
+                            ("source", source.into()),
+                            ("position", position.to_string().into()),
+                        ])
+                    })
+                    .collect();
+                (source.to_owned(), counters)
+            })
+            .collect();
+        ReceiveMetrics {
+            metrics: Arc::clone(self),
+            secret_uses,
+        }
+    }
+
+    /// An event of the source was decided.
+    pub fn decision(&self, source: &str, decision: &'static str) {
+        self.decisions.increment(source, decision);
+    }
+
+    /// A try of a delivery to the target ended.
+    pub fn attempt(&self, target: &str, result: &'static str) {
+        self.attempts.increment(target, result);
+    }
+
+    /// A delivery reached the target, so long after its webhook came in.
+    pub fn delivered(&self, target: &str, lag: Duration) {
+        self.delivery_lag
+            .get_or_create(&[("target", target.into())])
+            .observe(lag.as_secs_f64());
+    }
+
+    pub fn store_commit(&self, duration: Duration) {
+        self.store_commit.observe(duration.as_secs_f64());
+    }
+
+    /// `loaded`, `unchanged`, `refused` and the like.
+    pub fn mapping_reload(&self, result: &'static str) {
+        self.mapping_reloads
+            .get_or_create(&[("result", result.into())])
+            .inc();
+    }
+
+    /// Every state must be set, those without deliveries to 0.
+    pub fn set_deliveries(&self, target: &str, state: &'static str, count: u64) {
+        self.deliveries
+            .get_or_create(&[("target", target.into()), ("state", state.into())])
+            .set(count.try_into().unwrap_or(i64::MAX));
+    }
+
+    /// Zero if nothing is due.
+    pub fn set_oldest_due(&self, target: &str, age: Duration) {
+        self.oldest_due
+            .get_or_create(&[("target", target.into())])
+            .set(age.as_secs_f64());
+    }
+
+    /// The whole of `/metrics`, as [`CONTENT_TYPE`].
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("writing to a string cannot fail");
+        text
+    }
+}
+
+/// What the request path counts: no label is built twice.
+#[derive(Debug)]
+pub struct ReceiveMetrics {
+    metrics: Arc<Metrics>,
+    secret_uses: HashMap<String, Vec<Counter>>,
+}
+
+impl ReceiveMetrics {
+    /// A webhook was answered. A source that is not configured counts as unknown.
+    pub fn event(&self, source: &str, result: &'static str) {
+        let source = if self.secret_uses.contains_key(source) {
+            source
+        } else {
+            UNKNOWN_SOURCE
+        };
+        self.metrics.events.increment(source, result);
+    }
+
+    /// From arrival to the answer that follows the commit.
+    pub fn ack(&self, duration: Duration) {
+        self.metrics.ack.observe(duration.as_secs_f64());
+    }
+
+    /// The auth entry at this index (from 0) admitted a webhook; the label counts from 1.
+    pub fn secret_use(&self, source: &str, index: usize) {
+        let counters = self.secret_uses.get(source);
+        if let Some(counter) = counters.and_then(|counters| counters.get(index)) {
+            counter.inc();
+        }
+    }
+}
+
+/// A counter family of two labels, the second from a small fixed set; after the first use of a
+/// pair, counting allocates nothing.
+#[derive(Debug)]
+struct CounterTable {
+    labels: [&'static str; 2],
+    family: Family<Labels<2>, Counter>,
+    known: RwLock<HashMap<Arc<str>, BySecondLabel>>,
+}
+
+impl CounterTable {
+    fn new(labels: [&'static str; 2]) -> Self {
+        Self {
+            labels,
+            family: Family::default(),
+            known: RwLock::default(),
+        }
+    }
+
+    fn increment(&self, first: &str, second: &'static str) {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let counters = known.get(first).map_or(&[][..], Vec::as_slice);
+        if let Some((_, counter)) = counters.iter().find(|(word, _)| *word == second) {
+            counter.inc();
+            return;
+        }
+        drop(known);
+        let first: Arc<str> = first.into();
+        let labels = [
+            (self.labels[0], Arc::clone(&first)),
+            (self.labels[1], second.into()),
+        ];
+        let counter = self.family.get_or_create_owned(&labels);
+        counter.inc();
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let counters = known.entry(first).or_default();
+        if !counters.iter().any(|(word, _)| *word == second) {
+            counters.push((second, counter));
+        }
+    }
+}
+
+/// 0.1 ms to 13 s: a commit, an answer.
+fn short_times() -> Histogram {
+    Histogram::new(exponential_buckets(0.000_1, 2.0, 18))
+}
+
+/// 1 ms to 19 hours: a delivery may wait for its target.
+fn long_times() -> Histogram {
+    Histogram::new(exponential_buckets(0.001, 4.0, 14))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_family_has_its_name_and_labels() {
+        let metrics = Arc::new(Metrics::new());
+        let receive = metrics.receive([("voice", 2)]);
+        receive.event("voice", "recorded");
+        receive.event("voice", "recorded");
+        receive.event("made-up", "not_found");
+        receive.ack(Duration::from_millis(3));
+        receive.secret_use("voice", 1);
+        receive.secret_use("voice", 9);
+        receive.secret_use("made-up", 0);
+        metrics.decision("voice", "delivery");
+        metrics.attempt("leadping", "accepted");
+        metrics.delivered("leadping", Duration::from_millis(5));
+        metrics.store_commit(Duration::from_millis(1));
+        metrics.mapping_reload("loaded");
+        metrics.set_deliveries("leadping", "due", 4);
+        metrics.set_deliveries("leadping", "due", 3);
+        metrics.set_oldest_due("leadping", Duration::from_millis(1500));
+
+        let text = metrics.encode();
+        let mut lines: Vec<&str> = text
+            .lines()
+            .filter(|line| !line.starts_with('#') && !line.contains("_bucket{"))
+            .collect();
+        lines.sort_unstable();
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        leadping_bridge_ack_seconds_count 1
+        leadping_bridge_ack_seconds_sum 0.003
+        leadping_bridge_attempts_total{target="leadping",result="accepted"} 1
+        leadping_bridge_decisions_total{source="voice",decision="delivery"} 1
+        leadping_bridge_deliveries{target="leadping",state="due"} 3
+        leadping_bridge_delivery_lag_seconds_count{target="leadping"} 1
+        leadping_bridge_delivery_lag_seconds_sum{target="leadping"} 0.005
+        leadping_bridge_events_total{source="_unknown",result="not_found"} 1
+        leadping_bridge_events_total{source="voice",result="recorded"} 2
+        leadping_bridge_mapping_reloads_total{result="loaded"} 1
+        leadping_bridge_oldest_due_seconds{target="leadping"} 1.5
+        leadping_bridge_secret_uses_total{source="voice",position="1"} 0
+        leadping_bridge_secret_uses_total{source="voice",position="2"} 1
+        leadping_bridge_store_commit_seconds_count 1
+        leadping_bridge_store_commit_seconds_sum 0.001
+        "#);
+        assert!(text.ends_with("# EOF\n"));
+    }
+
+    #[test]
+    fn metrics_are_values() {
+        let (one, other) = (Metrics::new(), Metrics::new());
+        one.attempt("leadping", "accepted");
+        assert!(one.encode().contains("accepted"));
+        assert!(!other.encode().contains("accepted"));
+    }
+}
