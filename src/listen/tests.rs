@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use axum::body::Body;
 use axum::routing::{get, post};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
@@ -83,6 +84,7 @@ async fn server(limits: ListenLimits) -> Server {
     let router = Router::new()
         .route("/", get(async || "here"))
         .route("/echo", post(async |body: String| body))
+        .route("/early", post(answer_first))
         .route("/wait", get(async move || waits.notified().await));
     let (stop, closed) = (CancellationToken::new(), CancellationToken::new());
     let task = tokio::spawn(serve(
@@ -99,6 +101,10 @@ async fn server(limits: ListenLimits) -> Server {
         go,
         task,
     }
+}
+
+async fn answer_first(body: Body) {
+    tokio::spawn(axum::body::to_bytes(body, usize::MAX));
 }
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -178,6 +184,19 @@ async fn a_slow_handler_is_not_the_senders_fault() {
     assert!(wire.is_quiet_for(3 * HEADER_TIMEOUT).await);
     server.go.notify_one();
     assert!(wire.answer().await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_body_after_an_early_answer_is_no_new_head() {
+    let server = server(LIMITS).await;
+    let mut wire = Wire::connect(server.address).await;
+    wire.send("POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na")
+        .await;
+    assert!(wire.answer().await.starts_with("HTTP/1.1 200"));
+    wire.send("b").await;
+    assert!(wire.is_quiet_for(2 * HEADER_TIMEOUT).await);
+    wire.send(format!("c{GET}")).await;
+    assert!(wire.answer().await.ends_with("here"));
 }
 
 #[tokio::test]
