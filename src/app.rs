@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::decider::{DeciderTask, Rules};
 use crate::deliver::{Ground, TargetWorker};
 use crate::listen::{self, ListenLimits};
-use crate::map::table::Tables;
+use crate::map::Tables;
 use crate::receive::{BodyLimits, Receiver, ReceiverParts};
 use crate::record::Recorder;
 use crate::store::{Store, sqlite::SqliteStore};

@@ -92,6 +92,8 @@ impl Command {
     pub fn log_level(&self) -> LevelFilter {
         match self {
             Self::Serve(_) | Self::Sandbox(_) => LevelFilter::INFO,
+            // Its samples are parked on purpose; its own table says so.
+            Self::Demo(_) => LevelFilter::ERROR,
             _ => LevelFilter::WARN,
         }
     }

@@ -14,10 +14,10 @@ use crate::decision::{
     AppliedChange, Decision, DecisionRecord, ParkCause, PlannedDelivery, TargetVerdict, Verdict,
 };
 use crate::delivery::DeliveryId;
-use crate::event::{Event, Reading, Standing};
+use crate::event::{Event, Facts, Reading, Standing};
 use crate::lead::{LeadHistory, Previous, TargetHistory};
-use crate::map::table::Table;
-use crate::map::{self, MapInput, Mapped, RowRef, Wish};
+
+use crate::map::{self, MapInput, Mapped, RowRef, Table, Wish};
 use crate::systems;
 
 /// Everything a decision looks at.
@@ -71,17 +71,26 @@ pub fn decide(question: &Question<'_>, table: &Table) -> Decision {
         ),
         Mapped::Unmapped => parked(
             by(None, Verdict::Unmapped, None),
-            ParkCause::unmapped(source, &systems::park_cause_status(facts)),
+            ParkCause::unmapped(source, &status_word(facts)),
         ),
         Mapped::Ignored { row, why } => settled(by(Some(row), Verdict::Ignored, Some(why))),
         Mapped::Parked { row, why } => parked(
             by(Some(row), Verdict::Parked, Some(why)),
-            ParkCause::by_row(source, &systems::park_cause_status(facts)),
+            ParkCause::by_row(source, &status_word(facts)),
         ),
         Mapped::Wishes { row, wishes } => {
             plan(question, by(Some(row), Verdict::Matched, None), wishes)
         }
     }
+}
+
+/// The status as the vendor sends it, for a cause.
+fn status_word(facts: &Facts) -> String {
+    facts
+        .status
+        .as_ref()
+        .map(systems::park_cause_status)
+        .unwrap_or_default()
 }
 
 fn record(question: &Question<'_>, verdict: Verdict, why: Option<String>) -> DecisionRecord {

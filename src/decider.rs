@@ -21,7 +21,7 @@ use crate::decision::Decision;
 use crate::deliver::TargetWorker;
 use crate::event::{Event, Facts, Reading, Sequence, Standing};
 use crate::lead::{LeadHistory, SystemId};
-use crate::map::table::Tables;
+use crate::map::Tables;
 use crate::store::{Again, Decided, Decider, Store, StoreError, Undecided};
 use crate::systems;
 use crate::telemetry::metrics::Metrics;

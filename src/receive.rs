@@ -34,7 +34,7 @@ use crate::clock::Clock;
 use crate::config::SourceConfig;
 use crate::event::EventKind;
 use crate::record::{NewWebhook, RecordError, Recorded, Recorder, Reject};
-use crate::telemetry::ReceiveMetrics;
+use crate::telemetry::metrics::ReceiveMetrics;
 use crate::verify::{CredentialError, Gate, RawWebhook, verify};
 
 /// A rejected body is kept up to here, for diagnosis.

@@ -239,8 +239,8 @@ pub struct DeliveryRow {
 #[derive(Debug, Clone, Serialize)]
 pub struct ParkedRow {
     pub cause: ParkCause,
-    pub events: u64,
-    pub deliveries: u64,
+    pub events: i64,
+    pub deliveries: i64,
     #[serde(serialize_with = "rows::timestamp")]
     pub oldest_at: Timestamp,
     pub suggestion: String,

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Config, SourceKind};
 use crate::decider::{Request, Rules};
 use crate::deliver::TargetWorker;
-use crate::map::table;
+use crate::map;
 use crate::receive::Receiver;
 use crate::telemetry::metrics::Metrics;
 
@@ -63,7 +63,7 @@ impl Reloader {
 
     async fn reload_tables(&self, why: &str) {
         let (dir, wanted) = (self.dir.clone(), self.wanted.clone());
-        let loaded = tokio::task::spawn_blocking(move || table::load_dir(&dir, &wanted)).await;
+        let loaded = tokio::task::spawn_blocking(move || map::load_dir(&dir, &wanted)).await;
         let (tables, findings) = match loaded {
             Ok(loaded) => loaded,
             Err(error) => {
@@ -79,11 +79,11 @@ impl Reloader {
             tracing::error!("the tables have faults; the old ones stay in force");
             return;
         };
-        if tables.hash() == self.rules.tables().hash() {
+        if tables.hash == self.rules.tables().hash {
             self.metrics.mapping_reload("unchanged");
             return;
         }
-        tracing::info!(mapping.hash = %tables.hash(), reason = why, "new tables are in force");
+        tracing::info!(mapping.hash = %tables.hash, reason = why, "new tables are in force");
         self.metrics.mapping_reload("loaded");
         self.rules.replace_tables(tables);
         self.tables_changed().await;

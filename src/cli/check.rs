@@ -11,7 +11,7 @@ use clap::Args;
 use super::{Exit, GlobalArgs};
 use crate::config::{self, Inspection};
 use crate::diagnostic::{Finding, Severity, render};
-use crate::map::table;
+use crate::map;
 
 #[derive(Debug, Args)]
 pub struct CheckArgs {
@@ -46,7 +46,7 @@ fn inspect(path: &Path, environment: impl Iterator<Item = (String, String)>) -> 
         ..
     } = config::inspect(path, environment);
     if let Some(tables) = tables {
-        let (_, of_tables) = table::load_dir(&tables.dir, &tables.kinds);
+        let (_, of_tables) = map::load_dir(&tables.dir, &tables.kinds);
         findings.extend(of_tables);
     }
     findings

@@ -10,7 +10,7 @@ use super::Exit;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{self, Config};
-use crate::map::table;
+use crate::map;
 
 #[derive(Debug, Args)]
 pub struct ServeArgs {}
@@ -18,7 +18,7 @@ pub struct ServeArgs {}
 /// Runs until SIGTERM or SIGINT; a second one exits at once. SIGHUP reloads tables and secrets.
 pub async fn run(_: ServeArgs, config: Config) -> anyhow::Result<ExitCode> {
     // Everything that can be wrong is found before a port is bound.
-    let (tables, findings) = table::load_dir(&config.mappings.dir, &config.mapping_kinds());
+    let (tables, findings) = map::load_dir(&config.mappings.dir, &config.mapping_kinds());
     let missing = config::missing_secrets(&config);
     for secret in &missing {
         eprintln!("error: {secret}");

@@ -11,6 +11,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::refusal::Refusal;
+use crate::config::ServerConfig;
 
 /// Objects and arrays within each other; the body itself is the first.
 const MAX_DEPTH: usize = 64;
@@ -25,6 +26,15 @@ pub struct BodyLimits {
     pub max_bytes: usize,
     /// For the whole body.
     pub timeout: Duration,
+}
+
+impl From<&ServerConfig> for BodyLimits {
+    fn from(server: &ServerConfig) -> Self {
+        Self {
+            max_bytes: server.max_body_bytes,
+            timeout: server.request_timeout,
+        }
+    }
 }
 
 /// The whole body, copied into one piece: hyper's buffer is free for the next request, and a

@@ -37,7 +37,7 @@ impl SqliteStore {
             )?;
             let rows = statement
                 .query_map([MAX_PAGE], |row| {
-                    Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get::<_, i64>(3)?))
+                    Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?, row.get::<_, i64>(3)?))
                 })?
                 .collect::<Result<Vec<_>, _>>()?;
             rows.into_iter()

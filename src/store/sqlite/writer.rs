@@ -70,9 +70,10 @@ where
     }
 
     fn finish(self: Box<Self>, outcome: Result<(), StoreError>) {
-        let answer = outcome.and_then(|()| self.value.ok_or(StoreError::NotFound));
+        let Self { value, reply, .. } = *self;
+        let answer = outcome.and_then(|()| value.ok_or(StoreError::NotFound));
         // Whoever asked may have gone; what was written stays written.
-        let _ = self.reply.send(answer);
+        let _ = reply.send(answer);
     }
 }
 
