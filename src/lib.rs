@@ -14,4 +14,5 @@ pub mod clock;
 pub mod config;
 pub mod diagnostic;
 pub mod map;
+pub mod systems;
 pub mod secret;
