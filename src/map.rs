@@ -4,8 +4,22 @@
 //! `expression` holds templates and conditions. No IO but `table::load_dir`'s reading of files;
 //! `decide` takes the result.
 
+mod context;
+mod coverage;
+mod expression;
+mod lint;
+mod members;
+mod reader;
+mod row;
+mod sandbox;
+mod table;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+pub use context::MapInput;
+pub use row::Row;
+pub use table::{Table, TableHash, Tables, evaluate, load_dir, parse_table};
 
 /// Which row of a mapping spoke.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,3 +61,6 @@ pub enum Mapped {
         why: String,
     },
 }
+
+#[cfg(test)]
+mod tests;
