@@ -1,7 +1,9 @@
 //! Mapping: facts + a table → what the row wants, or `unmapped`. Pure.
 //!
-//! `table` is a loaded, checked mapping file; `row` finds the first row that matches;
-//! `expression` holds templates and conditions. No IO but `table::load_dir`'s reading of files;
+//! Loading: `table::load_dir` reads the files (the only IO here), `reader` and `members` check
+//! them, `lint` checks what stands in quotes, `coverage` looks at the rows together.
+//! Deciding: `table::evaluate` finds the first row that matches, `row` says what it wants,
+//! `expression` fills in templates within the `sandbox`, from the `context` of the event.
 //! `decide` takes the result.
 
 mod context;

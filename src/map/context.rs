@@ -1,7 +1,7 @@
 //! What templates and conditions see: `event`, `lead`, `call`, `collected`, `previous`, `body`.
 //!
-//! Built once per event, and only when a row that is looked at asks for it; `body` only for an
-//! expression that names it. null is left out, so that a null member is a missing one.
+//! Each object is built at most once per event, and only when an expression that is evaluated
+//! names it: rows without templates and conditions cost nothing here. null is left out, so that a null member is a missing one.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use minijinja::Value;
-use minijinja::value::{Enumerator, Object, ObjectExt};
+use minijinja::value::{Enumerator, Object, ObjectExt, ValueKind};
 use serde_json::Value as Json;
 
 use crate::event::{EventId, Facts, Status};
@@ -80,107 +80,128 @@ pub const NUMBERS: &[&str] = &[
 /// holds where `a` is missing.
 pub const PATH: char = '\u{1}';
 
-/// The context of one event, built when it is first asked for.
+/// Which of the objects an expression names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Roots(u8);
+
+const ROOTS: [&str; 6] = ["event", "lead", "call", "collected", "previous", "body"];
+
+impl Roots {
+    /// Of the paths that an expression uses, such as `call.summary`.
+    pub fn of<'p>(paths: impl IntoIterator<Item = &'p String>) -> Self {
+        let bits = paths
+            .into_iter()
+            .filter_map(|path| {
+                let root = path.split('.').next()?;
+                ROOTS.iter().position(|known| *known == root)
+            })
+            .fold(0, |bits, index| bits | 1 << index);
+        Self(bits)
+    }
+
+    fn names(self) -> impl Iterator<Item = (usize, &'static str)> {
+        ROOTS
+            .into_iter()
+            .enumerate()
+            .filter(move |(index, _)| self.0 & 1 << index != 0)
+    }
+}
+
+/// The context of one event: each object is built when an expression first names it.
 pub struct Context<'a> {
     input: &'a MapInput<'a>,
-    without_body: OnceCell<Arc<Members>>,
-    with_body: OnceCell<Value>,
+    objects: [OnceCell<Value>; ROOTS.len()],
 }
 
 impl<'a> Context<'a> {
     pub fn new(input: &'a MapInput<'a>) -> Self {
         Self {
             input,
-            without_body: OnceCell::new(),
-            with_body: OnceCell::new(),
+            objects: Default::default(),
         }
     }
 
     /// The root object for an expression.
-    pub fn root(&self, uses_body: bool) -> Value {
-        let facts = self
-            .without_body
-            .get_or_init(|| Arc::new(roots(self.input)));
-        if !uses_body {
-            return Value::from_dyn_object(Arc::clone(facts));
+    pub fn root(&self, roots: Roots) -> Value {
+        let mut root = Members::default();
+        for (index, name) in roots.names() {
+            let object = self.objects[index].get_or_init(|| object(name, self.input));
+            root.put(name, Some(object.clone()));
         }
-        self.with_body
-            .get_or_init(|| {
-                let mut members = facts.0.clone();
-                members.insert(Cow::Borrowed("body"), from_json(self.input.body));
-                Value::from_object(Members(members))
-            })
-            .clone()
+        Value::from_object(root)
     }
 
     /// Whether a path such as `call.summary` leads to nothing.
-    pub fn lacks(&self, path: &str) -> bool {
-        let root = self.root(path.starts_with("body"));
+    pub fn lacks(&self, path: &String) -> bool {
+        let root = self.root(Roots::of([path]));
         path.split('.')
-            .try_fold(root, |value, part| {
-                value
-                    .get_attr(part)
-                    .ok()
-                    .filter(|value| !value.is_undefined())
-            })
+            .try_fold(root, |value, part| step(&value, part))
             .is_none()
     }
 }
 
-fn roots(input: &MapInput<'_>) -> Members {
+fn object(name: &str, input: &MapInput<'_>) -> Value {
+    match name {
+        "event" => Value::from_object(event(input)),
+        "lead" => Value::from_object(lead(input)),
+        "call" => Value::from_object(call(input.facts)),
+        "collected" => from_object(&input.facts.collected),
+        "previous" => Value::from_object(previous(input.previous)),
+        _ => from_json(input.body),
+    }
+}
+
+fn event(input: &MapInput<'_>) -> Members {
     let facts = input.facts;
+    let status = facts.status.as_ref().map(|status| match status {
+        Status::Number(number) => Value::from(*number),
+        Status::Name(name) => Value::from(name.as_str()),
+    });
     let mut event = Members::default();
     event.put("id", Some(input.event_id.to_string()));
     event.put("source", Some(input.source));
     event.put("kind", facts.kind.map(|kind| kind.as_str()));
-    event.put(
-        "status",
-        facts.status.as_ref().map(|status| match status {
-            Status::Number(number) => Value::from(*number),
-            Status::Name(name) => Value::from(name.as_str()),
-        }),
-    );
+    event.put("status", status);
     event.put("sub_status", facts.sub_status.as_deref());
     event.put("reason_id", facts.reason_id);
     event.put("occurred_at", facts.occurred_at.map(|at| at.to_string()));
     event.put("received_at", Some(input.received_at.to_string()));
+    event
+}
 
+fn lead(input: &MapInput<'_>) -> Members {
+    let facts = input.facts;
     let mut lead = Members::default();
     lead.put("id", input.lead_id);
     lead.put("source_id", facts.source_lead_id.as_deref());
     lead.put("external_id", facts.external_id.as_deref());
     lead.put("phone", facts.phone.as_deref());
     lead.put("calls", Some(input.calls));
+    lead
+}
 
+fn call(facts: &Facts) -> Members {
     let mut call = Members::default();
     call.put("summary", facts.call_summary.as_deref());
     call.put("duration", facts.call_duration.map(number));
     call.put("recording", facts.call_recording.as_deref());
     call.put("sentiment", facts.call_sentiment);
     call.put("transferred", facts.call_transferred);
+    call
+}
 
+fn previous(before: Option<&Previous>) -> Members {
     let mut previous = Members::default();
-    if let Some(before) = input.previous {
+    if let Some(before) = before {
         previous.put("category", before.category.as_deref());
         previous.put("outcome", before.outcome.as_deref());
         previous.put("source", Some(before.source.as_str()));
         previous.put("at", Some(before.at.to_string()));
     }
-
-    let mut root = Members::default();
-    root.put("event", Some(Value::from_object(event)));
-    root.put("lead", Some(Value::from_object(lead)));
-    root.put("call", Some(Value::from_object(call)));
-    root.put("previous", Some(Value::from_object(previous)));
-    root.put("collected", Some(from_object(&facts.collected)));
-    root
+    previous
 }
 
 /// A number without a fraction prints without one.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "only whole numbers below 2^53 are cast"
-)]
 fn number(float: f64) -> Value {
     if float.fract() == 0.0 && float.abs() < 9_007_199_254_740_992.0 {
         Value::from(float as i64)
@@ -228,16 +249,17 @@ impl Members {
     fn follow(&self, path: &str) -> Option<Value> {
         let mut parts = path.split(PATH);
         let first = self.0.get(parts.next()?)?.clone();
-        parts.try_fold(first, |value, part| {
-            let found = match part.parse::<usize>() {
-                Ok(index) if value.kind() == minijinja::value::ValueKind::Seq => {
-                    value.get_item_by_index(index)
-                }
-                _ => value.get_attr(part),
-            };
-            found.ok().filter(|value| !value.is_undefined())
-        })
+        parts.try_fold(first, |value, part| step(&value, part))
     }
+}
+
+/// One step of a path: into an object by name, into a list by number.
+fn step(value: &Value, part: &str) -> Option<Value> {
+    let found = match part.parse::<usize>() {
+        Ok(index) if value.kind() == ValueKind::Seq => value.get_item_by_index(index),
+        _ => value.get_attr(part),
+    };
+    found.ok().filter(|value| !value.is_undefined())
 }
 
 impl Object for Members {

@@ -10,7 +10,7 @@ use minijinja::value::ValueKind;
 use minijinja::{Environment, ErrorKind, Value};
 use serde_json::Value as Json;
 
-use crate::map::context::Context;
+use crate::map::context::{Context, Roots};
 use crate::map::lint::{self, Fault, Inspected};
 use crate::map::sandbox::{ENVIRONMENT, Limited, MAX_OUTPUT_BYTES, text_of};
 use crate::systems::leadping::vocabulary::MemberType;
@@ -19,7 +19,7 @@ use crate::systems::leadping::vocabulary::MemberType;
 #[derive(Debug)]
 struct Expression {
     compiled: minijinja::Expression<'static, 'static>,
-    uses_body: bool,
+    roots: Roots,
 }
 
 /// A condition (`when`).
@@ -70,7 +70,7 @@ enum Form {
     /// Anything else: text. The environment holds this one template, under [`NAME`].
     Text {
         environment: Box<Environment<'static>>,
-        uses_body: bool,
+        roots: Roots,
     },
 }
 
@@ -95,7 +95,7 @@ impl Template {
                 .map_err(|error| vec![lint::fault_of(&error, source)])?;
             Form::Text {
                 environment: Box::new(environment),
-                uses_body: inspected.uses_body,
+                roots: inspected.roots,
             }
         };
         Ok(Self {
@@ -124,10 +124,7 @@ impl Template {
                 }
                 value
             }
-            Form::Text {
-                environment,
-                uses_body,
-            } => render(environment, context.root(*uses_body))
+            Form::Text { environment, roots } => render(environment, context.root(*roots))
                 .map(Value::from)
                 .map_err(|error| explain(&error, &self.variables, context))?,
         };
@@ -137,7 +134,7 @@ impl Template {
 
 impl Expression {
     fn evaluate(&self, context: &Context<'_>) -> Result<Value, minijinja::Error> {
-        self.compiled.eval(context.root(self.uses_body))
+        self.compiled.eval(context.root(self.roots))
     }
 }
 
@@ -146,7 +143,7 @@ fn compile(inspected: &Inspected, source: &str) -> Result<Expression, Vec<Fault>
         .compile_expression_owned(inspected.source.clone())
         .map(|compiled| Expression {
             compiled,
-            uses_body: inspected.uses_body,
+            roots: inspected.roots,
         })
         .map_err(|error| vec![lint::fault_of(&error, source)])
 }

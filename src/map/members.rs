@@ -33,7 +33,9 @@ pub fn read(reader: &mut Reader<'_>, value: &Value<'_>) -> Vec<Member> {
         .iter()
         .filter_map(|(key, value)| {
             let (name, member_type) = vocabulary::member(key.get_ref())?;
-            let value = read_value(reader, name, member_type, value)?;
+            // A faulty value is there all the same: it must not be reported as lacking too.
+            let value = read_value(reader, name, member_type, value)
+                .unwrap_or(MemberValue::Literal(Json::Null));
             Some(Member {
                 name,
                 member_type,

@@ -186,10 +186,6 @@ pub fn text_of(value: &Value) -> String {
 }
 
 /// null counts as missing, so `is none` means either.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the engine calls tests by value"
-)]
 fn is_missing(value: Value) -> bool {
     value.is_undefined() || value.is_none()
 }
@@ -214,10 +210,6 @@ fn range(first: i64, second: Option<i64>) -> Result<Vec<i64>, Error> {
     Ok((lower..upper).collect())
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the engine calls filters by value"
-)]
 fn replace(value: String, from: &str, to: &str) -> Result<String, Error> {
     let growth = value.matches(from).count().saturating_mul(to.len());
     if value.len().saturating_add(growth) > MAX_FILTER_BYTES {
@@ -246,10 +238,6 @@ fn join(value: &Value, joiner: Option<&str>) -> Result<String, Error> {
 }
 
 /// Only `map(attribute = "x")`: a filter by name could not be bounded.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the engine calls filters by value"
-)]
 fn map(value: &Value, arguments: Rest<Value>, named: Kwargs) -> Result<Vec<Value>, Error> {
     if !arguments.is_empty() {
         return Err(Error::from(ErrorKind::TooManyArguments));

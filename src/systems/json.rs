@@ -118,10 +118,6 @@ pub fn whole_number(value: Option<&Value>, member: &str) -> Result<Option<i64>, 
 }
 
 /// The number without a fraction; `100.0` is one.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "only whole floats within f64's exact range are cast"
-)]
 pub fn whole(number: &serde_json::Number) -> Option<i64> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     number.as_i64().or_else(|| {
