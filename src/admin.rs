@@ -59,7 +59,11 @@ pub fn router(admin: Shared) -> Router {
 
 async fn metrics(State(admin): State<Shared>) -> Response {
     targets::update_gauges(&admin).await;
-    ([(header::CONTENT_TYPE, CONTENT_TYPE)], admin.metrics.encode()).into_response()
+    (
+        [(header::CONTENT_TYPE, CONTENT_TYPE)],
+        admin.metrics.encode(),
+    )
+        .into_response()
 }
 
 /// With a token: the right one. Without: only a loopback host.
@@ -91,7 +95,10 @@ fn not_found() -> Problem {
 
 /// Our own store failed: fixed words for the caller, the reason in the log.
 fn store_problem(error: &StoreError) -> Problem {
-    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the store cannot answer; see the log");
+    let problem = Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the store cannot answer; see the log",
+    );
     tracing::error!(%error, request.id = %problem.request_id(), "an admin request failed at the store");
     problem
 }
@@ -108,7 +115,10 @@ fn bears(headers: &HeaderMap, token: &Secret) -> bool {
 }
 
 fn names_loopback(headers: &HeaderMap) -> bool {
-    let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else {
+    let Some(host) = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok())
+    else {
         return false;
     };
     let Ok(authority) = host.parse::<http::uri::Authority>() else {
@@ -116,5 +126,7 @@ fn names_loopback(headers: &HeaderMap) -> bool {
     };
     let name = authority.host().trim_matches(['[', ']']);
     name.eq_ignore_ascii_case("localhost")
-        || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+        || name
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }

@@ -52,7 +52,8 @@ impl App {
     pub async fn start(config: Config, tables: Tables, clock: Clock) -> anyhow::Result<Self> {
         let webhooks = bind(config.server.listen, "server.listen").await?;
         let admin_listener = bind(config.admin.listen, "admin.listen").await?;
-        let (webhook_address, admin_address) = (webhooks.local_addr()?, admin_listener.local_addr()?);
+        let (webhook_address, admin_address) =
+            (webhooks.local_addr()?, admin_listener.local_addr()?);
         let metrics = Arc::new(Metrics::new());
         let commits = metrics.clone();
         let path = config.store.path.clone();
@@ -84,7 +85,12 @@ impl App {
             workers: workers.clone(),
             decider: requests_in.clone(),
             sources: config.sources.keys().cloned().collect(),
-            token: config.admin.token.as_ref().map(|token| token.load()).transpose()?,
+            token: config
+                .admin
+                .token
+                .as_ref()
+                .map(|token| token.load())
+                .transpose()?,
         });
         let listeners = vec![
             tokio::spawn(listen::serve(
@@ -112,10 +118,22 @@ impl App {
             metrics: metrics.clone(),
             stop: stop.clone(),
         };
-        let reloader = Arc::new(reload::Reloader::new(&config, rules, receiver, workers.clone(), requests_in, metrics));
+        let reloader = Arc::new(reload::Reloader::new(
+            &config,
+            rules,
+            receiver,
+            workers.clone(),
+            requests_in,
+            metrics,
+        ));
         let mut background = vec![
             tokio::spawn(decider.run()),
-            tokio::spawn(keep_house(store.clone(), clock, config.store.retention, stop.clone())),
+            tokio::spawn(keep_house(
+                store.clone(),
+                clock,
+                config.store.retention,
+                stop.clone(),
+            )),
         ];
         if config.mappings.watch {
             background.push(tokio::spawn(reload::watch(reloader.clone(), stop.clone())));
@@ -130,7 +148,10 @@ impl App {
             closed,
             grace,
             listeners,
-            workers: workers.into_iter().map(|worker| tokio::spawn(worker.run(grace))).collect(),
+            workers: workers
+                .into_iter()
+                .map(|worker| tokio::spawn(worker.run(grace)))
+                .collect(),
             background,
             store,
             reloader,
@@ -192,12 +213,20 @@ fn receiver(
         sources,
         recorder: Arc::new(Recorder::new(store.clone())),
         metrics: Arc::new(
-            metrics.receive(config.sources.values().map(|source| (source.name.as_str(), source.auth.len()))),
+            metrics.receive(
+                config
+                    .sources
+                    .values()
+                    .map(|source| (source.name.as_str(), source.auth.len())),
+            ),
         ),
         clock: clock.clone(),
         stopping: stop.clone(),
     };
-    Ok(Arc::new(Receiver::new(parts, BodyLimits::from(&config.server))))
+    Ok(Arc::new(Receiver::new(
+        parts,
+        BodyLimits::from(&config.server),
+    )))
 }
 
 /// Retention, and the way back from a disk that could not be written.
@@ -240,4 +269,3 @@ async fn sweep(store: &Store, clock: &Clock, retention: Duration, stop: &Cancell
         }
     }
 }
-

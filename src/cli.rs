@@ -83,7 +83,9 @@ pub enum Command {
     #[command(after_help = "Example:\n  leadping-bridge healthcheck")]
     Healthcheck(healthcheck::HealthcheckArgs),
     /// Tell which lead at LeadPing a source's lead is
-    #[command(after_help = "Example:\n  leadping-bridge links set voice 68c3f1a2b4d5e6f708192a3b lead_7Q2M4")]
+    #[command(
+        after_help = "Example:\n  leadping-bridge links set voice 68c3f1a2b4d5e6f708192a3b lead_7Q2M4"
+    )]
     Links(links::LinksArgs),
 }
 

@@ -162,7 +162,10 @@ fn plan(question: &Question<'_>, mut record: DecisionRecord, wishes: Vec<Wish>) 
         };
         record.targets.insert(wish.target, verdict);
     }
-    let unlinked = record.targets.values().any(|v| *v == TargetVerdict::Unlinked);
+    let unlinked = record
+        .targets
+        .values()
+        .any(|v| *v == TargetVerdict::Unlinked);
     let applied_at: Vec<String> = record
         .targets
         .iter()

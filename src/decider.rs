@@ -157,7 +157,11 @@ impl DeciderTask {
             }
             expected += 1;
         }
-        match self.store.decide(batch, self.rules.clone(), self.clock.now()).await {
+        match self
+            .store
+            .decide(batch, self.rules.clone(), self.clock.now())
+            .await
+        {
             Ok(decided) => {
                 self.announce(&decided);
                 Sequence(expected - 1)
@@ -182,10 +186,17 @@ impl DeciderTask {
                     .into_iter()
                     .map(|event| {
                         let (parsed, reading) = self.rules.read(&event);
-                        Undecided { event, parsed, reading }
+                        Undecided {
+                            event,
+                            parsed,
+                            reading,
+                        }
                     })
                     .collect();
-                let decided = self.store.decide(batch, self.rules.clone(), self.clock.now()).await?;
+                let decided = self
+                    .store
+                    .decide(batch, self.rules.clone(), self.clock.now())
+                    .await?;
                 Ok::<_, StoreError>(Some((newest, decided)))
             };
             match result.await {
@@ -206,7 +217,10 @@ impl DeciderTask {
     async fn answer(&mut self, request: Request) {
         match request {
             Request::SetLink { ids, reply } => {
-                let result = self.store.set_link(ids, self.rules.clone(), self.clock.now()).await;
+                let result = self
+                    .store
+                    .set_link(ids, self.rules.clone(), self.clock.now())
+                    .await;
                 if let Ok(decided) = &result {
                     self.announce(decided);
                 }
@@ -222,7 +236,9 @@ impl DeciderTask {
         let mut after = Sequence(0);
         loop {
             let again = Again::Classes(vec!["unmapped", "invalid", "row"]);
-            let step = self.store.decide_again(again, after, self.rules.clone(), self.clock.now());
+            let step = self
+                .store
+                .decide_again(again, after, self.rules.clone(), self.clock.now());
             match step.await {
                 Ok((decided, Some(last))) => {
                     self.announce(&decided);

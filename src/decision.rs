@@ -82,10 +82,14 @@ impl ParkCause {
             "invalid" => format!(
                 "the body or a template lacks something; mend the mapping of `{name}` or the sender"
             ),
-            "row" => format!("a row of the mapping of `{name}` parks {detail}; change the row to act on it"),
+            "row" => format!(
+                "a row of the mapping of `{name}` parks {detail}; change the row to act on it"
+            ),
             "refused" => format!("`{name}` answered {detail}: mend the row or the lead there"),
             "exhausted" => format!("`{name}` did not take it for too long"),
-            "unsure" => format!("look at the lead's history at `{name}`: several entries could be ours"),
+            "unsure" => {
+                format!("look at the lead's history at `{name}`: several entries could be ours")
+            }
             _ => String::from("a person has to look"),
         }
     }
@@ -120,10 +124,16 @@ pub enum TargetVerdict {
     /// No id of the lead is known there.
     Unlinked,
     /// Older than what the lead already has.
-    Stale { newest: Sequence },
+    Stale {
+        newest: Sequence,
+    },
     /// The target already has it.
-    Unchanged { since: DeliveryId },
-    Delivery { id: DeliveryId },
+    Unchanged {
+        since: DeliveryId,
+    },
+    Delivery {
+        id: DeliveryId,
+    },
 }
 
 impl TargetVerdict {

@@ -67,10 +67,19 @@ pub struct Ground {
 impl TargetWorker {
     /// Takes up where the last run ended: interrupted tries, health, held refusals.
     pub async fn start(config: TargetConfig, ground: Ground) -> anyhow::Result<Arc<Self>> {
-        let Ground { store, clock, metrics, stop } = ground;
+        let Ground {
+            store,
+            clock,
+            metrics,
+            stop,
+        } = ground;
         let now = clock.now();
         let interrupted = store
-            .recover_leases(&config.name, after(now, Duration::from_secs(1)), config.lookup_after)
+            .recover_leases(
+                &config.name,
+                after(now, Duration::from_secs(1)),
+                config.lookup_after,
+            )
             .await?;
         if interrupted > 0 {
             tracing::warn!(target.name = %config.name, interrupted, "calls were interrupted by the last stop; each is looked up before it is sent again");
@@ -94,7 +103,10 @@ impl TargetWorker {
             slots: Arc::new(Semaphore::new(config.concurrency)),
             health: Mutex::new(health),
             // Look once: the store may hold work from before.
-            work: Mutex::new(Takeable { ready: 1, next_at: Some(now) }),
+            work: Mutex::new(Takeable {
+                ready: 1,
+                next_at: Some(now),
+            }),
             woken: Notify::new(),
             calls: TaskTracker::new(),
             config,
@@ -139,7 +151,10 @@ impl TargetWorker {
             self.step().await;
         }
         self.calls.close();
-        if tokio::time::timeout(grace, self.calls.wait()).await.is_err() {
+        if tokio::time::timeout(grace, self.calls.wait())
+            .await
+            .is_err()
+        {
             tracing::warn!(target.name = %self.config.name, "calls were still under way at the end of the grace period; the next start looks them up");
         }
     }
@@ -155,7 +170,8 @@ impl TargetWorker {
                     self.caller.reload_credential();
                     self.health().begin_read(self.clock.now());
                     let worker = self.clone();
-                    self.calls.spawn(async move { worker.read_and_rule(lead_id).await });
+                    self.calls
+                        .spawn(async move { worker.read_and_rule(lead_id).await });
                 }
             }
             Permission::ProbeDelivery { not } => self.probe(not).await,
@@ -212,12 +228,17 @@ impl TargetWorker {
 
     /// Permit first, then limit, then work: a lease never ages in a queue.
     async fn take_and_send(self: &Arc<Self>) {
-        let Some(slot) = self.slot().await else { return };
+        let Some(slot) = self.slot().await else {
+            return;
+        };
         if !self.limit_before_stop().await {
             return;
         }
         // The wait may have been long: look again whether sending is still allowed.
-        if !matches!(self.health().permission(self.clock.now()), Permission::Open { .. }) {
+        if !matches!(
+            self.health().permission(self.clock.now()),
+            Permission::Open { .. }
+        ) {
             return;
         }
         let mut slots = vec![slot];
@@ -232,7 +253,9 @@ impl TargetWorker {
     }
 
     async fn probe(self: &Arc<Self>, not: Vec<String>) {
-        let Some(slot) = self.slot().await else { return };
+        let Some(slot) = self.slot().await else {
+            return;
+        };
         if !self.limit_before_stop().await {
             return;
         }
@@ -246,7 +269,11 @@ impl TargetWorker {
     }
 
     /// Takes one delivery per slot and sends each; returns how many.
-    async fn take(self: &Arc<Self>, slots: Vec<OwnedSemaphorePermit>, probe_not: Option<Vec<String>>) -> usize {
+    async fn take(
+        self: &Arc<Self>,
+        slots: Vec<OwnedSemaphorePermit>,
+        probe_not: Option<Vec<String>>,
+    ) -> usize {
         let is_probe = probe_not.is_some();
         let take = TakeDue {
             target: self.config.name.clone(),
@@ -290,17 +317,23 @@ impl TargetWorker {
 
     /// One lease from call to settlement; a panic inside is a try of unknown fate.
     async fn carry(&self, lease: Lease) {
-        let tried = AssertUnwindSafe(self.try_delivery(&lease)).catch_unwind().await;
+        let tried = AssertUnwindSafe(self.try_delivery(&lease))
+            .catch_unwind()
+            .await;
         self.settle_tried(lease, tried.ok()).await;
     }
 
     fn health(&self) -> MutexGuard<'_, Health> {
         // A panic while holding it left whole values: every change is an assignment.
-        self.health.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.health
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn work(&self) -> MutexGuard<'_, Takeable> {
-        self.work.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.work
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 

@@ -1,11 +1,27 @@
 //! Mapping: facts + a table → what the row wants, or `unmapped`. Pure.
 //!
-//! `table` is a loaded, checked mapping file; `row` finds the first row that matches;
-//! `expression` holds templates and conditions. No IO but `table::load_dir`'s reading of files;
+//! Loading: `table::load_dir` reads the files (the only IO here), `reader` and `members` check
+//! them, `lint` checks what stands in quotes, `coverage` looks at the rows together.
+//! Deciding: `table::evaluate` finds the first row that matches, `row` says what it wants,
+//! `expression` fills in templates within the `sandbox`, from the `context` of the event.
 //! `decide` takes the result.
+
+mod context;
+mod coverage;
+mod expression;
+mod lint;
+mod members;
+mod reader;
+mod row;
+mod sandbox;
+mod table;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+pub use context::MapInput;
+pub use row::Row;
+pub use table::{Table, TableHash, Tables, evaluate, load_dir, parse_table};
 
 /// Which row of a mapping spoke.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,3 +63,6 @@ pub enum Mapped {
         why: String,
     },
 }
+
+#[cfg(test)]
+mod tests;

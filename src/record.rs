@@ -63,7 +63,13 @@ impl Recorder {
 
     /// Returns once the event is on disk.
     pub async fn record(&self, webhook: NewWebhook) -> Result<Recorded, RecordError> {
-        let NewWebhook { source, forced_kind, verified, parsed, received_at } = webhook;
+        let NewWebhook {
+            source,
+            forced_kind,
+            verified,
+            parsed,
+            received_at,
+        } = webhook;
         let reading = systems::read(&source, forced_kind, &parsed);
         let sender_id = verified
             .sender_id()
@@ -122,7 +128,11 @@ fn dedupe_rule(source: &SourceConfig, sender_id: Option<&str>, parsed: &Value) -
     key.copy_from_slice(&digest[..16]);
     DedupeRule {
         key,
-        within: if sender_id.is_some() { source.dedupe_window } else { source.redelivery },
+        within: if sender_id.is_some() {
+            source.dedupe_window
+        } else {
+            source.redelivery
+        },
         or_newest_of_lead: sender_id.is_none(),
     }
 }

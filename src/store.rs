@@ -118,7 +118,9 @@ pub struct Settlement {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    Delivered { entry_id: Option<String> },
+    Delivered {
+        entry_id: Option<String>,
+    },
     /// Due again at `at`.
     Retry {
         at: Timestamp,
@@ -126,7 +128,10 @@ pub enum Outcome {
         patience: Option<Patience>,
     },
     /// Due, but held until it is known whose refusal it was.
-    Held { http_status: u16, fate_unknown: bool },
+    Held {
+        http_status: u16,
+        fate_unknown: bool,
+    },
     Parked(ParkCause),
     /// The target went into shadow mode.
     Withheld,

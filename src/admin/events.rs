@@ -48,7 +48,11 @@ pub(super) async fn list_events(
         state,
         lead: query.lead,
     };
-    let items = admin.store.events(page).await.map_err(|error| store_problem(&error))?;
+    let items = admin
+        .store
+        .events(page)
+        .await
+        .map_err(|error| store_problem(&error))?;
     let is_full = items.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
     let next_cursor = items
         .last()
@@ -64,7 +68,16 @@ fn parse_state(word: &str) -> Result<EventState, Problem> {
     })
 }
 
-pub(super) async fn list_parked(State(admin): State<Shared>) -> Result<Json<Page<ParkedRow>>, Problem> {
-    let items = admin.store.parked().await.map_err(|error| store_problem(&error))?;
-    Ok(Json(Page { items, next_cursor: None }))
+pub(super) async fn list_parked(
+    State(admin): State<Shared>,
+) -> Result<Json<Page<ParkedRow>>, Problem> {
+    let items = admin
+        .store
+        .parked()
+        .await
+        .map_err(|error| store_problem(&error))?;
+    Ok(Json(Page {
+        items,
+        next_cursor: None,
+    }))
 }

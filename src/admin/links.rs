@@ -40,9 +40,15 @@ pub(super) async fn set_link(
         bad("the body is a JSON object with the strings source, source_lead_id and lead_id")
     })?;
     if !admin.sources.contains(&body.source) {
-        return Err(bad(&format!("source is one of: {}", admin.sources.join(", "))));
+        return Err(bad(&format!(
+            "source is one of: {}",
+            admin.sources.join(", ")
+        )));
     }
-    for (name, id) in [("source_lead_id", &body.source_lead_id), ("lead_id", &body.lead_id)] {
+    for (name, id) in [
+        ("source_lead_id", &body.source_lead_id),
+        ("lead_id", &body.lead_id),
+    ] {
         if id.trim().is_empty() || id.len() > MAX_ID {
             return Err(bad(&format!("{name} has 1 to {MAX_ID} characters")));
         }
@@ -61,5 +67,7 @@ pub(super) async fn set_link(
         .await
         .map_err(|_| stopping())?
         .map_err(|error| store_problem(&error))?;
-    Ok(Json(LinkSet { decided: decided.len() }))
+    Ok(Json(LinkSet {
+        decided: decided.len(),
+    }))
 }

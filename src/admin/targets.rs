@@ -46,7 +46,11 @@ struct RateView {
 }
 
 pub(super) async fn list_targets(State(admin): State<Shared>) -> Result<Json<Targets>, Problem> {
-    let rows = admin.store.targets().await.map_err(|error| store_problem(&error))?;
+    let rows = admin
+        .store
+        .targets()
+        .await
+        .map_err(|error| store_problem(&error))?;
     let now = admin.clock.now();
     let items = admin
         .workers
@@ -103,9 +107,13 @@ pub(super) async fn update_gauges(admin: &Shared) {
         for state in DeliveryState::ALL {
             let count = row.deliveries.get(state.as_str()).copied().unwrap_or(0);
             let count = u64::try_from(count).unwrap_or(0);
-            admin.metrics.set_deliveries(&row.name, state.as_str(), count);
+            admin
+                .metrics
+                .set_deliveries(&row.name, state.as_str(), count);
         }
-        let age = row.oldest_due_at.map_or(Duration::ZERO, |at| until(at, now));
+        let age = row
+            .oldest_due_at
+            .map_or(Duration::ZERO, |at| until(at, now));
         admin.metrics.set_oldest_due(&row.name, age);
     }
 }

@@ -123,7 +123,10 @@ pub(super) async fn watch(reloader: Arc<Reloader>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             changed = changes.recv() => if changed.is_none() { return },
         }
-        while tokio::time::timeout(QUIET, changes.recv()).await.is_ok_and(|more| more.is_some()) {}
+        while tokio::time::timeout(QUIET, changes.recv())
+            .await
+            .is_ok_and(|more| more.is_some())
+        {}
         reloader.reload_tables("changed on disk").await;
     }
 }

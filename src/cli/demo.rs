@@ -101,8 +101,8 @@ impl Demo {
         let (config, _) = config::load(&config_path, std::iter::empty())
             .map_err(|findings| anyhow::anyhow!("the demo's config has faults: {findings:?}"))?;
         let (tables, findings) = map::load_dir(&config.mappings.dir, &config.mapping_kinds());
-        let tables = tables
-            .with_context(|| format!("the shipped tables have faults: {findings:?}"))?;
+        let tables =
+            tables.with_context(|| format!("the shipped tables have faults: {findings:?}"))?;
         let app = App::start(config.clone(), tables, Clock::System).await?;
         Ok(Self {
             webhooks: format!("http://{}", app.webhook_address),
@@ -127,7 +127,10 @@ impl Demo {
             let events = self.events().await?;
             for outcome in &mut outcomes {
                 outcome.event = outcome.event_id.as_ref().and_then(|id| {
-                    events.iter().find(|event| event["id"] == id.as_str()).cloned()
+                    events
+                        .iter()
+                        .find(|event| event["id"] == id.as_str())
+                        .cloned()
                 });
             }
             if outcomes.iter().all(is_at_rest) {
@@ -141,7 +144,10 @@ impl Demo {
     async fn send(&self, sample: &'static Sample) -> anyhow::Result<Outcome<'_>> {
         let source = &self.config.sources[sample.source];
         let url = format!("{}/webhooks/{}", self.webhooks, source.name);
-        let mut request = self.client.post(url).header("content-type", "application/json");
+        let mut request = self
+            .client
+            .post(url)
+            .header("content-type", "application/json");
         for (name, value) in sign(source, sample)? {
             request = request.header(name, value);
         }
@@ -158,7 +164,14 @@ impl Demo {
 
     async fn events(&self) -> anyhow::Result<Vec<Value>> {
         let url = format!("{}/api/v1/events?limit=100", self.admin);
-        let page: Value = self.client.get(url).send().await?.error_for_status()?.json().await?;
+        let page: Value = self
+            .client
+            .get(url)
+            .send()
+            .await?
+            .error_for_status()?
+            .json()
+            .await?;
         Ok(page["items"].as_array().cloned().unwrap_or_default())
     }
 }
@@ -177,7 +190,10 @@ fn sign(
     source: &SourceConfig,
     sample: &Sample,
 ) -> anyhow::Result<Vec<(http::HeaderName, http::HeaderValue)>> {
-    let auth = source.auth.first().context("a source has at least one auth entry")?;
+    let auth = source
+        .auth
+        .first()
+        .context("a source has at least one auth entry")?;
     let secret = match (&auth.scheme, sample.forged) {
         (_, true) => Secret::new("not the secret"),
         (config::AuthScheme::Header { secret, .. }, false) => secret.load()?,
@@ -193,8 +209,14 @@ fn sign(
 fn write_files(place: &Path, token: &str, sandbox: &str) -> anyhow::Result<PathBuf> {
     let mappings = place.join("mappings");
     std::fs::create_dir(&mappings)?;
-    std::fs::write(mappings.join("voice.toml"), include_str!("../../mappings/voice.toml"))?;
-    std::fs::write(mappings.join("crm.toml"), include_str!("../../mappings/crm.toml"))?;
+    std::fs::write(
+        mappings.join("voice.toml"),
+        include_str!("../../mappings/voice.toml"),
+    )?;
+    std::fs::write(
+        mappings.join("crm.toml"),
+        include_str!("../../mappings/crm.toml"),
+    )?;
     for (name, secret) in [
         ("voice.secret", uuid::Uuid::now_v7().to_string()),
         ("crm.secret", uuid::Uuid::now_v7().to_string()),

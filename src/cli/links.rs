@@ -16,7 +16,12 @@ pub struct LinksArgs {
     #[arg(long, env = "LEADPING_BRIDGE_ADMIN_URL", global = true)]
     admin_url: Option<String>,
     /// The admin token; default: `admin.token` of the config.
-    #[arg(long, env = "LEADPING_BRIDGE_ADMIN_TOKEN", hide_env_values = true, global = true)]
+    #[arg(
+        long,
+        env = "LEADPING_BRIDGE_ADMIN_TOKEN",
+        hide_env_values = true,
+        global = true
+    )]
     admin_token: Option<String>,
     /// Print the answer as JSON.
     #[arg(long, global = true)]
@@ -38,7 +43,11 @@ enum LinksAction {
 
 /// Exit 0 when set, 1 when refused, 69 when the bridge is not reachable.
 pub async fn run(args: LinksArgs, config: &Config) -> anyhow::Result<ExitCode> {
-    let LinksAction::Set { source, source_lead_id, lead_id } = args.action;
+    let LinksAction::Set {
+        source,
+        source_lead_id,
+        lead_id,
+    } = args.action;
     let url = args
         .admin_url
         .unwrap_or_else(|| format!("http://{}", config.admin.listen));
@@ -47,7 +56,11 @@ pub async fn run(args: LinksArgs, config: &Config) -> anyhow::Result<ExitCode> {
         (None, Some(reference)) => Some(reference.load()?.expose().to_owned()),
         (None, None) => None,
     };
-    let body = LinkBody { source, source_lead_id, lead_id };
+    let body = LinkBody {
+        source,
+        source_lead_id,
+        lead_id,
+    };
     let mut call = reqwest::Client::builder()
         .no_proxy()
         .build()?
@@ -57,7 +70,9 @@ pub async fn run(args: LinksArgs, config: &Config) -> anyhow::Result<ExitCode> {
         call = call.bearer_auth(token);
     }
     let Ok(response) = call.send().await else {
-        eprintln!("error: no bridge answers at {url}; is it running, and is this its admin listener?");
+        eprintln!(
+            "error: no bridge answers at {url}; is it running, and is this its admin listener?"
+        );
         return Ok(ExitCode::from(69));
     };
     let status = response.status();
@@ -72,7 +87,10 @@ pub async fn run(args: LinksArgs, config: &Config) -> anyhow::Result<ExitCode> {
         let set: LinkSet = serde_json::from_str(&text)?;
         anstream::println!(
             "linked {} {} to {}; decided again: {}",
-            body.source, body.source_lead_id, body.lead_id, set.decided
+            body.source,
+            body.source_lead_id,
+            body.lead_id,
+            set.decided
         );
     }
     Ok(ExitCode::SUCCESS)

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::config_file::refuse;
 use super::Exit;
+use super::config_file::refuse;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{self, Config};

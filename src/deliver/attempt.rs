@@ -21,7 +21,10 @@ pub(super) struct Tried {
 }
 
 pub(super) enum End {
-    Judged { verdict: Verdict, fate_unknown: bool },
+    Judged {
+        verdict: Verdict,
+        fate_unknown: bool,
+    },
     Parked(ParkCause),
     /// Looked up, not there, and the target is in shadow mode.
     NotSent,
@@ -54,7 +57,12 @@ impl TargetWorker {
         }
         let (answer, started_at, took) = self.ask(&request).await;
         let (answer, _) = answer.split();
-        attempts.push(attempt(lease, CallKind::Set, &request, (&answer, started_at, took)));
+        attempts.push(attempt(
+            lease,
+            CallKind::Set,
+            &request,
+            (&answer, started_at, took),
+        ));
         let verdict = judge(&answer, &self.terms(lease.attempt));
         Tried {
             attempts,
@@ -65,12 +73,7 @@ impl TargetWorker {
         }
     }
 
-    async fn look_up(
-        &self,
-        lease: &Lease,
-        sent: &Request,
-        attempts: &mut Vec<Attempt>,
-    ) -> Looked {
+    async fn look_up(&self, lease: &Lease, sent: &Request, attempts: &mut Vec<Attempt>) -> Looked {
         let known = match self.store.known_entries(lease.lead, &lease.target).await {
             Ok(known) => known.ids,
             Err(error) => return Looked::Ended(End::Unread(error)),
@@ -78,8 +81,15 @@ impl TargetWorker {
         let request = outbound::history(self.config.api, &lease.lead_id);
         let (answer, started_at, took) = self.ask(&request).await;
         let (answer, body) = answer.split();
-        attempts.push(attempt(lease, CallKind::LookUp, &request, (&answer, started_at, took)));
-        let accepted = answer.status().is_some_and(|status| (200..300).contains(&status));
+        attempts.push(attempt(
+            lease,
+            CallKind::LookUp,
+            &request,
+            (&answer, started_at, took),
+        ));
+        let accepted = answer
+            .status()
+            .is_some_and(|status| (200..300).contains(&status));
         let found = if accepted {
             outbound::find(&body, lease, sent, self.config.marker, &known)
         } else {
@@ -103,7 +113,14 @@ impl TargetWorker {
     pub(super) async fn ask(&self, request: &Request) -> (Heard, Timestamp, Duration) {
         let started_at = self.clock.now();
         let (exchange, took) = self.caller.call(request).await;
-        (Heard { exchange, now: self.clock.now() }, started_at, took)
+        (
+            Heard {
+                exchange,
+                now: self.clock.now(),
+            },
+            started_at,
+            took,
+        )
     }
 
     fn terms(&self, attempt: u32) -> Terms<'_> {

@@ -71,9 +71,16 @@ impl Caller {
         if !matches!(self.reference, SecretReference::File(_)) {
             return;
         }
-        match self.reference.load().map_err(anyhow::Error::from).and_then(|s| authorization(&s)) {
+        match self
+            .reference
+            .load()
+            .map_err(anyhow::Error::from)
+            .and_then(|s| authorization(&s))
+        {
             Ok(value) => self.authorization.store(Arc::new(value)),
-            Err(error) => tracing::warn!(%error, "the credential cannot be read again; the old one stays"),
+            Err(error) => {
+                tracing::warn!(%error, "the credential cannot be read again; the old one stays")
+            }
         }
     }
 
@@ -99,7 +106,10 @@ impl Caller {
         let mut call = self
             .client
             .request(method, url)
-            .header(AUTHORIZATION, HeaderValue::clone(&self.authorization.load()))
+            .header(
+                AUTHORIZATION,
+                HeaderValue::clone(&self.authorization.load()),
+            )
             .header(ACCEPT, HeaderValue::from_static("application/json"));
         if let Some(body) = &request.body {
             call = call.json(body);

@@ -164,8 +164,14 @@ impl Health {
             };
         }
         let readable = || {
-            let others = self.recent.iter().filter(|lead| !pause.probed.contains(&lead.lead_id));
-            others.chain(&self.recent).next().map(|lead| lead.lead_id.clone())
+            let others = self
+                .recent
+                .iter()
+                .filter(|lead| !pause.probed.contains(&lead.lead_id));
+            others
+                .chain(&self.recent)
+                .next()
+                .map(|lead| lead.lead_id.clone())
         };
         match readable().filter(|_| pause.next_is_read && !pause.reads_prove_nothing) {
             Some(lead_id) => Permission::ProbeRead { lead_id },
@@ -185,7 +191,8 @@ impl Health {
         let now_or_paced = if full && readable.is_none() {
             now
         } else {
-            self.judged_at.map_or(now, |at| after(at, JUDGE_EVERY).max(now))
+            self.judged_at
+                .map_or(now, |at| after(at, JUDGE_EVERY).max(now))
         };
         if self.busy || now < now_or_paced {
             let until = (!self.busy).then_some(now_or_paced);
@@ -202,7 +209,11 @@ impl Health {
     }
 
     fn held_leads(&self) -> Vec<&str> {
-        let mut leads: Vec<&str> = self.held.iter().map(|held| held.delivery.lead_id.as_str()).collect();
+        let mut leads: Vec<&str> = self
+            .held
+            .iter()
+            .map(|held| held.delivery.lead_id.as_str())
+            .collect();
         leads.sort_unstable();
         leads.dedup();
         leads
@@ -314,7 +325,11 @@ impl Health {
         match status.map(class) {
             Some(Class::Accepted | Class::Own) => self.read_works(began, now),
             Some(Class::Whose) => {
-                for lead in self.recent.iter_mut().filter(|lead| lead.lead_id == lead_id) {
+                for lead in self
+                    .recent
+                    .iter_mut()
+                    .filter(|lead| lead.lead_id == lead_id)
+                {
                     lead.read_refused = true;
                 }
                 if self.pause.is_some() {
@@ -361,7 +376,12 @@ impl Health {
         HeldRuling::Backoff(self.held.drain(..).map(|held| held.delivery).collect())
     }
 
-    fn pause_for(&mut self, http_status: u16, reads_prove_nothing: bool, now: Timestamp) -> HeldRuling {
+    fn pause_for(
+        &mut self,
+        http_status: u16,
+        reads_prove_nothing: bool,
+        now: Timestamp,
+    ) -> HeldRuling {
         self.roll(now, |health| {
             health.refused_row.clear();
             health.pause = Some(Pause {
@@ -380,7 +400,9 @@ impl Health {
     /// The next probe comes later, is of the other kind, and of another lead.
     fn probe_failed(&mut self, lead_id: &str, now: Timestamp) {
         if let Some(pause) = self.pause.as_mut().filter(|pause| now >= pause.probe_at) {
-            let next = Duration::from_millis(pause.interval_ms).saturating_mul(2).min(PROBE_MAX);
+            let next = Duration::from_millis(pause.interval_ms)
+                .saturating_mul(2)
+                .min(PROBE_MAX);
             pause.interval_ms = u64::try_from(next.as_millis()).unwrap_or(u64::MAX);
             pause.probe_at = after(now, next);
             pause.next_is_read = !pause.next_is_read;

@@ -71,12 +71,18 @@ pub fn class(status: u16) -> Class {
 /// What is to be done with the delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    Delivered { entry_id: Option<String> },
+    Delivered {
+        entry_id: Option<String>,
+    },
     Retry(Retry),
     /// Held until it is known whose refusal it is.
-    Hold { http_status: u16 },
+    Hold {
+        http_status: u16,
+    },
     /// Parked: the delivery's own fault.
-    Refused { http_status: u16 },
+    Refused {
+        http_status: u16,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,7 +155,13 @@ pub fn judge_lookup(answer: &Answer, terms: &Terms<'_>) -> Verdict {
             ..retry(terms, None)
         }),
         Verdict::Retry(retried) => Verdict::Retry(Retry {
-            at: next_try(terms.attempt, terms.policy, terms.jitter, terms.now, retried.gate),
+            at: next_try(
+                terms.attempt,
+                terms.policy,
+                terms.jitter,
+                terms.now,
+                retried.gate,
+            ),
             fate_unknown: true,
             weight: Weight::Nothing,
             gate: retried.gate,
@@ -263,15 +275,28 @@ mod tests {
             assert!(matches!(judged(status, None), Verdict::Delivered { .. }));
         }
         for status in [401, 403, 404, 405, 410, 301, 302, 308] {
-            assert_eq!(judged(status, None), Verdict::Hold { http_status: status });
+            assert_eq!(
+                judged(status, None),
+                Verdict::Hold {
+                    http_status: status
+                }
+            );
         }
         for status in [400, 402, 406, 409, 413, 415, 422, 451] {
-            assert_eq!(judged(status, None), Verdict::Refused { http_status: status });
+            assert_eq!(
+                judged(status, None),
+                Verdict::Refused {
+                    http_status: status
+                }
+            );
         }
         check_retry(judged(408, None), (500, false, None, true));
         check_retry(judged(425, None), (500, false, None, true));
         check_retry(judged(429, None), (500, false, None, false));
-        check_retry(judged(429, Some(30_000)), (30_000, false, Some(30_000), false));
+        check_retry(
+            judged(429, Some(30_000)),
+            (30_000, false, Some(30_000), false),
+        );
         check_retry(judged(500, None), (500, true, None, true));
         check_retry(judged(501, None), (500, false, None, true));
         check_retry(judged(502, None), (20_000, true, None, true));
@@ -292,7 +317,10 @@ mod tests {
             parse_retry_after("Sat, 01 Aug 2026 10:00:30 GMT", now),
             Some(at(1_785_578_430_000))
         );
-        assert_eq!(parse_retry_after("Sat, 01 Aug 2020 10:00:30 GMT", now), Some(now));
+        assert_eq!(
+            parse_retry_after("Sat, 01 Aug 2020 10:00:30 GMT", now),
+            Some(now)
+        );
         assert_eq!(parse_retry_after("soon", now), None);
         assert!(parse_retry_after("18446744073709551615", now).is_some());
     }

@@ -84,7 +84,11 @@ mod tests {
     fn a_bucket_starts_empty_and_refills_at_its_rate() {
         let manual = ManualClock::starting_at(Timestamp::UNIX_EPOCH);
         let clock = Clock::Manual(manual.clone());
-        let rate = RateLimit { requests: 240, per: Duration::from_secs(60), burst: 10 };
+        let rate = RateLimit {
+            requests: 240,
+            per: Duration::from_secs(60),
+            burst: 10,
+        };
         let limit = Limit::empty(rate, &clock);
         assert_eq!(limit.take(), Err(Duration::from_millis(250)));
         manual.advance(Duration::from_secs(1));

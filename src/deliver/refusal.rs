@@ -18,7 +18,9 @@ impl TargetWorker {
         self.metrics.attempt(&self.config.name, answer.word());
         let now = self.clock.now();
         let was_paused = self.health().pause.is_some();
-        let ruling = self.health().saw_read(&lead_id, answer.status(), began, now);
+        let ruling = self
+            .health()
+            .saw_read(&lead_id, answer.status(), began, now);
         if was_paused && self.health().pause.is_none() {
             tracing::info!(target.name = %self.config.name, "`{}` answers again; deliveries go on", self.config.name);
             self.wake(1);
@@ -49,9 +51,16 @@ impl TargetWorker {
             HeldRuling::Backoff(held) => {
                 let mut result = Ok(());
                 for delivery in &held {
-                    let wait = delay(delivery.attempts, &self.config.retry, Jitter(super::roll_dice()));
+                    let wait = delay(
+                        delivery.attempts,
+                        &self.config.retry,
+                        Jitter(super::roll_dice()),
+                    );
                     let fate = HeldFate::DueAt(after(now, wait));
-                    result = result.and(self.release(std::slice::from_ref(delivery), fate, now).await);
+                    result = result.and(
+                        self.release(std::slice::from_ref(delivery), fate, now)
+                            .await,
+                    );
                 }
                 result
             }
@@ -63,8 +72,15 @@ impl TargetWorker {
         self.wake(1);
     }
 
-    async fn release(&self, held: &[HeldDelivery], fate: HeldFate, now: Timestamp) -> Result<(), StoreError> {
+    async fn release(
+        &self,
+        held: &[HeldDelivery],
+        fate: HeldFate,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let rows = held.iter().map(|delivery| delivery.row).collect();
-        self.store.release_held(&self.config.name, rows, fate, now).await
+        self.store
+            .release_held(&self.config.name, rows, fate, now)
+            .await
     }
 }

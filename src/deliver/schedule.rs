@@ -108,7 +108,10 @@ mod tests {
     #[test]
     fn lost_time_does_not_count_towards_giving_up() {
         let since = Timestamp::UNIX_EPOCH;
-        let patience = Patience { since, lost_ms_then: 100 };
+        let patience = Patience {
+            since,
+            lost_ms_then: 100,
+        };
         let now = after(since, Duration::from_secs(12));
         assert!(is_exhausted(&patience, 100, &policy(), now));
         assert!(!is_exhausted(&patience, 5_100, &policy(), now));

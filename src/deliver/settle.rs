@@ -30,7 +30,11 @@ impl TargetWorker {
             let lag = crate::clock::until(lease.received_at, now);
             self.metrics.delivered(&self.config.name, lag);
         }
-        self.log(&lease, &outcome, attempts.last().and_then(|attempt| attempt.http_status));
+        self.log(
+            &lease,
+            &outcome,
+            attempts.last().and_then(|attempt| attempt.http_status),
+        );
         let held = match &outcome {
             Outcome::Held { http_status, .. } => Some(HeldDelivery {
                 row: lease.row,
@@ -71,7 +75,10 @@ impl TargetWorker {
                 };
                 (retry, false)
             }
-            End::Judged { verdict, fate_unknown } => match verdict {
+            End::Judged {
+                verdict,
+                fate_unknown,
+            } => match verdict {
                 Verdict::Delivered { entry_id } => {
                     let save = self.health().saw_accepted(&lease.lead_id, now);
                     (Outcome::Delivered { entry_id }, save)
@@ -95,7 +102,11 @@ impl TargetWorker {
         if !was_open && health.breaker.open.is_some() {
             tracing::error!(target.name = %self.config.name, "`{}` fails for several leads; its breaker is open, one delivery at a time is tried", self.config.name);
         }
-        if let Some(gate) = health.gate.as_ref().filter(|gate| gate.is_long && retry.gate.is_some()) {
+        if let Some(gate) = health
+            .gate
+            .as_ref()
+            .filter(|gate| gate.is_long && retry.gate.is_some())
+        {
             tracing::error!(target.name = %self.config.name, until = %gate.until, "`{}` asked to wait longer than retry_after_max_seconds; it is paused until then", self.config.name);
         }
         let lost_ms = health.lost_ms(now);
@@ -106,7 +117,10 @@ impl TargetWorker {
         });
         // What may have happened must be looked up before it is given up.
         if !retry.fate_unknown && is_exhausted(&patience, lost_ms, &self.config.retry, now) {
-            return (Outcome::Parked(ParkCause::exhausted(&self.config.name)), save);
+            return (
+                Outcome::Parked(ParkCause::exhausted(&self.config.name)),
+                save,
+            );
         }
         let outcome = Outcome::Retry {
             at: retry.at,
@@ -116,11 +130,29 @@ impl TargetWorker {
         (outcome, save)
     }
 
-    fn hold(&self, lease: &Lease, http_status: u16, fate_unknown: bool, now: Timestamp) -> (Outcome, bool) {
+    fn hold(
+        &self,
+        lease: &Lease,
+        http_status: u16,
+        fate_unknown: bool,
+        now: Timestamp,
+    ) -> (Outcome, bool) {
         if self.health().saw_refusal(&lease.lead_id, now) {
-            return (Outcome::Held { http_status, fate_unknown }, true);
+            return (
+                Outcome::Held {
+                    http_status,
+                    fate_unknown,
+                },
+                true,
+            );
         }
-        let at = next_try(lease.attempt, &self.config.retry, Jitter(roll_dice()), now, None);
+        let at = next_try(
+            lease.attempt,
+            &self.config.retry,
+            Jitter(roll_dice()),
+            now,
+            None,
+        );
         let outcome = Outcome::Retry {
             at,
             fate_unknown,
@@ -172,7 +204,8 @@ impl TargetWorker {
 
     fn log(&self, lease: &Lease, outcome: &Outcome, http_status: Option<u16>) {
         let (name, id) = (&self.config.name, lease.id);
-        let status = http_status.map_or_else(|| String::from("no answer"), |status| status.to_string());
+        let status =
+            http_status.map_or_else(|| String::from("no answer"), |status| status.to_string());
         match outcome {
             Outcome::Delivered { .. } => {
                 tracing::debug!(delivery.id = %id, target.name = %name, attempt.number = lease.attempt, http.status = http_status, "delivered");
@@ -196,7 +229,13 @@ impl TargetWorker {
 /// The end of a try of which nothing is known.
 fn unknown(lease: &Lease, now: Timestamp, worker: &TargetWorker) -> End {
     let floor = after(now, worker.config.lookup_after);
-    let at = next_try(lease.attempt, &worker.config.retry, Jitter(roll_dice()), now, Some(floor));
+    let at = next_try(
+        lease.attempt,
+        &worker.config.retry,
+        Jitter(roll_dice()),
+        now,
+        Some(floor),
+    );
     End::Judged {
         verdict: Verdict::Retry(Retry {
             at,

@@ -115,7 +115,7 @@ async fn bridge() -> Bridge {
             source("slow", SourceKind::Nlpearl, &secrets, Some(two)),
         ],
         recorder: Arc::clone(&recorder),
-        metrics: Arc::new(ReceiveMetrics::default()),
+        metrics: Arc::new(Arc::new(crate::telemetry::metrics::Metrics::new()).receive([])),
         clock: Clock::System,
         stopping: stopping.clone(),
     };

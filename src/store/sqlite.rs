@@ -63,7 +63,10 @@ pub type CommitObserver = Box<dyn Fn(Duration) + Send>;
 impl SqliteStore {
     /// Opens or creates the file, brings its tables up to date, starts the writer.
     pub fn open(path: &Path, on_commit: CommitObserver) -> Result<(Self, Handover), StoreError> {
-        if let Some(directory) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        if let Some(directory) = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+        {
             std::fs::create_dir_all(directory).map_err(|error| {
                 StoreError::Unavailable(format!("cannot create {}: {error}", directory.display()))
             })?;
@@ -138,7 +141,8 @@ impl SqliteStore {
                 Some(connection) => connection,
                 None => {
                     let connection = connect(&readers.path, OpenFlags::default())?;
-                    connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -2000;")?;
+                    connection
+                        .execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -2000;")?;
                     connection
                 }
             };
@@ -160,7 +164,9 @@ impl SqliteStore {
         }
         let thread = self.ended.lock().ok().and_then(|mut ended| ended.take());
         if let Some(thread) = thread
-            && tokio::task::spawn_blocking(move || thread.join()).await.is_err()
+            && tokio::task::spawn_blocking(move || thread.join())
+                .await
+                .is_err()
         {
             tracing::error!("the store's writer could not be waited for");
         }

@@ -14,15 +14,22 @@ const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 
 pub(super) fn opening(demo: &Demo) {
-    anstream::println!("{BOLD}leadping-bridge demo{BOLD:#}: sandbox, bridge and senders on this machine");
+    anstream::println!(
+        "{BOLD}leadping-bridge demo{BOLD:#}: sandbox, bridge and senders on this machine"
+    );
     anstream::println!("  webhooks   {}/webhooks/{{voice,crm}}", demo.webhooks);
     anstream::println!("  admin API  {}/api/v1/events", demo.admin);
-    anstream::println!("  LeadPing   {} {DIM}(the sandbox){DIM:#}", demo.sandbox_url);
+    anstream::println!(
+        "  LeadPing   {} {DIM}(the sandbox){DIM:#}",
+        demo.sandbox_url
+    );
     anstream::println!();
     let (source, shows, lead, becomes) = ("source", "webhook", "lead", "category / outcome");
     anstream::println!(
         "{DIM}  {source:<6} {shows:<22} {lead:<11} {becomes:<28} {:<6} {:>6} {:>6}{DIM:#}",
-        "call", "answer", "ms"
+        "call",
+        "answer",
+        "ms"
     );
 }
 
@@ -70,14 +77,22 @@ impl Line {
             (Expected::Answered(_), _) => format!("answered {}", outcome.http_status),
             (_, Some(cause)) => format!("parked {cause}"),
             (_, None) if delivery.is_object() => {
-                format!("{} / {}", text(&delivery["category"]), text(&delivery["outcome"]))
+                format!(
+                    "{} / {}",
+                    text(&delivery["category"]),
+                    text(&delivery["outcome"])
+                )
             }
             (_, None) => text(&event["decision"]["verdict"]),
         };
         Self {
             lead: text(&event["lead_id"]),
             becomes,
-            call: if delivery.is_object() { String::from("set") } else { String::from("-") },
+            call: if delivery.is_object() {
+                String::from("set")
+            } else {
+                String::from("-")
+            },
             answer: number(&delivery["last_http_status"]),
             milliseconds: number(&delivery["last_duration_ms"]),
         }
@@ -103,7 +118,10 @@ fn is_as_expected(outcome: &Outcome<'_>) -> bool {
 }
 
 pub(super) fn closing(demo: &Demo, outcomes: &[Outcome<'_>], met: bool) {
-    let expected = outcomes.iter().filter(|outcome| is_as_expected(outcome)).count();
+    let expected = outcomes
+        .iter()
+        .filter(|outcome| is_as_expected(outcome))
+        .count();
     let delivered: BTreeSet<&str> = outcomes
         .iter()
         .filter_map(|outcome| outcome.event.as_ref())

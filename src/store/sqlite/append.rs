@@ -5,9 +5,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::rows::{parse_uuid, to_ms};
-use super::super::{
-    Appended, NewEvent, RejectedRequest, StoreError, Undecided,
-};
+use super::super::{Appended, NewEvent, RejectedRequest, StoreError, Undecided};
 use super::writer::{AppendOutcome, Job, Scope};
 use super::{SqliteStore, closed};
 use crate::event::{Event, EventId, Sequence};
@@ -98,7 +96,11 @@ impl Scope {
                  ORDER BY sequence DESC LIMIT 1",
             )?
             .query_row([event.dedupe.key], |row| {
-                Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, i64>(2)?))
+                Ok((
+                    row.get::<_, i64>(0)?,
+                    row.get::<_, Vec<u8>>(1)?,
+                    row.get::<_, i64>(2)?,
+                ))
             })
             .optional()?;
         let Some((sequence, id, received_at)) = same_key else {

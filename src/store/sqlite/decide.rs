@@ -238,7 +238,10 @@ impl Scope {
         decision: &Decision,
         lead: Option<LeadKey>,
     ) -> Result<(), StoreError> {
-        let open = decision.deliveries.iter().any(|delivery| !delivery.withheld);
+        let open = decision
+            .deliveries
+            .iter()
+            .any(|delivery| !delivery.withheld);
         let state = if decision.cause.is_some() {
             EventState::Parked
         } else if open {
@@ -324,7 +327,10 @@ impl Scope {
             )?);
         }
         waiting.sort_by_key(|event| event.sequence);
-        for event in waiting.into_iter().filter(|event| Some(event.sequence) != not) {
+        for event in waiting
+            .into_iter()
+            .filter(|event| Some(event.sequence) != not)
+        {
             let event = read_again(event, by);
             let subject = self.resolve(&ids_of(&event), event.reading.facts.pearl_id.as_deref())?;
             self.decide_for(&event, subject, by, now, decided)?;

@@ -148,7 +148,9 @@ impl Scope {
                      AND (NOT ?4 OR fate_unknown = 1) AND (fate_unknown = 0 OR due_at <= ?5)
                      ORDER BY delivery LIMIT ?3",
                 )?
-                .query_map((&take.target, not, limit, take.look_only, now), |row| row.get(0))?
+                .query_map((&take.target, not, limit, take.look_only, now), |row| {
+                    row.get(0)
+                })?
                 .collect::<Result<_, _>>()?);
         }
         Ok(self
@@ -285,7 +287,11 @@ impl Scope {
         )?;
         let interrupted = statement
             .query_map((target, to_ms(leased_before)), |row| {
-                Ok((row.get::<_, i64>(0)?, row.get::<_, u32>(1)?, row.get::<_, i64>(2)?))
+                Ok((
+                    row.get::<_, i64>(0)?,
+                    row.get::<_, u32>(1)?,
+                    row.get::<_, i64>(2)?,
+                ))
             })?
             .collect::<Result<Vec<_>, _>>()?;
         drop(statement);

@@ -19,7 +19,8 @@ const MAX_PAGE: u32 = 1000;
 
 impl SqliteStore {
     pub async fn events(&self, page: EventPage) -> Result<Vec<EventRow>, StoreError> {
-        self.read(move |connection| list_events(connection, &page)).await
+        self.read(move |connection| list_events(connection, &page))
+            .await
     }
 
     pub async fn parked(&self) -> Result<Vec<ParkedRow>, StoreError> {
@@ -132,7 +133,9 @@ fn lead_condition(
         "SELECT k.system, k.id FROM link k WHERE k.lead IN (SELECT lead FROM link WHERE id = ?1)",
     )?;
     let mut ids = statement
-        .query_map([given], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?
+        .query_map([given], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+        })?
         .collect::<Result<Vec<_>, _>>()?;
     let mut sources = connection.prepare_cached("SELECT DISTINCT source FROM event")?;
     for source in sources.query_map([], |row| row.get::<_, String>(0))? {
@@ -163,9 +166,17 @@ fn event_row(connection: &Connection, row: &Row<'_>) -> Result<EventRow, StoreEr
         lead_id: deliveries
             .first()
             .map(|delivery| delivery.lead_id.clone())
-            .or_else(|| ids.into_iter().find(|id| id.system == LEADPING).map(|id| id.id)),
+            .or_else(|| {
+                ids.into_iter()
+                    .find(|id| id.system == LEADPING)
+                    .map(|id| id.id)
+            }),
         received_at: from_ms(row.get(4)?)?,
-        state: parse_word(row.get_ref(5)?.as_str().unwrap_or_default(), EventState::parse, "an event state")?,
+        state: parse_word(
+            row.get_ref(5)?.as_str().unwrap_or_default(),
+            EventState::parse,
+            "an event state",
+        )?,
         cause: row.get::<_, Option<String>>(6)?.map(ParkCause::from_stored),
         duplicates: row.get(7)?,
         decision: decision.as_deref().map(serde_json::from_str).transpose()?,
@@ -210,4 +221,3 @@ fn list_deliveries(connection: &Connection, event: i64) -> Result<Vec<DeliveryRo
     }
     Ok(deliveries)
 }
-

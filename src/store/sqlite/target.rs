@@ -106,7 +106,9 @@ impl SqliteStore {
         let mut withheld = 0;
         loop {
             let target = target.clone();
-            let step = self.write(move |scope| scope.withhold_some(&target, now)).await?;
+            let step = self
+                .write(move |scope| scope.withhold_some(&target, now))
+                .await?;
             withheld += step;
             if step == 0 {
                 return Ok(withheld);

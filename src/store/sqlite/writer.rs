@@ -296,7 +296,9 @@ impl Checkpointer {
                     }
                     done = now;
                     // A busy log is tried again next time; the writer's own backstop bounds it.
-                    if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+                    if let Err(error) =
+                        connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+                    {
                         tracing::warn!(%error, "a checkpoint failed; it is tried again");
                     }
                 }

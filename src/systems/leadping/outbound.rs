@@ -41,7 +41,10 @@ impl Request {
 }
 
 fn path(segments: &[&str]) -> Vec<String> {
-    segments.iter().map(|segment| (*segment).to_owned()).collect()
+    segments
+        .iter()
+        .map(|segment| (*segment).to_owned())
+        .collect()
 }
 
 /// Sets the lead's current disposition: `POST /dispositions`, or `PUT /leads/{id}/status`.
@@ -82,7 +85,9 @@ pub fn history(api: LeadpingApi, lead_id: &str) -> Request {
 
 /// RFC 3339, UTC, to the second, as the vendor's examples show.
 fn instant(at: Timestamp) -> String {
-    Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
+    Timestamp::from_second(at.as_second())
+        .unwrap_or(at)
+        .to_string()
 }
 
 fn marker_text(id: DeliveryId) -> String {
@@ -119,7 +124,9 @@ pub fn entry_id(body: &[u8]) -> Option<String> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
     /// It arrived; the entry's id.
-    Ours { entry_id: Option<String> },
+    Ours {
+        entry_id: Option<String>,
+    },
     NotThere,
     /// Several entries could be ours.
     Several,
@@ -129,7 +136,13 @@ pub enum Found {
 
 /// Looks for our entry in a history answer. `sent` is the request of the set; `known` are entry
 /// ids that other deliveries of ours made.
-pub fn find(answer: &[u8], lease: &Lease, sent: &Request, marker: Marker, known: &[String]) -> Found {
+pub fn find(
+    answer: &[u8],
+    lease: &Lease,
+    sent: &Request,
+    marker: Marker,
+    known: &[String],
+) -> Found {
     let Ok(Value::Array(mut entries)) = serde_json::from_slice(answer) else {
         return Found::Unreadable;
     };
@@ -142,8 +155,12 @@ pub fn find(answer: &[u8], lease: &Lease, sent: &Request, marker: Marker, known:
             entry_id: text(entry, "id").map(str::to_owned),
         };
     }
-    let is_known = |entry: &Value| text(entry, "id").is_some_and(|id| known.iter().any(|k| k == id));
-    let after_known = entries.iter().rposition(&is_known).map_or(0, |place| place + 1);
+    let is_known =
+        |entry: &Value| text(entry, "id").is_some_and(|id| known.iter().any(|k| k == id));
+    let after_known = entries
+        .iter()
+        .rposition(&is_known)
+        .map_or(0, |place| place + 1);
     let candidates: Vec<&Value> = entries[after_known..]
         .iter()
         .filter(|entry| !is_known(entry) && looks_like(entry, sent, marker))
@@ -163,7 +180,8 @@ fn text<'a>(entry: &'a Value, member: &str) -> Option<&'a str> {
 
 /// Oldest first, where every entry says when it was made; else as the vendor ordered them.
 fn order_by_creation(entries: &mut [Value]) {
-    let created = |entry: &Value| text(entry, "createdAt").and_then(|at| at.parse::<Timestamp>().ok());
+    let created =
+        |entry: &Value| text(entry, "createdAt").and_then(|at| at.parse::<Timestamp>().ok());
     if entries.iter().all(|entry| created(entry).is_some()) {
         entries.sort_by_key(|entry| created(entry));
     }
@@ -171,7 +189,8 @@ fn order_by_creation(entries: &mut [Value]) {
 
 /// Without a marker of ours or anybody's: same type, outcome and timestamp to the second.
 fn looks_like(entry: &Value, sent: &Request, marker: Marker) -> bool {
-    let marked = member(marker).is_some_and(|member| text(entry, member).is_some_and(|t| t.contains("[lb:")));
+    let marked = member(marker)
+        .is_some_and(|member| text(entry, member).is_some_and(|t| t.contains("[lb:")));
     let Some(body) = sent.body.as_ref().filter(|_| !marked) else {
         return false;
     };

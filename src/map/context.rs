@@ -1,0 +1,280 @@
+//! What templates and conditions see: `event`, `lead`, `call`, `collected`, `previous`, `body`.
+//!
+//! Each object is built at most once per event, and only when an expression that is evaluated
+//! names it: rows without templates and conditions cost nothing here. null is left out, so that a null member is a missing one.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use minijinja::Value;
+use minijinja::value::{Enumerator, Object, ObjectExt, ValueKind};
+use serde_json::Value as Json;
+
+use crate::event::{EventId, Facts, Status};
+use crate::lead::Previous;
+
+/// Everything that a table may look at for one event.
+#[derive(Debug, Clone, Copy)]
+pub struct MapInput<'a> {
+    pub event_id: EventId,
+    /// The source's configured name.
+    pub source: &'a str,
+    pub received_at: Timestamp,
+    pub facts: &'a Facts,
+    /// The raw payload.
+    pub body: &'a Json,
+    /// The LeadPing lead id, once it is known.
+    pub lead_id: Option<&'a str>,
+    /// Distinct calls that the bridge has seen for this lead.
+    pub calls: u32,
+    pub previous: Option<&'a Previous>,
+}
+
+/// The members of the objects whose members are fixed.
+pub const KNOWN: &[(&str, &[&str])] = &[
+    (
+        "event",
+        &[
+            "id",
+            "source",
+            "kind",
+            "status",
+            "sub_status",
+            "reason_id",
+            "occurred_at",
+            "received_at",
+        ],
+    ),
+    (
+        "lead",
+        &["id", "source_id", "external_id", "phone", "calls"],
+    ),
+    (
+        "call",
+        &[
+            "summary",
+            "duration",
+            "recording",
+            "sentiment",
+            "transferred",
+        ],
+    ),
+    ("previous", &["category", "outcome", "source", "at"]),
+];
+
+/// The objects whose members the sender decides.
+pub const OPEN: &[&str] = &["collected", "body"];
+
+/// Members that are numbers whenever they are there.
+pub const NUMBERS: &[&str] = &[
+    "lead.calls",
+    "call.duration",
+    "call.sentiment",
+    "event.reason_id",
+];
+
+/// Starts a key that is a path: `lint` writes `body.a.b` as one look-up, so that `default` also
+/// holds where `a` is missing.
+pub const PATH: char = '\u{1}';
+
+/// Which of the objects an expression names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Roots(u8);
+
+const ROOTS: [&str; 6] = ["event", "lead", "call", "collected", "previous", "body"];
+
+impl Roots {
+    /// Of the paths that an expression uses, such as `call.summary`.
+    pub fn of<'p>(paths: impl IntoIterator<Item = &'p String>) -> Self {
+        let bits = paths
+            .into_iter()
+            .filter_map(|path| {
+                let root = path.split('.').next()?;
+                ROOTS.iter().position(|known| *known == root)
+            })
+            .fold(0, |bits, index| bits | 1 << index);
+        Self(bits)
+    }
+
+    fn names(self) -> impl Iterator<Item = (usize, &'static str)> {
+        ROOTS
+            .into_iter()
+            .enumerate()
+            .filter(move |(index, _)| self.0 & 1 << index != 0)
+    }
+}
+
+/// The context of one event: each object is built when an expression first names it.
+pub struct Context<'a> {
+    input: &'a MapInput<'a>,
+    objects: [OnceCell<Value>; ROOTS.len()],
+}
+
+impl<'a> Context<'a> {
+    pub fn new(input: &'a MapInput<'a>) -> Self {
+        Self {
+            input,
+            objects: Default::default(),
+        }
+    }
+
+    /// The root object for an expression.
+    pub fn root(&self, roots: Roots) -> Value {
+        let mut root = Members::default();
+        for (index, name) in roots.names() {
+            let object = self.objects[index].get_or_init(|| object(name, self.input));
+            root.put(name, Some(object.clone()));
+        }
+        Value::from_object(root)
+    }
+
+    /// Whether a path such as `call.summary` leads to nothing.
+    pub fn lacks(&self, path: &String) -> bool {
+        let root = self.root(Roots::of([path]));
+        path.split('.')
+            .try_fold(root, |value, part| step(&value, part))
+            .is_none()
+    }
+}
+
+fn object(name: &str, input: &MapInput<'_>) -> Value {
+    match name {
+        "event" => Value::from_object(event(input)),
+        "lead" => Value::from_object(lead(input)),
+        "call" => Value::from_object(call(input.facts)),
+        "collected" => from_object(&input.facts.collected),
+        "previous" => Value::from_object(previous(input.previous)),
+        _ => from_json(input.body),
+    }
+}
+
+fn event(input: &MapInput<'_>) -> Members {
+    let facts = input.facts;
+    let status = facts.status.as_ref().map(|status| match status {
+        Status::Number(number) => Value::from(*number),
+        Status::Name(name) => Value::from(name.as_str()),
+    });
+    let mut event = Members::default();
+    event.put("id", Some(input.event_id.to_string()));
+    event.put("source", Some(input.source));
+    event.put("kind", facts.kind.map(|kind| kind.as_str()));
+    event.put("status", status);
+    event.put("sub_status", facts.sub_status.as_deref());
+    event.put("reason_id", facts.reason_id);
+    event.put("occurred_at", facts.occurred_at.map(|at| at.to_string()));
+    event.put("received_at", Some(input.received_at.to_string()));
+    event
+}
+
+fn lead(input: &MapInput<'_>) -> Members {
+    let facts = input.facts;
+    let mut lead = Members::default();
+    lead.put("id", input.lead_id);
+    lead.put("source_id", facts.source_lead_id.as_deref());
+    lead.put("external_id", facts.external_id.as_deref());
+    lead.put("phone", facts.phone.as_deref());
+    lead.put("calls", Some(input.calls));
+    lead
+}
+
+fn call(facts: &Facts) -> Members {
+    let mut call = Members::default();
+    call.put("summary", facts.call_summary.as_deref());
+    call.put("duration", facts.call_duration.map(number));
+    call.put("recording", facts.call_recording.as_deref());
+    call.put("sentiment", facts.call_sentiment);
+    call.put("transferred", facts.call_transferred);
+    call
+}
+
+fn previous(before: Option<&Previous>) -> Members {
+    let mut previous = Members::default();
+    if let Some(before) = before {
+        previous.put("category", before.category.as_deref());
+        previous.put("outcome", before.outcome.as_deref());
+        previous.put("source", Some(before.source.as_str()));
+        previous.put("at", Some(before.at.to_string()));
+    }
+    previous
+}
+
+/// A number without a fraction prints without one.
+fn number(float: f64) -> Value {
+    if float.fract() == 0.0 && float.abs() < 9_007_199_254_740_992.0 {
+        Value::from(float as i64)
+    } else {
+        Value::from(float)
+    }
+}
+
+fn from_json(json: &Json) -> Value {
+    match json {
+        Json::Null => Value::UNDEFINED,
+        Json::Bool(truth) => Value::from(*truth),
+        Json::Number(number) => number
+            .as_i64()
+            .map(Value::from)
+            .or_else(|| number.as_u64().map(Value::from))
+            .or_else(|| number.as_f64().map(Value::from))
+            .unwrap_or(Value::UNDEFINED),
+        Json::String(text) => Value::from(text.as_str()),
+        Json::Array(items) => Value::from(items.iter().map(from_json).collect::<Vec<_>>()),
+        Json::Object(object) => from_object(object),
+    }
+}
+
+fn from_object(object: &serde_json::Map<String, Json>) -> Value {
+    let members = object
+        .iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(key, value)| (Cow::Owned(key.clone()), from_json(value)))
+        .collect();
+    Value::from_object(Members(members))
+}
+
+/// An object without null members.
+#[derive(Debug, Clone, Default)]
+struct Members(BTreeMap<Cow<'static, str>, Value>);
+
+impl Members {
+    fn put(&mut self, key: &'static str, value: Option<impl Into<Value>>) {
+        if let Some(value) = value {
+            self.0.insert(Cow::Borrowed(key), value.into());
+        }
+    }
+
+    fn follow(&self, path: &str) -> Option<Value> {
+        let mut parts = path.split(PATH);
+        let first = self.0.get(parts.next()?)?.clone();
+        parts.try_fold(first, |value, part| step(&value, part))
+    }
+}
+
+/// One step of a path: into an object by name, into a list by number.
+fn step(value: &Value, part: &str) -> Option<Value> {
+    let found = match part.parse::<usize>() {
+        Ok(index) if value.kind() == ValueKind::Seq => value.get_item_by_index(index),
+        _ => value.get_attr(part),
+    };
+    found.ok().filter(|value| !value.is_undefined())
+}
+
+impl Object for Members {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
+        match key.strip_prefix(PATH) {
+            Some(path) => self.follow(path),
+            None => self.0.get(key).cloned(),
+        }
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        self.mapped_enumerator(|this| Box::new(this.0.keys().map(|key| Value::from(key.as_ref()))))
+    }
+}

@@ -1,0 +1,250 @@
+//! Templates and conditions: compiled once, evaluated per event, typed on the way out.
+//!
+//! What goes wrong at run time is told by kind and by the names of missing variables, never by
+//! value: payloads do not belong in reasons and logs.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use minijinja::value::ValueKind;
+use minijinja::{Environment, ErrorKind, Value};
+use serde_json::Value as Json;
+
+use crate::map::context::{Context, Roots};
+use crate::map::lint::{self, Fault, Inspected};
+use crate::map::sandbox::{ENVIRONMENT, Limited, MAX_OUTPUT_BYTES, text_of};
+use crate::systems::leadping::vocabulary::MemberType;
+
+/// A compiled expression with the names that it uses.
+#[derive(Debug)]
+struct Expression {
+    compiled: minijinja::Expression<'static, 'static>,
+    roots: Roots,
+}
+
+/// A condition (`when`).
+#[derive(Debug)]
+pub struct Condition {
+    expression: Expression,
+    variables: BTreeSet<String>,
+}
+
+impl Condition {
+    pub fn compile(source: &str) -> Result<Self, Vec<Fault>> {
+        let inspected = lint::inspect_expression(source)?;
+        Ok(Self {
+            expression: compile(&inspected, source)?,
+            variables: inspected.variables,
+        })
+    }
+
+    /// Whether it holds; an error is the reason why nobody can tell.
+    pub fn holds(&self, context: &Context<'_>) -> Result<bool, String> {
+        let result = self
+            .expression
+            .evaluate(context)
+            .map_err(|error| explain(&error, &self.variables, context))?;
+        match result.kind() {
+            ValueKind::Bool => Ok(result.is_true()),
+            ValueKind::Undefined => Err(explain_kind(
+                ErrorKind::UndefinedError,
+                &self.variables,
+                context,
+            )),
+            other => Err(format!("is {}, not true or false", kind_name(other))),
+        }
+    }
+}
+
+/// A member's value with `{{ … }}` in it.
+#[derive(Debug)]
+pub struct Template {
+    form: Form,
+    variables: BTreeSet<String>,
+}
+
+#[derive(Debug)]
+enum Form {
+    /// One single `{{ … }}`: keeps its type.
+    Typed(Expression),
+    /// Anything else: text. The environment holds this one template, under [`NAME`].
+    Text {
+        environment: Box<Environment<'static>>,
+        roots: Roots,
+    },
+}
+
+const NAME: &str = "value";
+
+impl Template {
+    /// Whether a value of a table is to be read as a template.
+    pub fn is_one(text: &str) -> bool {
+        ["{{", "{%", "{#"]
+            .iter()
+            .any(|opening| text.contains(opening))
+    }
+
+    pub fn compile(source: &str) -> Result<Self, Vec<Fault>> {
+        let inspected = lint::inspect_template(source)?;
+        let form = if inspected.single {
+            Form::Typed(compile(&inspected, source)?)
+        } else {
+            let mut environment = ENVIRONMENT.clone();
+            environment
+                .add_template_owned(NAME, inspected.source)
+                .map_err(|error| vec![lint::fault_of(&error, source)])?;
+            Form::Text {
+                environment: Box::new(environment),
+                roots: inspected.roots,
+            }
+        };
+        Ok(Self {
+            form,
+            variables: inspected.variables,
+        })
+    }
+
+    /// The member's value; `None` leaves the member out.
+    pub fn evaluate(
+        &self,
+        member: MemberType,
+        context: &Context<'_>,
+    ) -> Result<Option<Json>, String> {
+        let value = match &self.form {
+            Form::Typed(expression) => {
+                let value = expression
+                    .evaluate(context)
+                    .map_err(|error| explain(&error, &self.variables, context))?;
+                if value.is_undefined() {
+                    // An `if` without `else` gives nothing on purpose; anything else is missing.
+                    ENVIRONMENT
+                        .empty_state()
+                        .format(value.clone())
+                        .map_err(|error| explain(&error, &self.variables, context))?;
+                }
+                value
+            }
+            Form::Text { environment, roots } => render(environment, context.root(*roots))
+                .map(Value::from)
+                .map_err(|error| explain(&error, &self.variables, context))?,
+        };
+        typed(&value, member)
+    }
+}
+
+impl Expression {
+    fn evaluate(&self, context: &Context<'_>) -> Result<Value, minijinja::Error> {
+        self.compiled.eval(context.root(self.roots))
+    }
+}
+
+fn compile(inspected: &Inspected, source: &str) -> Result<Expression, Vec<Fault>> {
+    ENVIRONMENT
+        .compile_expression_owned(inspected.source.clone())
+        .map(|compiled| Expression {
+            compiled,
+            roots: inspected.roots,
+        })
+        .map_err(|error| vec![lint::fault_of(&error, source)])
+}
+
+fn render(environment: &Environment<'static>, root: Value) -> Result<String, minijinja::Error> {
+    let mut limited = Limited::new(MAX_OUTPUT_BYTES);
+    environment
+        .get_template(NAME)?
+        .render_captured_to(root, &mut limited)?;
+    limited
+        .into_text()
+        .map_err(|_| minijinja::Error::from(ErrorKind::BadEscape))
+}
+
+/// A result as the member's type wants it.
+fn typed(value: &Value, member: MemberType) -> Result<Option<Json>, String> {
+    let text = match value.kind() {
+        ValueKind::Undefined | ValueKind::None => return Ok(None),
+        ValueKind::Bool if member == MemberType::Bool => {
+            return Ok(Some(Json::Bool(value.is_true())));
+        }
+        ValueKind::String | ValueKind::Bool | ValueKind::Number => text_of(value),
+        other => return Err(format!("is {}, not {}", kind_name(other), wanted(member))),
+    };
+    if text.is_empty() {
+        return Ok(None);
+    }
+    if text.len() > MAX_OUTPUT_BYTES {
+        return Err(format!("is longer than {MAX_OUTPUT_BYTES} bytes"));
+    }
+    convert(&text, member).map(Some)
+}
+
+/// Text as the member's type wants it; the same for results and for literals in a table.
+pub fn convert(text: &str, member: MemberType) -> Result<Json, String> {
+    let converted = match member {
+        MemberType::Text => Some(Json::from(text)),
+        MemberType::Bool => text.parse::<bool>().ok().map(Json::Bool),
+        MemberType::Instant => text
+            .trim()
+            .parse::<Timestamp>()
+            .ok()
+            .map(|instant| Json::from(instant.to_string())),
+        MemberType::Enum(words) => words
+            .iter()
+            .find(|word| **word == text)
+            .map(|word| Json::from(*word)),
+    };
+    converted.ok_or_else(|| format!("is not {}", wanted(member)))
+}
+
+/// "an RFC 3339 date-time", for people.
+pub fn wanted(member: MemberType) -> String {
+    match member {
+        MemberType::Text => "text".to_owned(),
+        MemberType::Bool => "true or false".to_owned(),
+        MemberType::Instant => "an RFC 3339 date-time".to_owned(),
+        MemberType::Enum(words) => format!("one of {}", words.join(", ")),
+    }
+}
+
+fn kind_name(kind: ValueKind) -> &'static str {
+    match kind {
+        ValueKind::Undefined => "missing",
+        ValueKind::None => "null",
+        ValueKind::Bool => "a bool",
+        ValueKind::Number => "a number",
+        ValueKind::String => "text",
+        ValueKind::Seq | ValueKind::Iterable => "a list",
+        ValueKind::Map => "an object",
+        _ => "something else",
+    }
+}
+
+fn explain(
+    error: &minijinja::Error,
+    variables: &BTreeSet<String>,
+    context: &Context<'_>,
+) -> String {
+    explain_kind(error.kind(), variables, context)
+}
+
+/// Why an evaluation failed, without a value in it.
+fn explain_kind(kind: ErrorKind, variables: &BTreeSet<String>, context: &Context<'_>) -> String {
+    match kind {
+        ErrorKind::OutOfFuel => "takes too many steps".to_owned(),
+        ErrorKind::WriteFailure => format!("is longer than {MAX_OUTPUT_BYTES} bytes"),
+        kind => {
+            let missing: Vec<String> = variables
+                .iter()
+                .filter(|path| context.lacks(path))
+                .map(|path| format!("`{path}`"))
+                .collect();
+            if missing.is_empty() {
+                format!("cannot be evaluated: {kind}")
+            } else {
+                format!(
+                    "cannot be evaluated: {kind}; missing: {}",
+                    missing.join(", ")
+                )
+            }
+        }
+    }
+}

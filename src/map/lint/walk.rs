@@ -1,0 +1,307 @@
+//! The walk over the syntax tree: collects faults, the names used, and what is to be written
+//! differently before it is compiled.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use minijinja::machinery::ast;
+
+use super::syntax::{Chain, chain, is_number, one_look_up, range_of, span};
+use super::{Fault, Inspected};
+use crate::diagnostic::did_you_mean;
+use crate::map::context::{KNOWN, OPEN, PATH, Roots};
+use crate::map::sandbox::{FILTERS, FUNCTIONS, TESTS};
+
+/// The most places where text is put together in one template.
+const MAX_JOINTS: usize = 64;
+
+/// One pass over a source.
+pub(super) struct Walk<'a> {
+    source: &'a str,
+    faults: Vec<Fault>,
+    variables: BTreeSet<String>,
+    /// Places to be written differently, in order.
+    edits: Vec<(Range<usize>, String)>,
+    /// Names that loops bind.
+    scope: Vec<&'a str>,
+    joints: usize,
+    /// A statement was refused: what it would have bound is not known.
+    refused: bool,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(source: &'a str) -> Self {
+        Self {
+            source,
+            faults: Vec::new(),
+            variables: BTreeSet::new(),
+            edits: Vec::new(),
+            scope: Vec::new(),
+            joints: 0,
+            refused: false,
+        }
+    }
+
+    pub(super) fn finish(mut self, source: &str, single: bool) -> Result<Inspected, Vec<Fault>> {
+        if self.joints > MAX_JOINTS {
+            let message = format!("puts text together in more than {MAX_JOINTS} places");
+            self.fault(0..source.len(), message, None);
+        }
+        if !self.faults.is_empty() {
+            return Err(self.faults);
+        }
+        let mut rewritten = source.to_owned();
+        self.edits.sort_by_key(|(range, _)| range.start);
+        for (range, text) in self.edits.into_iter().rev() {
+            rewritten.replace_range(range, &text);
+        }
+        Ok(Inspected {
+            source: rewritten,
+            roots: Roots::of(&self.variables),
+            variables: self.variables,
+            single,
+        })
+    }
+
+    fn fault(&mut self, range: Range<usize>, message: impl Into<String>, hint: Option<String>) {
+        self.faults.push(Fault::new(range, message).hint(hint));
+    }
+
+    pub(super) fn statements(&mut self, statements: &[ast::Stmt<'a>]) {
+        for statement in statements {
+            self.statement(statement);
+        }
+    }
+
+    fn statement(&mut self, statement: &ast::Stmt<'a>) {
+        match statement {
+            ast::Stmt::EmitRaw(_) => {}
+            ast::Stmt::EmitExpr(emit) => self.expression(&emit.expr),
+            ast::Stmt::IfCond(condition) => {
+                self.expression(&condition.expr);
+                self.statements(&condition.true_body);
+                self.statements(&condition.false_body);
+            }
+            ast::Stmt::ForLoop(each) if !each.recursive => self.each(each),
+            _ => {
+                self.refused = true;
+                let hint = "write it as an expression; only `{% if %}` and `{% for %}` are known";
+                self.fault(
+                    0..self.source.len(),
+                    "a statement that tables do not have",
+                    Some(hint.to_owned()),
+                );
+            }
+        }
+    }
+
+    fn each(&mut self, each: &ast::ForLoop<'a>) {
+        // Text put together here could be put together again inside, doubling at every level.
+        let joints = self.joints;
+        self.expression(&each.iter);
+        if self.joints > joints {
+            self.fault(
+                range_of(&each.iter),
+                "a loop runs over what is there, not over what it puts together",
+                None,
+            );
+        }
+        let outside = self.scope.len();
+        self.scope.push("loop");
+        match &each.target {
+            ast::Expr::Var(name) => self.scope.push(name.id),
+            ast::Expr::Tuple(names) => self.bind(&names.items),
+            ast::Expr::List(names) => self.bind(&names.items),
+            _ => {}
+        }
+        if let Some(filter) = &each.filter_expr {
+            self.expression(filter);
+        }
+        self.statements(&each.body);
+        self.scope.truncate(outside);
+        self.statements(&each.else_body);
+    }
+
+    fn bind(&mut self, names: &[ast::Expr<'a>]) {
+        for name in names {
+            if let ast::Expr::Var(name) = name {
+                self.scope.push(name.id);
+            }
+        }
+    }
+
+    pub(super) fn expression(&mut self, expression: &ast::Expr<'a>) {
+        if let Some(chain) = chain(expression) {
+            return self.chain(&chain, expression);
+        }
+        match expression {
+            ast::Expr::Var(_) | ast::Expr::Const(_) => {}
+            ast::Expr::Slice(slice) => {
+                self.expression(&slice.expr);
+                for part in [&slice.start, &slice.stop, &slice.step]
+                    .into_iter()
+                    .flatten()
+                {
+                    self.expression(part);
+                }
+            }
+            ast::Expr::UnaryOp(unary) => self.expression(&unary.expr),
+            ast::Expr::BinOp(binary) => self.binary(binary),
+            ast::Expr::Compare(compare) => {
+                self.expression(&compare.expr);
+                for step in &compare.ops {
+                    self.expression(&step.expr);
+                }
+            }
+            ast::Expr::IfExpr(choice) => {
+                self.expression(&choice.test_expr);
+                self.expression(&choice.true_expr);
+                if let Some(otherwise) = &choice.false_expr {
+                    self.expression(otherwise);
+                }
+            }
+            ast::Expr::Filter(filter) => self.filter(filter),
+            ast::Expr::Test(test) => {
+                self.known(test.name, TESTS, "test", span(test.span()));
+                self.expression(&test.expr);
+                self.arguments(&test.args);
+            }
+            ast::Expr::GetAttr(attribute) => self.expression(&attribute.expr),
+            ast::Expr::GetItem(item) => {
+                self.expression(&item.expr);
+                self.expression(&item.subscript_expr);
+            }
+            ast::Expr::Call(call) => self.call(call),
+            ast::Expr::List(list) => self.expressions(&list.items),
+            ast::Expr::Tuple(tuple) => self.expressions(&tuple.items),
+            ast::Expr::Map(map) => {
+                self.expressions(&map.keys);
+                self.expressions(&map.values);
+            }
+        }
+    }
+
+    fn expressions(&mut self, expressions: &[ast::Expr<'a>]) {
+        for expression in expressions {
+            self.expression(expression);
+        }
+    }
+
+    fn arguments(&mut self, arguments: &[ast::CallArg<'a>]) {
+        for argument in arguments {
+            match argument {
+                ast::CallArg::Pos(expression)
+                | ast::CallArg::Kwarg(_, expression)
+                | ast::CallArg::PosSplat(expression)
+                | ast::CallArg::KwargSplat(expression) => self.expression(expression),
+            }
+        }
+    }
+
+    fn binary(&mut self, binary: &ast::Spanned<ast::BinOp<'a>>) {
+        match binary.op {
+            ast::BinOpKind::Mul if !(is_number(&binary.left) && is_number(&binary.right)) => {
+                self.fault(
+                    span(binary.span()),
+                    "`*` multiplies numbers only",
+                    Some("say that it is one: `x | float` or `x | int`".to_owned()),
+                );
+            }
+            ast::BinOpKind::Add | ast::BinOpKind::Concat => self.joints += 1,
+            _ => {}
+        }
+        self.expression(&binary.left);
+        self.expression(&binary.right);
+    }
+
+    fn filter(&mut self, filter: &ast::Spanned<ast::Filter<'a>>) {
+        self.known(filter.name, FILTERS, "filter", span(filter.span()));
+        let by_name = filter
+            .args
+            .iter()
+            .any(|argument| !matches!(argument, ast::CallArg::Kwarg(..)));
+        if filter.name == "map" && by_name {
+            self.fault(
+                span(filter.span()),
+                "`map` takes `attribute = \"…\"` only",
+                None,
+            );
+        }
+        if let Some(expression) = &filter.expr {
+            self.expression(expression);
+        }
+        self.arguments(&filter.args);
+    }
+
+    fn call(&mut self, call: &ast::Spanned<ast::Call<'a>>) {
+        match &call.expr {
+            ast::Expr::Var(function) => {
+                self.known(function.id, FUNCTIONS, "function", span(function.span()));
+            }
+            other => {
+                let hint = "use a filter: `x | upper`";
+                self.fault(
+                    range_of(other),
+                    "values have no methods",
+                    Some(hint.to_owned()),
+                );
+            }
+        }
+        self.arguments(&call.args);
+    }
+
+    fn known(&mut self, name: &str, known: &[&str], what: &str, range: Range<usize>) {
+        if !known.contains(&name) {
+            let hint = did_you_mean(name, known.iter().copied());
+            self.fault(
+                range,
+                format!("unknown {what} `{name}`"),
+                Some(hint.map_or_else(
+                    || format!("there are: {}", known.join(", ")),
+                    |near| format!("did you mean `{near}`?"),
+                )),
+            );
+        }
+    }
+
+    fn chain(&mut self, chain: &Chain<'_, 'a>, expression: &ast::Expr<'a>) {
+        let root = chain.root.id;
+        if self.scope.contains(&root) {
+            return;
+        }
+        let range = range_of(expression);
+        if OPEN.contains(&root) {
+            if chain.parts.len() > 1 && !chain.parts.iter().any(|part| part.contains(PATH)) {
+                self.edits.push((range, one_look_up(root, &chain.parts)));
+            }
+        } else if let Some((_, members)) = KNOWN.iter().find(|(known, _)| *known == root) {
+            if let Some(member) = chain.parts.first()
+                && !members.contains(&member.as_str())
+            {
+                let hint = did_you_mean(member, members.iter().copied()).map_or_else(
+                    || format!("`{root}` has: {}", members.join(", ")),
+                    |near| format!("did you mean `{root}.{near}`?"),
+                );
+                self.fault(range, format!("`{root}` has no `{member}`"), Some(hint));
+            }
+        } else if !self.refused {
+            let roots = || {
+                KNOWN
+                    .iter()
+                    .map(|(known, _)| *known)
+                    .chain(OPEN.iter().copied())
+            };
+            let hint = did_you_mean(root, roots()).map_or_else(
+                || format!("there are: {}", roots().collect::<Vec<_>>().join(", ")),
+                |near| format!("did you mean `{near}`?"),
+            );
+            self.fault(range, format!("unknown variable `{root}`"), Some(hint));
+        }
+        let mut path = root.to_owned();
+        for part in &chain.parts {
+            path.push('.');
+            path.push_str(part);
+        }
+        self.variables.insert(path);
+    }
+}

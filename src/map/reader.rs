@@ -1,0 +1,348 @@
+//! Reads a mapping file: TOML → checked rows, or every fault with its exact place.
+//!
+//! Walks the parsed document itself, because that is where spans survive. No IO.
+//! `members` reads a target's table, `coverage` looks at the rows together.
+
+mod values;
+
+use std::ops::Range;
+
+pub use values::{Reader, Value};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::config::SourceKind;
+use crate::diagnostic::{Finding, Severity, SourceFile, did_you_mean};
+use crate::event::{EventKind, Status};
+use crate::map::expression::Condition;
+use crate::map::row::{Member, Row, RowResult, When};
+use crate::map::table::Table;
+use crate::map::{RowRef, coverage, members};
+use crate::systems;
+
+const TABLE_KEYS: &[&str] = &["kind", "defaults", "row"];
+const ROW_KEYS: &[&str] = &[
+    "name",
+    "status",
+    "sub_status",
+    "reason_id",
+    "on",
+    "when",
+    "leadping",
+    "ignore",
+    "park",
+];
+/// Keys that the format knows and this version does not act on.
+const LATER_ROW_KEYS: &[&str] = &["nlpearl", "capillary", "write", "final", "required"];
+/// NLPearl's lead statuses lie in this range, whether documented or not.
+const NLPEARL_NUMBERS: std::ops::RangeInclusive<i64> = 1..=500;
+
+/// Whether a TOML file means to be a mapping.
+pub fn looks_like_a_mapping(text: &str) -> bool {
+    let (document, _) = DeTable::parse_recoverable(text);
+    ["kind", "row"]
+        .iter()
+        .any(|key| document.get_ref().contains_key(*key))
+}
+
+/// Reads one file; no table if it has an error.
+pub fn read(
+    name: &str,
+    file: &SourceFile,
+    expected: Option<SourceKind>,
+) -> (Option<Table>, Vec<Finding>) {
+    let text = file.text.as_ref();
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let mut reader = Reader::new(file, !errors.is_empty());
+    let read = reader.document(document.get_ref(), name, expected);
+    let Reader { mut findings, .. } = reader;
+    if !errors.is_empty() {
+        findings = with_syntax_errors(file, &errors, findings);
+    }
+    findings.sort_by_key(|finding| finding.span.start);
+    let failed = findings
+        .iter()
+        .any(|finding| finding.severity == Severity::Error);
+    match read {
+        Some((kind, rows)) if !failed => {
+            let kind_span = document.get_ref().get("kind").map_or(0..0, Spanned::span);
+            findings.extend(coverage::check(file, kind, kind_span, &rows));
+            findings.sort_by_key(|finding| finding.span.start);
+            (Some(Table::new(name, kind, text, rows)), findings)
+        }
+        _ => (None, findings),
+    }
+}
+
+/// Syntax errors, and those other faults that are not about the same lines.
+fn with_syntax_errors(
+    file: &SourceFile,
+    errors: &[toml::de::Error],
+    others: Vec<Finding>,
+) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = errors
+        .iter()
+        .map(|error| {
+            let end = file.text.len();
+            Finding::error(file, error.span().unwrap_or(end..end), error.message())
+        })
+        .collect();
+    let lines: Vec<usize> = findings
+        .iter()
+        .map(|finding| finding.position().0)
+        .collect();
+    findings.extend(others.into_iter().filter(|finding| {
+        finding.severity == Severity::Error && !lines.contains(&finding.position().0)
+    }));
+    findings
+}
+
+impl Reader<'_> {
+    fn document(
+        &mut self,
+        document: &DeTable<'_>,
+        name: &str,
+        expected: Option<SourceKind>,
+    ) -> Option<(SourceKind, Vec<Row>)> {
+        self.unknown_keys(document, TABLE_KEYS, &[], "a mapping");
+        let kind = match document.get("kind") {
+            Some(value) => self.kind(value, name, expected),
+            None => {
+                let kinds = "`kind = \"nlpearl\"` or `kind = \"capillary\"`";
+                self.absent(0..0, "no `kind`", kinds);
+                None
+            }
+        };
+        // The rows are checked even if the kind is not usable, against the one that was expected.
+        let kind = kind.or(expected)?;
+        let defaults = match document.get("defaults") {
+            Some(value) => self.defaults(value),
+            None => Vec::new(),
+        };
+        let rows = match document.get("row").map(|rows| (rows, rows.get_ref())) {
+            None => Vec::new(),
+            Some((_, DeValue::Array(rows))) => rows
+                .iter()
+                .enumerate()
+                .filter_map(|(index, row)| self.row(index, row, kind, &defaults))
+                .collect(),
+            Some((value, _)) => {
+                self.error(value.span(), "`row` is not a list of tables")
+                    .hint = Some("write `[[row]]`".to_owned());
+                Vec::new()
+            }
+        };
+        Some((kind, rows))
+    }
+
+    fn kind(
+        &mut self,
+        value: &Value<'_>,
+        name: &str,
+        expected: Option<SourceKind>,
+    ) -> Option<SourceKind> {
+        let word = self.text(value, "kind")?;
+        let kinds = [SourceKind::Nlpearl, SourceKind::Capillary];
+        let Some(kind) = kinds.into_iter().find(|kind| kind.as_str() == word) else {
+            let message = match word {
+                "leadping" | "generic" => format!("kind `{word}` is not built yet"),
+                _ => format!("unknown kind `{word}`"),
+            };
+            self.error(value.span(), message).hint =
+                Some("there are: nlpearl, capillary".to_owned());
+            return None;
+        };
+        match expected {
+            Some(expected) if expected != kind => {
+                let message = format!(
+                    "kind `{word}`, but the source that uses mapping `{name}` is of kind `{}`",
+                    expected.as_str()
+                );
+                self.error(value.span(), message);
+                None
+            }
+            _ => Some(kind),
+        }
+    }
+
+    fn defaults(&mut self, value: &Value<'_>) -> Vec<Member> {
+        let Some(tables) = self.table(value, "defaults") else {
+            return Vec::new();
+        };
+        self.unknown_keys(tables, &["leadping"], &["nlpearl", "capillary"], "defaults");
+        tables
+            .get("leadping")
+            .map(|value| members::read(self, value))
+            .unwrap_or_default()
+    }
+
+    fn row(
+        &mut self,
+        index: usize,
+        value: &Value<'_>,
+        kind: SourceKind,
+        defaults: &[Member],
+    ) -> Option<Row> {
+        let row = self.table(value, "row")?;
+        self.unknown_keys(row, ROW_KEYS, LATER_ROW_KEYS, "a row");
+        let line = self.file.text[..value.span().start].matches('\n').count() + 1;
+        let name = row
+            .get("name")
+            .and_then(|value| self.text(value, "name"))
+            .map(str::to_owned);
+        let statuses = row.get("status").map(|value| self.statuses(value, kind));
+        let sub_statuses = self.each(row, "sub_status", |reader, value| {
+            reader.text(value, "sub_status").map(str::to_owned)
+        });
+        let reason_ids = self.each(row, "reason_id", |reader, value| {
+            reader.integer(value, "reason_id")
+        });
+        let on = row.get("on").and_then(|value| self.on(value));
+        let when = row.get("when").and_then(|value| self.when(value));
+        let result = self.result(row, value.span(), defaults)?;
+        Some(Row {
+            reference: RowRef {
+                number: u32::try_from(index + 1).unwrap_or(u32::MAX),
+                name,
+                line: u32::try_from(line).unwrap_or(u32::MAX),
+            },
+            span: value.span(),
+            statuses,
+            on,
+            sub_statuses,
+            reason_ids,
+            when,
+            result,
+        })
+    }
+
+    fn result(
+        &mut self,
+        row: &DeTable<'_>,
+        span: Range<usize>,
+        defaults: &[Member],
+    ) -> Option<RowResult> {
+        let given: Vec<&str> = ["leadping", "ignore", "park"]
+            .into_iter()
+            .filter(|key| row.contains_key(*key))
+            .collect();
+        match given.as_slice() {
+            [] => {
+                if !LATER_ROW_KEYS.iter().any(|key| row.contains_key(*key)) {
+                    let hint = "give it `leadping = { … }`, `ignore = \"why\"` or `park = \"why\"`";
+                    self.absent(span, "the row says nothing to do", hint);
+                }
+                None
+            }
+            ["leadping"] => {
+                let value = row.get("leadping")?;
+                let members = members::read(self, value);
+                let members = members::merge(defaults, members);
+                for name in members::lacking(&members) {
+                    let hint = format!("set it here or in `[defaults.leadping]`: {name} = \"…\"");
+                    self.absent(value.span(), format!("no `{name}`"), &hint);
+                }
+                Some(RowResult::Leadping(members))
+            }
+            [word @ ("ignore" | "park")] => {
+                let value = row.get(*word)?;
+                let why = self.text(value, word)?.trim().to_owned();
+                if why.is_empty() {
+                    self.error(value.span(), format!("`{word}` needs a reason"));
+                    return None;
+                }
+                Some(if *word == "ignore" {
+                    RowResult::Ignore(why)
+                } else {
+                    RowResult::Park(why)
+                })
+            }
+            several => {
+                let message = format!("the row says more than one thing: {}", several.join(", "));
+                self.error(span, message);
+                None
+            }
+        }
+    }
+
+    fn statuses(&mut self, value: &Value<'_>, kind: SourceKind) -> Vec<Status> {
+        let mut statuses = Vec::new();
+        for item in self.items(value, "status") {
+            if let Some(status) = self.status(item, kind)
+                && !statuses.contains(&status)
+            {
+                statuses.push(status);
+            }
+        }
+        statuses
+    }
+
+    fn status(&mut self, value: &Value<'_>, kind: SourceKind) -> Option<Status> {
+        let status = match (value.get_ref(), kind) {
+            (DeValue::String(word), _) => systems::parse_status(kind, word),
+            (DeValue::Integer(_), SourceKind::Nlpearl) => {
+                Status::Number(self.integer(value, "status")?)
+            }
+            _ => {
+                let wanted = match kind {
+                    SourceKind::Nlpearl => "a name or a number",
+                    SourceKind::Capillary => "a name",
+                };
+                self.wrong_type(value, "status", wanted);
+                return None;
+            }
+        };
+        if systems::known_statuses(kind).contains(&status) {
+            return Some(status);
+        }
+        match &status {
+            Status::Number(number) if NLPEARL_NUMBERS.contains(number) => {
+                let message = format!("status {number} is not among those that NLPearl documents");
+                self.findings
+                    .push(Finding::warning(self.file, value.span(), message));
+                Some(status)
+            }
+            Status::Number(number) => {
+                let message = format!("status {number} is not between 1 and 500");
+                self.error(value.span(), message);
+                None
+            }
+            Status::Name(word) => {
+                let names = systems::status_names(kind);
+                let hint = match did_you_mean(word, names.iter().copied()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None if word == "*" => "leave `status` out to match every status".to_owned(),
+                    None => format!("there are: {}", names.join(", ")),
+                };
+                self.error(value.span(), format!("unknown status `{word}`"))
+                    .hint = Some(hint);
+                None
+            }
+        }
+    }
+
+    fn on(&mut self, value: &Value<'_>) -> Option<EventKind> {
+        let word = self.text(value, "on")?;
+        let kind = EventKind::parse(word);
+        if kind.is_none() {
+            self.error(value.span(), format!("unknown event kind `{word}`"))
+                .hint = Some("there are: lead, call".to_owned());
+        }
+        kind
+    }
+
+    fn when(&mut self, value: &Value<'_>) -> Option<When> {
+        let text = self.text(value, "when")?;
+        match Condition::compile(text) {
+            Ok(condition) => Some(When {
+                text: text.to_owned(),
+                condition,
+            }),
+            Err(faults) => {
+                self.faults("when", value, text, faults);
+                None
+            }
+        }
+    }
+}

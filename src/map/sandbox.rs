@@ -1,0 +1,373 @@
+//! The sandbox in which templates and conditions run: which filters, tests and functions exist,
+//! and how much of anything one evaluation may use.
+//!
+//! Nothing here reads a file, a clock or the environment. Steps are bounded by fuel, every value
+//! that a filter makes by [`MAX_FILTER_BYTES`], what comes out by [`MAX_OUTPUT_BYTES`]; what could
+//! grow beyond that without a filter (`*` on text, assignments, macros) is refused by `lint`.
+
+use std::io;
+use std::sync::LazyLock;
+
+use minijinja::value::{Kwargs, Rest, Value, ValueKind};
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, filters, tests};
+
+/// Steps of one evaluation.
+const FUEL: u64 = 5_000;
+const RECURSION: usize = 32;
+/// The longest value of one member.
+pub const MAX_OUTPUT_BYTES: usize = 8 * 1024;
+/// The longest text that a filter may make on the way.
+const MAX_FILTER_BYTES: usize = 64 * 1024;
+/// The longest `range()`.
+const MAX_RANGE: i64 = 1_000;
+
+pub const FUNCTIONS: &[&str] = &["range"];
+
+pub const FILTERS: &[&str] = &[
+    "abs",
+    "bool",
+    "capitalize",
+    "count",
+    "d",
+    "default",
+    "first",
+    "float",
+    "int",
+    "items",
+    "join",
+    "last",
+    "length",
+    "lines",
+    "list",
+    "lower",
+    "map",
+    "max",
+    "min",
+    "reject",
+    "rejectattr",
+    "replace",
+    "reverse",
+    "round",
+    "select",
+    "selectattr",
+    "sort",
+    "split",
+    "string",
+    "sum",
+    "title",
+    "tojson",
+    "trim",
+    "unique",
+    "upper",
+];
+
+pub const TESTS: &[&str] = &[
+    "boolean",
+    "defined",
+    "divisibleby",
+    "endingwith",
+    "eq",
+    "even",
+    "false",
+    "float",
+    "ge",
+    "gt",
+    "in",
+    "integer",
+    "iterable",
+    "le",
+    "lower",
+    "lt",
+    "mapping",
+    "ne",
+    "none",
+    "number",
+    "odd",
+    "sequence",
+    "startingwith",
+    "string",
+    "true",
+    "undefined",
+    "upper",
+];
+
+/// The one environment of all expressions. It holds no template and no variable.
+pub static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = Environment::empty();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    // Debug information would hold values of the payload.
+    environment.set_debug(false);
+    environment.set_fuel(Some(FUEL));
+    environment.set_recursion_limit(RECURSION);
+    add_filters(&mut environment);
+    add_tests(&mut environment);
+    environment.add_function("range", range);
+    environment.set_formatter(|output, _state, value| {
+        write!(output, "{}", text_of(value)).map_err(Error::from)
+    });
+    environment
+});
+
+fn add_filters(environment: &mut Environment<'static>) {
+    environment.add_filter("abs", filters::abs);
+    environment.add_filter("bool", filters::bool);
+    environment.add_filter("capitalize", filters::capitalize);
+    environment.add_filter("count", filters::length);
+    environment.add_filter("d", filters::default);
+    environment.add_filter("default", filters::default);
+    environment.add_filter("first", filters::first);
+    environment.add_filter("float", filters::float);
+    environment.add_filter("int", filters::int);
+    environment.add_filter("items", filters::items);
+    environment.add_filter("join", join);
+    environment.add_filter("last", filters::last);
+    environment.add_filter("length", filters::length);
+    environment.add_filter("lines", filters::lines);
+    environment.add_filter("list", filters::list);
+    environment.add_filter("lower", filters::lower);
+    environment.add_filter("map", map);
+    environment.add_filter("max", filters::max);
+    environment.add_filter("min", filters::min);
+    environment.add_filter("reject", filters::reject);
+    environment.add_filter("rejectattr", filters::rejectattr);
+    environment.add_filter("replace", replace);
+    environment.add_filter("reverse", reverse);
+    environment.add_filter("round", filters::round);
+    environment.add_filter("select", filters::select);
+    environment.add_filter("selectattr", filters::selectattr);
+    environment.add_filter("sort", filters::sort);
+    environment.add_filter("split", filters::split);
+    environment.add_filter("string", filters::string);
+    environment.add_filter("sum", filters::sum);
+    environment.add_filter("title", filters::title);
+    environment.add_filter("tojson", tojson);
+    environment.add_filter("trim", filters::trim);
+    environment.add_filter("unique", filters::unique);
+    environment.add_filter("upper", filters::upper);
+}
+
+fn add_tests(environment: &mut Environment<'static>) {
+    environment.add_test("boolean", tests::is_boolean);
+    environment.add_test("defined", tests::is_defined);
+    environment.add_test("divisibleby", tests::is_divisibleby);
+    environment.add_test("endingwith", tests::is_endingwith);
+    environment.add_test("eq", tests::is_eq);
+    environment.add_test("even", tests::is_even);
+    environment.add_test("false", tests::is_false);
+    environment.add_test("float", tests::is_float);
+    environment.add_test("ge", tests::is_ge);
+    environment.add_test("gt", tests::is_gt);
+    environment.add_test("in", tests::is_in);
+    environment.add_test("integer", tests::is_integer);
+    environment.add_test("iterable", tests::is_iterable);
+    environment.add_test("le", tests::is_le);
+    environment.add_test("lower", tests::is_lower);
+    environment.add_test("lt", tests::is_lt);
+    environment.add_test("mapping", tests::is_mapping);
+    environment.add_test("ne", tests::is_ne);
+    environment.add_test("none", is_missing);
+    environment.add_test("number", tests::is_number);
+    environment.add_test("odd", tests::is_odd);
+    environment.add_test("sequence", tests::is_sequence);
+    environment.add_test("startingwith", tests::is_startingwith);
+    environment.add_test("string", tests::is_string);
+    environment.add_test("true", tests::is_true);
+    environment.add_test("undefined", tests::is_undefined);
+    environment.add_test("upper", tests::is_upper);
+}
+
+/// A value as text: `true` as JSON writes it, null as nothing.
+pub fn text_of(value: &Value) -> String {
+    match value.kind() {
+        ValueKind::Bool => value.is_true().to_string(),
+        ValueKind::None | ValueKind::Undefined => String::new(),
+        _ => value.to_string(),
+    }
+}
+
+/// null counts as missing, so `is none` means either.
+fn is_missing(value: Value) -> bool {
+    value.is_undefined() || value.is_none()
+}
+
+fn too_large() -> Error {
+    Error::new(ErrorKind::InvalidOperation, "the value is too large")
+}
+
+fn present(value: &Value) -> Result<&Value, Error> {
+    if value.is_undefined() {
+        Err(Error::from(ErrorKind::UndefinedError))
+    } else {
+        Ok(value)
+    }
+}
+
+fn range(first: i64, second: Option<i64>) -> Result<Vec<i64>, Error> {
+    let (lower, upper) = second.map_or((0, first), |upper| (first, upper));
+    if upper.saturating_sub(lower) > MAX_RANGE {
+        return Err(too_large());
+    }
+    Ok((lower..upper).collect())
+}
+
+fn replace(value: String, from: &str, to: &str) -> Result<String, Error> {
+    let growth = value.matches(from).count().saturating_mul(to.len());
+    if value.len().saturating_add(growth) > MAX_FILTER_BYTES {
+        return Err(too_large());
+    }
+    Ok(value.replace(from, to))
+}
+
+fn join(value: &Value, joiner: Option<&str>) -> Result<String, Error> {
+    let joiner = joiner.unwrap_or_default();
+    let mut joined = String::new();
+    for (index, item) in present(value)?.try_iter()?.enumerate() {
+        if index > 0 {
+            joined.push_str(joiner);
+        }
+        let item = present(&item)?;
+        match item.as_str() {
+            Some(text) => joined.push_str(text),
+            None => joined.push_str(&text_of(item)),
+        }
+        if joined.len() > MAX_FILTER_BYTES {
+            return Err(too_large());
+        }
+    }
+    Ok(joined)
+}
+
+/// Only `map(attribute = "x")`: a filter by name could not be bounded.
+fn map(value: &Value, arguments: Rest<Value>, named: Kwargs) -> Result<Vec<Value>, Error> {
+    if !arguments.is_empty() {
+        return Err(Error::from(ErrorKind::TooManyArguments));
+    }
+    let attribute: &str = named.get("attribute")?;
+    let fallback: Option<Value> = named.get("default")?;
+    named.assert_all_used()?;
+    present(value)?
+        .try_iter()?
+        .map(|item| {
+            let found = attribute
+                .split('.')
+                .try_fold(item, |value, part| value.get_attr(part))?;
+            Ok(match &fallback {
+                Some(fallback) if found.is_undefined() => fallback.clone(),
+                _ => found,
+            })
+        })
+        .collect()
+}
+
+fn reverse(value: &Value) -> Result<Value, Error> {
+    filters::reverse(present(value)?)
+}
+
+fn tojson(value: &Value) -> Result<String, Error> {
+    let mut limited = Limited::new(MAX_FILTER_BYTES);
+    serde_json::to_writer(&mut limited, present(value)?).map_err(|_| too_large())?;
+    limited.into_text().map_err(|_| too_large())
+}
+
+/// A writer that refuses to grow beyond its limit.
+pub struct Limited {
+    bytes: Vec<u8>,
+    limit: usize,
+}
+
+impl Limited {
+    pub fn new(limit: usize) -> Self {
+        Self {
+            bytes: Vec::new(),
+            limit,
+        }
+    }
+
+    pub fn into_text(self) -> Result<String, std::string::FromUtf8Error> {
+        String::from_utf8(self.bytes)
+    }
+}
+
+impl io::Write for Limited {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + bytes.len() > self.limit {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod sandbox_tests {
+    use super::*;
+
+    fn evaluate(expression: &str) -> Result<Value, ErrorKind> {
+        ENVIRONMENT
+            .compile_expression(expression)
+            .and_then(|expression| expression.eval(minijinja::context! { list => vec![1, 2] }))
+            .map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn the_lists_name_what_exists() {
+        for name in FILTERS {
+            assert_ne!(
+                evaluate(&format!("list | {name}")),
+                Err(ErrorKind::UnknownFilter),
+                "{name}"
+            );
+        }
+        for name in TESTS {
+            assert_ne!(
+                evaluate(&format!("list is {name}")),
+                Err(ErrorKind::UnknownTest),
+                "{name}"
+            );
+        }
+        assert!(evaluate("range(3)").is_ok());
+    }
+
+    #[test]
+    fn no_filter_but_default_swallows_a_missing_value() {
+        for name in FILTERS {
+            let result = evaluate(&format!("missing | {name}"));
+            let swallows = matches!(*name, "default" | "d");
+            assert_eq!(result.is_ok(), swallows, "{name}: {result:?}");
+        }
+    }
+
+    #[test]
+    fn filters_do_what_they_say_within_their_limits() {
+        #[track_caller]
+        fn check(expression: &str, expected: Result<&str, ErrorKind>) {
+            let found = evaluate(expression).map(|value| text_of(&value));
+            assert_eq!(found, expected.map(str::to_owned), "{expression}");
+        }
+        check("['a', 1] | join(', ')", Ok("a, 1"));
+        check("'a-b' | replace('-', '+')", Ok("a+b"));
+        check("[{'a': 1}, {'a': 2}] | map(attribute='a') | join", Ok("12"));
+        check("{'a': [1]} | tojson", Ok("{\"a\":[1]}"));
+        check("[1, 2] | reverse | first", Ok("2"));
+        check("missing is none", Ok("true"));
+        check("range(2) | join", Ok("01"));
+        check("range(1001)", Err(ErrorKind::InvalidOperation));
+        check(
+            "range(-9223372036854775807, 9223372036854775807)",
+            Err(ErrorKind::InvalidOperation),
+        );
+        let long = format!(
+            "'{}' | replace('', '{}')",
+            "x".repeat(1000),
+            "y".repeat(100)
+        );
+        check(&long, Err(ErrorKind::InvalidOperation));
+        let long = format!("range(1000) | join('{}')", "y".repeat(100));
+        check(&long, Err(ErrorKind::InvalidOperation));
+        check("[1] | map('upper')", Err(ErrorKind::TooManyArguments));
+    }
+}

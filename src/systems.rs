@@ -1,0 +1,132 @@
+//! The vendors: one folder each, with all we know of it.
+//!
+//! [`read`] turns a webhook body into facts; [`parse_status`] and its neighbours are the words
+//! that tables share with bodies. Pure: no IO, no clock. `map` takes the facts.
+
+pub mod capillary;
+mod json;
+pub mod leadping;
+pub mod nlpearl;
+
+use serde_json::Value;
+
+use crate::config::{SourceConfig, SourceKind};
+use crate::event::{EventKind, Facts, Reading, Standing, Status};
+
+/// The longest text of a sender that goes into a cause or a reason.
+const SAFE_CHARACTERS: usize = 64;
+
+/// What a body says. The same body gives the same reading every time.
+///
+/// `forced` is the kind that the route named; it matters for NLPearl alone.
+pub fn read(source: &SourceConfig, forced: Option<EventKind>, body: &Value) -> Reading {
+    let mut facts = Facts::default();
+    let standing = match source.kind {
+        SourceKind::Nlpearl => nlpearl::inbound::read(source, forced, body, &mut facts),
+        SourceKind::Capillary => capillary::inbound::read(source, body, &mut facts),
+    };
+    Reading {
+        facts,
+        standing: standing.unwrap_or_else(Standing::Invalid),
+    }
+}
+
+/// A status written as text, in a body or in a table: a known name, a number, or a name that the
+/// vocabulary does not know, which stays as it was sent.
+pub fn parse_status(kind: SourceKind, raw: &str) -> Status {
+    let raw = raw.trim();
+    match kind {
+        SourceKind::Nlpearl => raw
+            .parse::<i64>()
+            .ok()
+            .or_else(|| nlpearl::vocabulary::number_of(raw))
+            .map_or_else(|| Status::Name(raw.to_owned()), Status::Number),
+        SourceKind::Capillary => Status::Name(
+            capillary::vocabulary::canonical(raw)
+                .unwrap_or(raw)
+                .to_owned(),
+        ),
+    }
+}
+
+/// A status written as a number.
+pub fn parse_status_number(kind: SourceKind, number: i64) -> Status {
+    match kind {
+        SourceKind::Nlpearl => Status::Number(number),
+        SourceKind::Capillary => Status::Name(number.to_string()),
+    }
+}
+
+/// Every status that the vendor documents.
+pub fn known_statuses(kind: SourceKind) -> Vec<Status> {
+    match kind {
+        SourceKind::Nlpearl => nlpearl::vocabulary::STATUSES
+            .iter()
+            .map(|status| Status::Number(status.number))
+            .collect(),
+        SourceKind::Capillary => capillary::vocabulary::STATUSES
+            .iter()
+            .map(|name| Status::Name((*name).to_owned()))
+            .collect(),
+    }
+}
+
+/// The vendor's status names, for "did you mean".
+pub fn status_names(kind: SourceKind) -> Vec<&'static str> {
+    match kind {
+        SourceKind::Nlpearl => nlpearl::vocabulary::STATUSES
+            .iter()
+            .map(|status| status.name)
+            .collect(),
+        SourceKind::Capillary => capillary::vocabulary::STATUSES.to_vec(),
+    }
+}
+
+/// The kinds of event in which this status occurs.
+pub fn kinds_of(kind: SourceKind, status: &Status) -> &'static [EventKind] {
+    let of_calls = match (kind, status) {
+        (SourceKind::Capillary, _) => false,
+        (SourceKind::Nlpearl, Status::Number(number)) => {
+            nlpearl::vocabulary::by_number(*number).is_none_or(|status| status.of_calls)
+        }
+        (SourceKind::Nlpearl, Status::Name(_)) => true,
+    };
+    if of_calls {
+        &EventKind::ALL
+    } else {
+        &[EventKind::Lead]
+    }
+}
+
+/// A status for people: `70 (VoiceMailLeft)`, `ON_HOLD`.
+pub fn status_label(kind: SourceKind, status: &Status) -> String {
+    match (kind, status) {
+        (SourceKind::Nlpearl, Status::Number(number)) => {
+            match nlpearl::vocabulary::by_number(*number) {
+                Some(status) => format!("{number} ({})", status.name),
+                None => number.to_string(),
+            }
+        }
+        (_, status) => status.to_string(),
+    }
+}
+
+/// The last part of the cause `unmapped:<source>:<status>`: the status as the vendor sends it,
+/// NLPearl's number, at most 64 safe characters.
+pub fn park_cause_status(status: &Status) -> String {
+    safe_text(&status.to_string())
+}
+
+/// A sender's word, made safe for causes, reasons and logs.
+pub(crate) fn safe_text(text: &str) -> String {
+    text.chars()
+        .take(SAFE_CHARACTERS)
+        .map(|character| match character {
+            'A'..='Z' | 'a'..='z' | '0'..='9' | '_' | '-' | '.' => character,
+            _ => '_',
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,56 @@
+//! LeadPing's words: the members of a disposition that a table row may set, with their types.
+//!
+//! From the vendor's page "set the current lead disposition". `leadId` is not here: it is the
+//! bridge's to fill. `map` checks rows and results against this list.
+
+/// What a member's value must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemberType {
+    Text,
+    Bool,
+    /// An RFC 3339 date-time; sent in UTC.
+    Instant,
+    /// One of these words, exactly.
+    Enum(&'static [&'static str]),
+}
+
+pub const CATEGORIES: &[&str] = &[
+    "Open",
+    "Qualified",
+    "Converted",
+    "Lost",
+    "Invalid",
+    "Duplicate",
+];
+
+pub const CHANGE_SOURCES: &[&str] = &["User", "AI", "Automation", "System", "API"];
+
+/// Every member that a row may set.
+pub const MEMBERS: &[(&str, MemberType)] = &[
+    ("type", MemberType::Text),
+    ("outcome", MemberType::Text),
+    ("category", MemberType::Enum(CATEGORIES)),
+    ("notes", MemberType::Text),
+    ("reason", MemberType::Text),
+    ("changeSource", MemberType::Enum(CHANGE_SOURCES)),
+    ("changedByAutomationId", MemberType::Text),
+    ("timestamp", MemberType::Instant),
+    ("followUpStatus", MemberType::Text),
+    ("callbackAt", MemberType::Instant),
+    ("taskDueAt", MemberType::Instant),
+    ("appointmentStartAt", MemberType::Instant),
+    ("appointmentEndAt", MemberType::Instant),
+    ("appointmentNotes", MemberType::Text),
+    ("assignedToUserId", MemberType::Text),
+    ("relatedCallEventId", MemberType::Text),
+    ("isMissedCallFollowUp", MemberType::Bool),
+    ("sourceId", MemberType::Text),
+];
+
+/// Members without which LeadPing refuses a disposition.
+pub const REQUIRED: &[&str] = &["type", "outcome"];
+
+/// The member of that exact name.
+pub fn member(name: &str) -> Option<(&'static str, MemberType)> {
+    MEMBERS.iter().copied().find(|(known, _)| *known == name)
+}
