@@ -133,16 +133,25 @@ impl DeciderTask {
     pub async fn run(mut self) {
         let mut last = self.catch_up(Sequence(0)).await;
         let mut batch = Vec::with_capacity(BATCH);
+        // How far parked events have been decided again, while that is under way.
+        let mut again_after = None;
         loop {
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return,
-                Some(request) = self.requests.recv() => self.answer(request).await,
+                Some(request) = self.requests.recv() => match request {
+                    Request::SetLink { ids, reply } => self.set_link(ids, reply).await,
+                    Request::TablesChanged => again_after = Some(Sequence(0)),
+                },
                 received = self.handed.recv_many(&mut batch, BATCH) => {
                     if received == 0 {
                         return;
                     }
                     last = self.decide_handed(std::mem::take(&mut batch), last).await;
+                }
+                // Last: what came in goes first, the parked ones have waited already.
+                () = std::future::ready(()), if again_after.is_some() => {
+                    again_after = self.decide_some_again(again_after.unwrap_or_default()).await;
                 }
             }
         }
@@ -214,41 +223,41 @@ impl DeciderTask {
         last
     }
 
-    async fn answer(&mut self, request: Request) {
-        match request {
-            Request::SetLink { ids, reply } => {
-                let result = self
-                    .store
-                    .set_link(ids, self.rules.clone(), self.clock.now())
-                    .await;
-                if let Ok(decided) = &result {
-                    self.announce(decided);
-                }
-                // Whoever asked may have gone; the link stays.
-                let _ = reply.send(result);
-            }
-            Request::TablesChanged => self.decide_parked_again().await,
+    async fn set_link(
+        &mut self,
+        ids: Vec<SystemId>,
+        reply: oneshot::Sender<Result<Vec<Decided>, StoreError>>,
+    ) {
+        let result = self
+            .store
+            .set_link(ids, self.rules.clone(), self.clock.now())
+            .await;
+        if let Ok(decided) = &result {
+            self.announce(decided);
         }
+        // Whoever asked may have gone; the link stays.
+        let _ = reply.send(result);
     }
 
-    /// In order and paced: a bounded step, then whatever came in meanwhile.
-    async fn decide_parked_again(&mut self) {
-        let mut after = Sequence(0);
-        loop {
-            let again = Again::Classes(vec!["unmapped", "invalid", "row"]);
-            let step = self
-                .store
-                .decide_again(again, after, self.rules.clone(), self.clock.now());
-            match step.await {
-                Ok((decided, Some(last))) => {
-                    self.announce(&decided);
-                    after = last;
-                }
-                Ok((_, None)) => return,
-                Err(error) => {
-                    tracing::error!(%error, "parked events cannot be decided again; the next reload tries it");
-                    return;
-                }
+    /// One bounded step through the parked events, in order; `None` when that was the last.
+    async fn decide_some_again(&mut self, after: Sequence) -> Option<Sequence> {
+        let again = Again::Classes(vec!["unmapped", "invalid", "row"]);
+        let step = self
+            .store
+            .decide_again(again, after, self.rules.clone(), self.clock.now());
+        match step.await {
+            Ok((decided, last)) => {
+                // What stays parked was reported when it was parked.
+                let moved: Vec<Decided> = decided
+                    .into_iter()
+                    .filter(|event| event.cause.is_none())
+                    .collect();
+                self.announce(&moved);
+                last
+            }
+            Err(error) => {
+                tracing::error!(%error, "parked events cannot be decided again; the next reload tries it");
+                None
             }
         }
     }

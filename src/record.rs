@@ -4,7 +4,6 @@
 //! from memory.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -115,14 +114,20 @@ impl Recorder {
 /// sender repeats itself, or against the newest event of the same lead: a status that really came
 /// back is no duplicate.
 fn dedupe_rule(source: &SourceConfig, sender_id: Option<&str>, parsed: &Value) -> DedupeRule {
-    let (class, bytes) = match sender_id {
-        Some(id) => (b'i', id.as_bytes().to_vec()),
-        None => (b'b', canonical(parsed)),
-    };
     let mut hash = Sha256::new();
     hash.update(&source.name);
-    hash.update([0, class]);
-    hash.update(&bytes);
+    match sender_id {
+        Some(id) => {
+            hash.update([0, b'i']);
+            hash.update(id);
+        }
+        None => {
+            hash.update([0, b'b']);
+            // Members are kept sorted, so the same webhook written differently has the same hash.
+            // Hashing cannot fail to write.
+            let _ = serde_json::to_writer(Hasher(&mut hash), parsed);
+        }
+    }
     let digest = hash.finalize();
     let mut key = [0; 16];
     key.copy_from_slice(&digest[..16]);
@@ -137,13 +142,70 @@ fn dedupe_rule(source: &SourceConfig, sender_id: Option<&str>, parsed: &Value) -
     }
 }
 
-/// The body with its members sorted: the same webhook written differently has the same hash.
-fn canonical(parsed: &Value) -> Vec<u8> {
-    let mut sorted = parsed.clone();
-    sorted.sort_all_objects();
-    // Writing a value that was parsed into memory cannot fail.
-    serde_json::to_vec(&sorted).unwrap_or_default()
+/// Hashes what is written to it.
+struct Hasher<'a>(&'a mut Sha256);
+
+impl std::io::Write for Hasher<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
-/// How often retention looks for what is old.
-pub const RETENTION_EVERY: Duration = Duration::from_secs(600);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{AuthConfig, AuthScheme, SourceKind};
+
+    fn source() -> SourceConfig {
+        SourceConfig {
+            name: String::from("voice"),
+            kind: SourceKind::Nlpearl,
+            mapping: String::from("voice"),
+            lead: Vec::new(),
+            links: std::collections::BTreeMap::new(),
+            events: Vec::new(),
+            dedupe_window: std::time::Duration::from_secs(604_800),
+            redelivery: std::time::Duration::from_secs(120),
+            rate_limit: None,
+            auth: vec![AuthConfig {
+                scheme: AuthScheme::None,
+                not_after: None,
+            }],
+        }
+    }
+
+    fn key(sender_id: Option<&str>, body: &str) -> [u8; 16] {
+        dedupe_rule(&source(), sender_id, &serde_json::from_str(body).unwrap()).key
+    }
+
+    #[test]
+    fn a_body_is_the_same_in_any_order_and_spacing_and_no_other() {
+        let body = r#"{"id":"a","status":100,"calls":["x","y"]}"#;
+        let same = r#"{ "status": 100, "calls": ["x", "y"], "id": "a" }"#;
+        assert_eq!(key(None, body), key(None, same));
+        for other in [
+            r#"{"id":"a","status":110,"calls":["x","y"]}"#,
+            r#"{"id":"a","status":100,"calls":["y","x"]}"#,
+            r#"{"id":"a","status":"100","calls":["x","y"]}"#,
+        ] {
+            assert_ne!(key(None, body), key(None, other));
+        }
+    }
+
+    #[test]
+    fn the_senders_id_counts_where_it_gives_one() {
+        assert_eq!(key(Some("e1"), r#"{"a":1}"#), key(Some("e1"), r#"{"a":2}"#));
+        assert_ne!(key(Some("e1"), r#"{"a":1}"#), key(Some("e2"), r#"{"a":1}"#));
+        let rule = dedupe_rule(&source(), Some("e1"), &Value::Null);
+        assert_eq!(rule.within, source().dedupe_window);
+        assert!(!rule.or_newest_of_lead);
+        let rule = dedupe_rule(&source(), None, &Value::Null);
+        assert_eq!(rule.within, source().redelivery);
+        assert!(rule.or_newest_of_lead);
+    }
+}

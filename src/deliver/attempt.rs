@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::TargetWorker;
 use super::call::Exchange;
 use super::judge::{Answer, Terms, Verdict, judge, judge_lookup, parse_retry_after};
-use super::schedule::Jitter;
+use super::schedule::{Jitter, is_exhausted};
 use crate::decision::ParkCause;
 use crate::delivery::{Attempt, CallKind, Lease};
 use crate::store::StoreError;
@@ -49,6 +49,12 @@ impl TargetWorker {
                     return Tried {
                         attempts,
                         end: End::NotSent,
+                    };
+                }
+                Looked::Send if self.is_out_of_patience(lease) => {
+                    return Tried {
+                        attempts,
+                        end: End::Parked(ParkCause::exhausted(&lease.target)),
                     };
                 }
                 // The lease was paid for with one call; this is the second.
@@ -121,6 +127,14 @@ impl TargetWorker {
             started_at,
             took,
         )
+    }
+
+    fn is_out_of_patience(&self, lease: &Lease) -> bool {
+        let now = self.clock.now();
+        let lost_ms = self.health().lost_ms(now);
+        lease
+            .patience
+            .is_some_and(|patience| is_exhausted(&patience, lost_ms, &self.config.retry, now))
     }
 
     fn terms(&self, attempt: u32) -> Terms<'_> {

@@ -115,8 +115,9 @@ impl TargetWorker {
             since: now,
             lost_ms_then: lost_ms,
         });
-        // What may have happened must be looked up before it is given up.
-        if !retry.fate_unknown && is_exhausted(&patience, lost_ms, &self.config.retry, now) {
+        // What may have happened is looked up before it is given up; a look-up is given up itself.
+        let may_give_up = !retry.fate_unknown || retry.weight == Weight::Nothing;
+        if may_give_up && is_exhausted(&patience, lost_ms, &self.config.retry, now) {
             return (
                 Outcome::Parked(ParkCause::exhausted(&self.config.name)),
                 save,
