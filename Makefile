@@ -1,0 +1,55 @@
+# The entry points. CI calls the same ones (.ci/run).
+
+DENY_VERSION := 0.20.2
+# A cargo-deny of the same format that is already installed does; else one is kept under target/.
+DENY := $(shell cargo deny --version 2>/dev/null | grep -q '^cargo-deny 0\.20\.' && command -v cargo-deny || echo target/tools/bin/cargo-deny)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format-check lint deny toolchain-check bench audit needs-rust needs-compiler
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+
+demo: needs-compiler ## sandbox, bridge and sample webhooks on this machine; Ctrl-C ends it
+	cargo run --release --locked -- demo
+
+test: needs-compiler ## every test
+	cargo test --locked
+
+check: toolchain-check format-check lint deny ## format, lints, dependencies: no warning passes
+
+bench: needs-compiler ## throughput, latency and memory, side by side with a bare handler
+	cargo bench --locked --bench bridge
+
+audit: needs-rust $(DENY) ## known vulnerabilities in dependencies (fetches the database)
+	$(DENY) --locked check advisories
+
+format-check: needs-rust
+	@cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
+	cargo fmt --check
+
+lint: needs-compiler
+	@cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
+	cargo clippy --locked --all-targets -- -D warnings
+
+deny: needs-rust $(DENY)
+	$(DENY) --locked check bans licenses sources
+
+# Container and workstation build with the same compiler.
+toolchain-check:
+	@channel=$$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml); \
+	grep -q "^FROM rust:$$channel-" Dockerfile || { \
+		echo "Dockerfile does not build with Rust $$channel, which rust-toolchain.toml names" >&2; exit 1; }
+
+# About 2.5 minutes, once: the root lies under target/.
+target/tools/bin/cargo-deny: | needs-compiler
+	cargo install cargo-deny --locked --version $(DENY_VERSION) --root target/tools
+
+needs-rust:
+	@command -v cargo >/dev/null || { \
+		echo "Rust is missing: install rustup (https://rustup.rs); it fetches the version that rust-toolchain.toml names" >&2; exit 1; }
+
+# SQLite and the TLS library are built from C; nothing else of the system is used.
+needs-compiler: needs-rust
+	@echo '#include <stdlib.h>' | $${CC:-cc} -fsyntax-only -x c - 2>/dev/null || { \
+		echo "A C compiler is missing (SQLite and the TLS library are built with it): apt-get install build-essential" >&2; exit 1; }
