@@ -78,6 +78,7 @@ CREATE TABLE delivery (
     CHECK (held_status IS NULL OR state = 'due')
 ) STRICT;
 CREATE INDEX delivery_by_lead ON delivery (lead, target, delivery);
+CREATE INDEX delivery_head ON delivery (lead, target) WHERE head = 1;
 CREATE INDEX delivery_by_event ON delivery (event);
 CREATE INDEX delivery_takeable ON delivery (target, due_at, delivery) WHERE state = 'due' AND head = 1 AND held_status IS NULL;
 CREATE INDEX delivery_due ON delivery (target, delivery) WHERE state = 'due';

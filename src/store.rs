@@ -269,8 +269,15 @@ pub struct EventPage {
     pub before: Option<Sequence>,
     pub source: Option<String>,
     pub state: Option<EventState>,
-    /// The source's or LeadPing's id of the lead.
-    pub lead: Option<String>,
+    pub lead: Option<LeadQuery>,
+}
+
+/// A lead by its id in one of the systems named.
+#[derive(Debug, Clone)]
+pub struct LeadQuery {
+    pub id: String,
+    /// Source names; LeadPing's own ids are looked up too.
+    pub sources: Vec<String>,
 }
 
 /// A verified request that could not be an event.
@@ -331,6 +338,17 @@ impl Store {
     ) -> Result<Vec<Decided>, StoreError> {
         let Self::Sqlite(store) = self;
         store.decide(batch, by, now).await
+    }
+
+    /// Parks an event as invalid whose deciding the store cannot write: one bad row must not stop
+    /// the rest.
+    pub async fn park_undecidable(
+        &self,
+        event: Undecided,
+        now: Timestamp,
+    ) -> Result<Vec<Decided>, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.park_undecidable(event, now).await
     }
 
     /// Decides parked events again, oldest first, at most `limit`, recorded after `after`.

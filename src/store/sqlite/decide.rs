@@ -61,6 +61,27 @@ impl SqliteStore {
         .await
     }
 
+    pub async fn park_undecidable(
+        &self,
+        event: Undecided,
+        now: Timestamp,
+    ) -> Result<Vec<Decided>, StoreError> {
+        self.write(move |scope| {
+            let through = scope.decided_through()?.max(event.event.sequence.0);
+            let decision = broken(&event, now);
+            scope.write_decision(&event, &decision, None)?;
+            scope.set_fact("decided_through", &through.to_string())?;
+            Ok(vec![Decided {
+                event: event.event.id,
+                source: event.event.source.clone(),
+                words: decision.record.words(),
+                targets: Vec::new(),
+                cause: decision.cause,
+            }])
+        })
+        .await
+    }
+
     pub async fn decide_again(
         &self,
         again: Again,
@@ -274,8 +295,8 @@ impl Scope {
         let waiting: bool = self
             .connection
             .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM delivery WHERE lead = ?1 AND target = ?2
-                 AND head = 1 AND state IN ('due', 'in_flight'))",
+                "SELECT EXISTS (SELECT 1 FROM delivery INDEXED BY delivery_head
+                 WHERE lead = ?1 AND target = ?2 AND head = 1)",
             )?
             .query_row((lead.0, &delivery.target), |row| row.get(0))?;
         let head = !waiting && !delivery.withheld;

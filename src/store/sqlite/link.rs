@@ -24,23 +24,29 @@ impl Scope {
         ids: &[SystemId],
         pearl_id: Option<&str>,
     ) -> Result<Subject, StoreError> {
-        let mut lead = None;
-        let mut missing = Vec::new();
-        let leadping = ids.iter().find(|id| id.system == LEADPING);
+        let leads = ids
+            .iter()
+            .map(|id| self.lead_of(id))
+            .collect::<Result<Vec<_>, _>>()?;
+        let leadping = ids.iter().position(|id| id.system == LEADPING);
         // LeadPing's own id decides; else the first id that is known.
-        if let Some(id) = leadping {
-            lead = self.lead_of(id)?;
-        }
-        for id in ids {
-            match self.lead_of(id)? {
+        let mut lead = match leadping {
+            Some(place) => leads[place],
+            None => leads.iter().copied().flatten().next(),
+        };
+        let mut missing = Vec::new();
+        for (place, id) in ids.iter().enumerate() {
+            match leads[place] {
                 None => missing.push(id.clone()),
-                Some(known) if lead.is_none() && leadping.is_none() => lead = Some(known),
                 Some(known) if lead == Some(known) => {}
-                Some(known) => {
+                Some(_) => {
+                    // A merge just now may have moved it.
+                    let known = self.lead_of(id)?.filter(|known| lead != Some(*known));
+                    let Some(known) = known else { continue };
                     let other = self.load_lead(known)?;
                     if other.lead_id().is_none() || leadping.is_none() {
                         lead = Some(self.merge(lead, known, &other)?);
-                    } else if Some(id) == ids.first() && leadping.is_some() {
+                    } else if place == 0 {
                         // The sender now names another LeadPing lead for its own lead.
                         self.unlink(known, other, id)?;
                         missing.push(id.clone());
