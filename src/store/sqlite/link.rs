@@ -5,9 +5,8 @@
 //! to a different LeadPing lead is left where it is.
 
 use super::super::StoreError;
-use super::history::LeadState;
 use super::writer::Scope;
-use crate::lead::{LEADPING, LeadKey, SystemId};
+use crate::lead::{LEADPING, LeadKey, LeadState, SystemId};
 
 /// The lead that an event is about, once its ids were looked up and learnt.
 pub(super) struct Subject {

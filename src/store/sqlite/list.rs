@@ -9,11 +9,10 @@ use super::super::rows::{from_ms, parse_uuid, parse_word};
 use super::super::{DeliveryRow, EventPage, EventRow, LeadQuery, ParkedRow, StoreError, TargetRow};
 use super::SqliteStore;
 use super::append::lead_hash;
-use super::history::LeadState;
 use crate::decision::ParkCause;
 use crate::delivery::{DeliveryId, DeliveryState};
 use crate::event::{EventId, EventState, Sequence};
-use crate::lead::{LEADPING, SystemId};
+use crate::lead::{LEADPING, LeadState, SystemId};
 
 /// The most rows of one page.
 const MAX_PAGE: u32 = 1000;
@@ -111,7 +110,8 @@ fn list_events(connection: &Connection, page: &EventPage) -> Result<Vec<EventRow
     let mut statement = connection.prepare_cached(&format!(
         "SELECT e.sequence, e.id, e.source, e.source_lead_id, e.received_at, e.state, e.cause,
                 e.duplicates, e.decision,
-                (SELECT json_extract(l.state, '$.ids') FROM lead l WHERE l.lead = e.lead)
+                (SELECT json_extract(l.state, '$.ids') FROM link k JOIN lead l ON l.lead = k.lead
+                 WHERE k.system = e.source AND k.id = e.source_lead_id)
          FROM event e WHERE {} ORDER BY e.sequence DESC LIMIT ?{}",
         conditions.join(" AND "),
         parameters.len()
