@@ -27,18 +27,25 @@ impl SqliteStore {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT cause, sum(events), sum(deliveries), min(oldest) FROM (
-                    SELECT cause, count(*) AS events, 0 AS deliveries,
-                           (SELECT received_at FROM event WHERE sequence = min(e.sequence)) AS oldest
-                    FROM event e WHERE state = 'parked' GROUP BY cause
+                    SELECT cause, events, 0 AS deliveries,
+                           (SELECT received_at FROM event WHERE sequence = first) AS oldest
+                    FROM (SELECT cause, count(*) AS events, min(sequence) AS first
+                          FROM event WHERE state = 'parked' GROUP BY cause)
                     UNION ALL
-                    SELECT cause, 0, count(*),
-                           (SELECT received_at FROM delivery WHERE delivery = min(d.delivery))
-                    FROM delivery d WHERE state = 'parked' GROUP BY cause)
+                    SELECT cause, 0, deliveries,
+                           (SELECT received_at FROM delivery WHERE delivery = first)
+                    FROM (SELECT cause, count(*) AS deliveries, min(delivery) AS first
+                          FROM delivery WHERE state = 'parked' GROUP BY cause))
                  GROUP BY cause ORDER BY cause LIMIT ?1",
             )?;
             let rows = statement
                 .query_map([MAX_PAGE], |row| {
-                    Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?, row.get::<_, i64>(3)?))
+                    Ok((
+                        row.get::<_, String>(0)?,
+                        row.get::<_, i64>(1)?,
+                        row.get::<_, i64>(2)?,
+                        row.get::<_, i64>(3)?,
+                    ))
                 })?
                 .collect::<Result<Vec<_>, _>>()?;
             rows.into_iter()
