@@ -54,6 +54,16 @@ struct Readers {
     slots: tokio::sync::Semaphore,
 }
 
+impl Readers {
+    fn of(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            idle: Mutex::new(Vec::new()),
+            slots: tokio::sync::Semaphore::new(READERS),
+        }
+    }
+}
+
 /// What the writer hands on after each commit, in the order recorded.
 pub type Handover = mpsc::Receiver<Undecided>;
 
@@ -95,15 +105,25 @@ impl SqliteStore {
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let store = Self {
             jobs,
-            readers: Arc::new(Readers {
-                path: path.to_owned(),
-                idle: Mutex::new(Vec::new()),
-                slots: tokio::sync::Semaphore::new(READERS),
-            }),
+            readers: Arc::new(Readers::of(path)),
             writable,
             ended: Arc::new(Mutex::new(Some(thread))),
         };
         Ok((store, handed))
+    }
+
+    /// Opens the file beside whoever writes it; `None` if there is none. Writing fails.
+    pub fn open_for_reading(path: &Path) -> Result<Option<Self>, StoreError> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        let (jobs, _nobody_writes) = mpsc::channel(1);
+        Ok(Some(Self {
+            jobs,
+            readers: Arc::new(Readers::of(path)),
+            writable: Arc::new(AtomicBool::new(false)),
+            ended: Arc::new(Mutex::new(None)),
+        }))
     }
 
     pub fn is_writable(&self) -> bool {
