@@ -16,7 +16,7 @@ pub fn add_some(dice: &mut Dice, world: &World) {
             FaultScope::Any,
             FaultScope::Read,
         ]);
-        let times = u32::try_from(dice.between(1, 7)).unwrap();
+        let times = u32::try_from(dice.between(1, 14)).unwrap();
         let mut rule = FaultRule::always(scope, fault(dice)).times(times);
         if dice.one_in(3) {
             rule = rule.lead(format!("L{}", dice.below(crate::senders::LEADS)));

@@ -56,11 +56,11 @@ fn simulate(seed: u64) {
     let mut senders = Senders::default();
     for _ in 0..STEPS {
         match dice.below(100) {
-            0..=54 => {
+            0..=49 => {
                 let webhooks = senders.some(&mut dice, world.now());
                 senders.note(world.post(webhooks));
             }
-            55..=71 => faults::add_some(&mut dice, &world),
+            50..=71 => faults::add_some(&mut dice, &world),
             72..=79 => {
                 // Some of these are on their way when the process dies.
                 let webhooks = senders.some(&mut dice, world.now());
@@ -79,8 +79,9 @@ fn simulate(seed: u64) {
                 world.stop_bridge();
                 world.start_bridge();
             }
-            83..=85 => world.advance(Duration::from_secs(3600 * dice.between(1, 30))),
-            _ => world.sandbox().clear_faults(),
+            83..=84 => world.advance(Duration::from_secs(3600 * dice.between(1, 30))),
+            85..=87 => world.sandbox().clear_faults(),
+            _ => {}
         }
         world.advance(Duration::from_millis(dice.between(0, 1500)));
         if !dice.one_in(4) {

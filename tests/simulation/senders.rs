@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::dice::Dice;
 
-pub const LEADS: u64 = 5;
+pub const LEADS: u64 = 8;
 
 #[derive(Debug, Clone)]
 pub struct Webhook {
