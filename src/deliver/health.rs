@@ -280,7 +280,7 @@ impl Health {
                 Weight::Answer => {
                     health.breaker.answered();
                 }
-                Weight::Nothing => {}
+                Weight::Nothing => health.breaker.probe_ended(lead_id, breaker, now),
             }
             health.probe_failed(lead_id, now);
         });
