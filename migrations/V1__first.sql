@@ -13,7 +13,6 @@ CREATE TABLE event (
     state           TEXT    NOT NULL CHECK (state IN ('received', 'decided', 'settled', 'parked', 'discarded')),
     cause           TEXT,
     decision        TEXT,
-    lead            INTEGER,
     duplicates      INTEGER NOT NULL DEFAULT 0,
     CHECK ((state = 'parked') = (cause IS NOT NULL))
 ) STRICT;
@@ -34,7 +33,7 @@ CREATE TABLE fact (
 
 -- A lead across all systems: what later decisions see of its past, as JSON.
 CREATE TABLE lead (
-    lead  INTEGER PRIMARY KEY,
+    lead  INTEGER PRIMARY KEY AUTOINCREMENT,
     state TEXT NOT NULL
 ) STRICT;
 

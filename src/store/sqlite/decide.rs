@@ -69,7 +69,7 @@ impl SqliteStore {
         self.write(move |scope| {
             let through = scope.decided_through()?.max(event.event.sequence.0);
             let decision = broken(&event, now);
-            scope.write_decision(&event, &decision, None)?;
+            scope.write_decision(&event, &decision)?;
             scope.set_fact("decided_through", &through.to_string())?;
             Ok(vec![Decided {
                 event: event.event.id,
@@ -227,7 +227,8 @@ impl Scope {
             broken(event, now)
         });
         if let Some(change) = &decision.applied {
-            subject.state.apply(event, change);
+            let own = &event.event;
+            subject.state.apply(&own.source, own.sequence, change);
             if subject.lead.is_none() {
                 subject = self.adopt(subject, &ids_of(event))?;
             }
@@ -242,7 +243,7 @@ impl Scope {
                 targets.push(delivery.target.clone());
             }
         }
-        self.write_decision(event, &decision, subject.lead)?;
+        self.write_decision(event, &decision)?;
         decided.push(Decided {
             event: event.event.id,
             source: event.event.source.clone(),
@@ -253,12 +254,7 @@ impl Scope {
         Ok(())
     }
 
-    fn write_decision(
-        &mut self,
-        event: &Undecided,
-        decision: &Decision,
-        lead: Option<LeadKey>,
-    ) -> Result<(), StoreError> {
+    fn write_decision(&mut self, event: &Undecided, decision: &Decision) -> Result<(), StoreError> {
         let open = decision
             .deliveries
             .iter()
@@ -272,14 +268,13 @@ impl Scope {
         };
         self.connection
             .prepare_cached(
-                "UPDATE event SET state = ?2, cause = ?3, decision = ?4, lead = ?5 WHERE sequence = ?1",
+                "UPDATE event SET state = ?2, cause = ?3, decision = ?4 WHERE sequence = ?1",
             )?
             .execute((
                 event.event.sequence.0,
                 state.as_str(),
                 decision.cause.as_ref().map(ParkCause::as_str),
                 serde_json::to_string(&decision.record)?,
-                lead.map(|lead| lead.0),
             ))?;
         Ok(())
     }

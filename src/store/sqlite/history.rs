@@ -3,76 +3,13 @@
 use std::collections::BTreeMap;
 
 use rusqlite::OptionalExtension;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::super::rows::parse_uuid;
 use super::super::{Decider, StoreError, Undecided};
 use super::writer::Scope;
-use crate::decision::AppliedChange;
 use crate::delivery::DeliveryId;
-use crate::event::Sequence;
-use crate::lead::{
-    Applied, Entry, LEADPING, LeadHistory, LeadKey, Previous, SystemId, TargetHistory,
-};
-
-/// Distinct calls remembered per lead; more than a campaign ever makes.
-const MAX_CALLS: usize = 256;
-
-/// A lead's row, as JSON.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(super) struct LeadState {
-    /// Every id we know, in every system.
-    #[serde(default)]
-    pub(super) ids: Vec<SystemId>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) calls: Vec<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) previous: Option<Previous>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) applied: BTreeMap<String, Applied>,
-    /// Target name → the newest event applied there.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) targets: BTreeMap<String, Sequence>,
-}
-
-impl LeadState {
-    pub(super) fn lead_id(&self) -> Option<&str> {
-        self.ids
-            .iter()
-            .find(|id| id.system == LEADPING)
-            .map(|id| id.id.as_str())
-    }
-
-    /// Notes the calls that an event names; whether any was new.
-    pub(super) fn learn_calls(&mut self, calls: &[String]) -> bool {
-        let before = self.calls.len();
-        for call in calls {
-            if self.calls.len() < MAX_CALLS && !self.calls.contains(call) {
-                self.calls.push(call.clone());
-            }
-        }
-        self.calls.len() > before
-    }
-
-    pub(super) fn apply(&mut self, event: &Undecided, change: &AppliedChange) {
-        let sequence = event.event.sequence;
-        let newest = self
-            .applied
-            .entry(event.event.source.clone())
-            .or_insert(Applied {
-                sequence,
-                occurred_at: change.occurred_at,
-            });
-        newest.sequence = newest.sequence.max(sequence);
-        newest.occurred_at = newest.occurred_at.max(change.occurred_at);
-        for target in &change.targets {
-            let newest = self.targets.entry(target.clone()).or_insert(sequence);
-            *newest = (*newest).max(sequence);
-        }
-        self.previous = Some(change.previous.clone());
-    }
-}
+use crate::lead::{Entry, LeadHistory, LeadKey, LeadState, SystemId, TargetHistory};
 
 impl Scope {
     pub(super) fn lead_of(&self, id: &SystemId) -> Result<Option<LeadKey>, StoreError> {

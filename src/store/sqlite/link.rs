@@ -5,9 +5,8 @@
 //! to a different LeadPing lead is left where it is.
 
 use super::super::StoreError;
-use super::history::LeadState;
 use super::writer::Scope;
-use crate::lead::{LEADPING, LeadKey, SystemId};
+use crate::lead::{LEADPING, LeadKey, LeadState, SystemId};
 
 /// The lead that an event is about, once its ids were looked up and learnt.
 pub(super) struct Subject {
@@ -35,6 +34,7 @@ impl Scope {
             None => leads.iter().copied().flatten().next(),
         };
         let mut missing = Vec::new();
+        let mut joined = false;
         for (place, id) in ids.iter().enumerate() {
             match leads[place] {
                 None => missing.push(id.clone()),
@@ -45,6 +45,7 @@ impl Scope {
                     let Some(known) = known else { continue };
                     let other = self.load_lead(known)?;
                     if other.lead_id().is_none() || leadping.is_none() {
+                        joined |= lead.is_some();
                         lead = Some(self.merge(lead, known, &other)?);
                     } else if place == 0 {
                         // The sender now names another LeadPing lead for its own lead.
@@ -65,6 +66,9 @@ impl Scope {
         };
         if ids.len() > 1 && !missing.is_empty() {
             self.learn(&mut subject, missing, pearl_id)?;
+        } else if joined {
+            // No id is new, but what one of the two waited for the other may have known.
+            subject.learnt.clone_from(&subject.state.ids);
         }
         Ok(subject)
     }

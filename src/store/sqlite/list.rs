@@ -9,11 +9,10 @@ use super::super::rows::{from_ms, parse_uuid, parse_word};
 use super::super::{DeliveryRow, EventPage, EventRow, LeadQuery, ParkedRow, StoreError, TargetRow};
 use super::SqliteStore;
 use super::append::lead_hash;
-use super::history::LeadState;
 use crate::decision::ParkCause;
 use crate::delivery::{DeliveryId, DeliveryState};
 use crate::event::{EventId, EventState, Sequence};
-use crate::lead::{LEADPING, SystemId};
+use crate::lead::{LEADPING, LeadState, SystemId};
 
 /// The most rows of one page.
 const MAX_PAGE: u32 = 1000;
@@ -28,18 +27,25 @@ impl SqliteStore {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT cause, sum(events), sum(deliveries), min(oldest) FROM (
-                    SELECT cause, count(*) AS events, 0 AS deliveries,
-                           (SELECT received_at FROM event WHERE sequence = min(e.sequence)) AS oldest
-                    FROM event e WHERE state = 'parked' GROUP BY cause
+                    SELECT cause, events, 0 AS deliveries,
+                           (SELECT received_at FROM event WHERE sequence = first) AS oldest
+                    FROM (SELECT cause, count(*) AS events, min(sequence) AS first
+                          FROM event WHERE state = 'parked' GROUP BY cause)
                     UNION ALL
-                    SELECT cause, 0, count(*),
-                           (SELECT received_at FROM delivery WHERE delivery = min(d.delivery))
-                    FROM delivery d WHERE state = 'parked' GROUP BY cause)
+                    SELECT cause, 0, deliveries,
+                           (SELECT received_at FROM delivery WHERE delivery = first)
+                    FROM (SELECT cause, count(*) AS deliveries, min(delivery) AS first
+                          FROM delivery WHERE state = 'parked' GROUP BY cause))
                  GROUP BY cause ORDER BY cause LIMIT ?1",
             )?;
             let rows = statement
                 .query_map([MAX_PAGE], |row| {
-                    Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?, row.get::<_, i64>(3)?))
+                    Ok((
+                        row.get::<_, String>(0)?,
+                        row.get::<_, i64>(1)?,
+                        row.get::<_, i64>(2)?,
+                        row.get::<_, i64>(3)?,
+                    ))
                 })?
                 .collect::<Result<Vec<_>, _>>()?;
             rows.into_iter()
@@ -111,7 +117,8 @@ fn list_events(connection: &Connection, page: &EventPage) -> Result<Vec<EventRow
     let mut statement = connection.prepare_cached(&format!(
         "SELECT e.sequence, e.id, e.source, e.source_lead_id, e.received_at, e.state, e.cause,
                 e.duplicates, e.decision,
-                (SELECT json_extract(l.state, '$.ids') FROM lead l WHERE l.lead = e.lead)
+                (SELECT json_extract(l.state, '$.ids') FROM link k JOIN lead l ON l.lead = k.lead
+                 WHERE k.system = e.source AND k.id = e.source_lead_id)
          FROM event e WHERE {} ORDER BY e.sequence DESC LIMIT ?{}",
         conditions.join(" AND "),
         parameters.len()
