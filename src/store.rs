@@ -364,6 +364,16 @@ impl Store {
         store.decide_again(again, after, by, now).await
     }
 
+    /// What deciding this event now would see of its lead; writes nothing.
+    pub async fn peek_history(
+        &self,
+        event: Undecided,
+        by: Arc<dyn Decider>,
+    ) -> Result<LeadHistory, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.peek_history(event, by).await
+    }
+
     /// Teaches that these ids are one lead, and decides what waited for it.
     pub async fn set_link(
         &self,

@@ -12,7 +12,7 @@ use super::schedule::{Jitter, is_exhausted};
 use crate::decision::ParkCause;
 use crate::delivery::{Attempt, CallKind, Lease};
 use crate::store::StoreError;
-use crate::systems::leadping::outbound::{self, Found, Request};
+use crate::systems::leadping::outbound::{self, Found, Order, Request};
 
 /// How a try ended, before the target's health has had its say.
 pub(super) struct Tried {
@@ -40,7 +40,13 @@ enum Looked {
 
 impl TargetWorker {
     pub(super) async fn try_delivery(&self, lease: &Lease) -> Tried {
-        let request = outbound::set(self.config.api, self.config.marker, lease);
+        let order = Order {
+            id: lease.id,
+            lead_id: &lease.lead_id,
+            members: &lease.members,
+            timestamp: lease.timestamp,
+        };
+        let request = outbound::set(self.config.api, self.config.marker, &order);
         let mut attempts = Vec::new();
         if lease.fate_unknown {
             match self.look_up(lease, &request, &mut attempts).await {
@@ -97,7 +103,7 @@ impl TargetWorker {
             .status()
             .is_some_and(|status| (200..300).contains(&status));
         let found = if accepted {
-            outbound::find(&body, lease, sent, self.config.marker, &known)
+            outbound::find(&body, lease.id, sent, self.config.marker, &known)
         } else {
             Found::Unreadable
         };

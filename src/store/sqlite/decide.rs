@@ -220,7 +220,7 @@ impl Scope {
         now: Timestamp,
         decided: &mut Vec<Decided>,
     ) -> Result<(), StoreError> {
-        let history = self.history(event, subject.lead, &subject.state, by)?;
+        let history = self.past().history(event, subject.lead, &subject.state, by)?;
         let judged = catch_unwind(AssertUnwindSafe(|| by.decide(event, &history, now)));
         let decision = judged.unwrap_or_else(|_| {
             tracing::error!(event.id = %event.event.id, "deciding this event failed inside the bridge; parked as invalid, please report it");
@@ -356,7 +356,7 @@ impl Scope {
 }
 
 /// Every id of the lead that an event names, the sender's own first.
-fn ids_of(event: &Undecided) -> Vec<SystemId> {
+pub(super) fn ids_of(event: &Undecided) -> Vec<SystemId> {
     let facts = &event.reading.facts;
     let own = facts
         .source_lead_id

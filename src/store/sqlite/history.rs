@@ -1,20 +1,26 @@
 //! A lead's past: which lead an event is about, what later decisions see of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use rusqlite::OptionalExtension;
+use rusqlite::{Connection, OptionalExtension};
 use serde_json::{Map, Value};
 
 use super::super::rows::parse_uuid;
 use super::super::{Decider, StoreError, Undecided};
+use super::SqliteStore;
+use super::decide::ids_of;
 use super::writer::Scope;
 use crate::delivery::DeliveryId;
-use crate::lead::{Entry, LeadHistory, LeadKey, LeadState, SystemId, TargetHistory};
+use crate::lead::{Entry, LEADPING, LeadHistory, LeadKey, LeadState, SystemId, TargetHistory};
 
-impl Scope {
+/// Looks at leads on any connection; writes nothing.
+pub(super) struct Past<'a>(pub(super) &'a Connection);
+
+impl Past<'_> {
     pub(super) fn lead_of(&self, id: &SystemId) -> Result<Option<LeadKey>, StoreError> {
         Ok(self
-            .connection
+            .0
             .prepare_cached("SELECT lead FROM link WHERE system = ?1 AND id = ?2")?
             .query_row((&id.system, &id.id), |row| row.get(0).map(LeadKey))
             .optional()?)
@@ -22,25 +28,10 @@ impl Scope {
 
     pub(super) fn load_lead(&self, lead: LeadKey) -> Result<LeadState, StoreError> {
         let text: String = self
-            .connection
+            .0
             .prepare_cached("SELECT state FROM lead WHERE lead = ?1")?
             .query_row([lead.0], |row| row.get(0))?;
         Ok(serde_json::from_str(&text)?)
-    }
-
-    pub(super) fn save_lead(
-        &mut self,
-        lead: Option<LeadKey>,
-        state: &LeadState,
-    ) -> Result<LeadKey, StoreError> {
-        let text = serde_json::to_string(state)?;
-        self.connection
-            .prepare_cached(
-                "INSERT INTO lead (lead, state) VALUES (?1, ?2)
-                 ON CONFLICT (lead) DO UPDATE SET state = excluded.state",
-            )?
-            .execute((lead.map(|lead| lead.0), text))?;
-        Ok(lead.unwrap_or_else(|| LeadKey(self.connection.last_insert_rowid())))
     }
 
     /// What a decision may see. `lead_id` from the event's own pointers goes before the link's.
@@ -86,7 +77,7 @@ impl Scope {
         shadowed: bool,
     ) -> Result<Option<Entry>, StoreError> {
         let row = self
-            .connection
+            .0
             .prepare_cached(
                 "SELECT id, members, call FROM delivery WHERE lead = ?1 AND target = ?2
                  AND (state IN ('due', 'in_flight', 'delivered') OR (?3 AND state = 'withheld'))
@@ -109,5 +100,66 @@ impl Scope {
             members,
             call,
         }))
+    }
+}
+
+impl SqliteStore {
+    pub async fn peek_history(
+        &self,
+        event: Undecided,
+        by: Arc<dyn Decider>,
+    ) -> Result<LeadHistory, StoreError> {
+        self.read(move |connection| peek_history(connection, &event, by.as_ref()))
+            .await
+    }
+}
+
+/// What deciding this event now would see, as if it had just been recorded.
+pub(super) fn peek_history(
+    connection: &Connection,
+    event: &Undecided,
+    by: &dyn Decider,
+) -> Result<LeadHistory, StoreError> {
+    let past = Past(connection);
+    let ids = ids_of(event);
+    let named = ids.iter().find(|id| id.system == LEADPING);
+    let mut lead = None;
+    for id in named.into_iter().chain(&ids) {
+        lead = lead.or(past.lead_of(id)?);
+    }
+    let mut state = lead
+        .map(|lead| past.load_lead(lead))
+        .transpose()?
+        .unwrap_or_default();
+    state.learn_calls(&event.reading.facts.calls);
+    past.history(event, lead, &state, by)
+}
+
+impl Scope {
+    pub(super) fn past(&self) -> Past<'_> {
+        Past(&self.connection)
+    }
+
+    pub(super) fn lead_of(&self, id: &SystemId) -> Result<Option<LeadKey>, StoreError> {
+        self.past().lead_of(id)
+    }
+
+    pub(super) fn load_lead(&self, lead: LeadKey) -> Result<LeadState, StoreError> {
+        self.past().load_lead(lead)
+    }
+
+    pub(super) fn save_lead(
+        &mut self,
+        lead: Option<LeadKey>,
+        state: &LeadState,
+    ) -> Result<LeadKey, StoreError> {
+        let text = serde_json::to_string(state)?;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO lead (lead, state) VALUES (?1, ?2)
+                 ON CONFLICT (lead) DO UPDATE SET state = excluded.state",
+            )?
+            .execute((lead.map(|lead| lead.0), text))?;
+        Ok(lead.unwrap_or_else(|| LeadKey(self.connection.last_insert_rowid())))
     }
 }
