@@ -107,9 +107,7 @@ impl Command {
     pub async fn run(self, global: GlobalArgs) -> anyhow::Result<ExitCode> {
         let global = &global;
         match self {
-            Self::Serve(args) => {
-                with_config(global, async |config| serve::run(args, config).await).await
-            }
+            Self::Serve(args) => serve::run(args, global).await,
             Self::Demo(args) => demo::run(args).await,
             Self::Sandbox(args) => sandbox::run(args).await.map(|()| Exit::Fine.into()),
             Self::Check(args) => check::run(args, global).await,
