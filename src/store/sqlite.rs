@@ -67,8 +67,17 @@ impl Readers {
 /// What the writer hands on after each commit, in the order recorded.
 pub type Handover = mpsc::Receiver<Undecided>;
 
-/// Called with the duration of every commit.
-pub type CommitObserver = Box<dyn Fn(Duration) + Send>;
+/// One group commit, as it went.
+#[derive(Debug, Clone, Copy)]
+pub struct Commit {
+    /// From its first statement to the end of its sync.
+    pub took: Duration,
+    /// Table rows inserted, changed and removed.
+    pub rows: u64,
+}
+
+/// Called after every commit.
+pub type CommitObserver = Box<dyn Fn(Commit) + Send>;
 
 impl SqliteStore {
     /// Opens or creates the file, brings its tables up to date, starts the writer.
