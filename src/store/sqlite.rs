@@ -21,6 +21,7 @@ mod decide;
 mod deliver;
 mod forget;
 mod history;
+mod known;
 mod link;
 mod list;
 mod target;
@@ -36,6 +37,8 @@ mod migrations {
 const QUEUE: usize = 4096;
 /// Events handed on in memory; past it the decider reads them from the file.
 const HANDOVER: usize = 1024;
+/// Ended transactions whose askers are still to be answered.
+const UNANSWERED: usize = 8;
 const READERS: usize = 2;
 
 /// The store on one SQLite file. Cheap to clone.
@@ -80,7 +83,7 @@ pub struct Commit {
 pub type CommitObserver = Box<dyn Fn(Commit) + Send>;
 
 impl SqliteStore {
-    /// Opens or creates the file, brings its tables up to date, starts the writer.
+    /// Opens or creates the file, brings its tables up to date, starts the writer. Needs a runtime.
     pub fn open(path: &Path, on_commit: CommitObserver) -> Result<(Self, Handover), StoreError> {
         if let Some(directory) = path
             .parent()
@@ -98,11 +101,13 @@ impl SqliteStore {
         let scope = Scope::load(connection)?;
         let (jobs, queue) = mpsc::channel(QUEUE);
         let (handover, handed) = mpsc::channel(HANDOVER);
+        let (ended, to_answer) = mpsc::channel(UNANSWERED);
+        tokio::spawn(writer::answer_all(to_answer, handover));
         let writable = Arc::new(AtomicBool::new(true));
         let writer = writer::Writer {
             scope,
             queue,
-            handover,
+            ended,
             writable: writable.clone(),
             on_commit,
             checkpointer: writer::Checkpointer::start(path)?,
@@ -214,7 +219,7 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
          PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;
          PRAGMA temp_store = MEMORY;
-         PRAGMA cache_size = -8000;
+         PRAGMA cache_size = -24000;
          PRAGMA wal_autocheckpoint = 16000;
          PRAGMA journal_size_limit = 67108864;",
     )?;

@@ -201,9 +201,7 @@ impl Scope {
         state.ids = ids.to_vec();
         let lead = self.save_lead(None, &state)?;
         for id in ids {
-            self.connection
-                .prepare_cached("INSERT INTO link (system, id, lead) VALUES (?1, ?2, ?3)")?
-                .execute((&id.system, &id.id, lead.0))?;
+            self.point(id, lead, None)?;
         }
         Ok(Subject {
             lead: Some(lead),

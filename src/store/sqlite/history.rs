@@ -140,12 +140,24 @@ impl Scope {
         Past(&self.connection)
     }
 
-    pub(super) fn lead_of(&self, id: &SystemId) -> Result<Option<LeadKey>, StoreError> {
-        self.past().lead_of(id)
+    pub(super) fn lead_of(&mut self, id: &SystemId) -> Result<Option<LeadKey>, StoreError> {
+        if let Some(known) = self.known.lead_of(id) {
+            return Ok(Some(known));
+        }
+        let found = self.past().lead_of(id)?;
+        if let Some(lead) = found {
+            self.known.learn_link(id, lead);
+        }
+        Ok(found)
     }
 
-    pub(super) fn load_lead(&self, lead: LeadKey) -> Result<LeadState, StoreError> {
-        self.past().load_lead(lead)
+    pub(super) fn load_lead(&mut self, lead: LeadKey) -> Result<LeadState, StoreError> {
+        if let Some(state) = self.known.lead(lead) {
+            return Ok(state.clone());
+        }
+        let state = self.past().load_lead(lead)?;
+        self.known.learn_lead(lead, &state);
+        Ok(state)
     }
 
     pub(super) fn save_lead(
@@ -160,6 +172,8 @@ impl Scope {
                  ON CONFLICT (lead) DO UPDATE SET state = excluded.state",
             )?
             .execute((lead.map(|lead| lead.0), text))?;
-        Ok(lead.unwrap_or_else(|| LeadKey(self.connection.last_insert_rowid())))
+        let lead = lead.unwrap_or_else(|| LeadKey(self.connection.last_insert_rowid()));
+        self.known.learn_lead(lead, state);
+        Ok(lead)
     }
 }

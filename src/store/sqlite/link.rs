@@ -90,7 +90,7 @@ impl Scope {
         Ok(())
     }
 
-    fn point(
+    pub(super) fn point(
         &mut self,
         id: &SystemId,
         lead: LeadKey,
@@ -103,6 +103,7 @@ impl Scope {
                  SET lead = excluded.lead, pearl_id = coalesce(excluded.pearl_id, pearl_id)",
             )?
             .execute((&id.system, &id.id, lead.0, pearl_id))?;
+        self.known.learn_link(id, lead);
         Ok(())
     }
 
@@ -137,6 +138,7 @@ impl Scope {
         self.connection
             .prepare_cached("DELETE FROM lead WHERE lead = ?1")?
             .execute([goes.0])?;
+        self.known.forget_lead(goes);
         Ok(stays)
     }
 
