@@ -75,7 +75,10 @@ impl App {
         let commits = metrics.clone();
         let path = config.store.path.clone();
         let (sqlite, handed) = tokio::task::spawn_blocking(move || {
-            SqliteStore::open(&path, Box::new(move |took| commits.store_commit(took)))
+            SqliteStore::open(
+                &path,
+                Box::new(move |commit| commits.store_commit(commit.took, commit.rows)),
+            )
         })
         .await?
         .with_context(|| format!("cannot open the store {}", config.store.path.display()))?;

@@ -5,6 +5,7 @@
 pub mod check;
 pub mod config_file;
 pub mod demo;
+pub mod explain;
 pub mod healthcheck;
 pub mod links;
 pub mod sandbox;
@@ -81,6 +82,9 @@ pub enum Command {
         after_help = "Example:\n  leadping-bridge check --strict --config config/bridge.toml"
     )]
     Check(check::CheckArgs),
+    /// Show what one payload would become, and why; nothing is written
+    #[command(after_help = "Example:\n  leadping-bridge explain --source voice lead.json")]
+    Explain(explain::ExplainArgs),
     /// Sign a payload as a source would and post it to a running bridge
     #[command(after_help = "Example:\n  leadping-bridge send --source voice call.json")]
     Send(send::SendArgs),
@@ -112,6 +116,9 @@ impl Command {
             Self::Demo(args) => demo::run(args).await,
             Self::Sandbox(args) => sandbox::run(args).await.map(|()| Exit::Fine.into()),
             Self::Check(args) => check::run(args, global).await,
+            Self::Explain(args) => {
+                with_config(global, async |config| explain::run(args, config).await).await
+            }
             Self::Send(args) => {
                 with_config(global, async |config| send::run(args, &config).await).await
             }

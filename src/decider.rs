@@ -58,6 +58,11 @@ impl Rules {
         self.tables.load_full()
     }
 
+    /// Target name → in shadow mode.
+    pub fn shadowed(&self) -> &BTreeMap<String, bool> {
+        &self.shadowed
+    }
+
     pub fn replace_tables(&self, tables: Tables) {
         self.tables.store(Arc::new(tables));
     }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::TargetWorker;
 use super::call::Exchange;
-use super::judge::{Answer, Terms, Verdict, judge, judge_lookup, parse_retry_after};
+use super::judge::{Answer, Retry, Terms, Verdict, Weight, judge, judge_lookup, parse_retry_after};
 use super::schedule::{Jitter, is_exhausted};
 use crate::decision::ParkCause;
 use crate::delivery::{Attempt, CallKind, Lease};
@@ -64,7 +64,12 @@ impl TargetWorker {
                     };
                 }
                 // The lease was paid for with one call; this is the second.
-                Looked::Send => self.wait_for_limit().await,
+                Looked::Send => {
+                    self.wait_for_limit().await;
+                    if let Some(end) = self.end_at_closed_gate() {
+                        return Tried { attempts, end };
+                    }
+                }
             }
         }
         let (answer, started_at, took) = self.ask(&request).await;
@@ -83,6 +88,20 @@ impl TargetWorker {
                 fate_unknown: false,
             },
         }
+    }
+
+    /// The target asked everybody to wait while this try waited for the rate limit.
+    fn end_at_closed_gate(&self) -> Option<End> {
+        let until = self.health().gate.as_ref()?.until;
+        (self.clock.now() < until).then_some(End::Judged {
+            verdict: Verdict::Retry(Retry {
+                at: until,
+                fate_unknown: true,
+                gate: None,
+                weight: Weight::Nothing,
+            }),
+            fate_unknown: true,
+        })
     }
 
     async fn look_up(&self, lease: &Lease, sent: &Request, attempts: &mut Vec<Attempt>) -> Looked {

@@ -54,11 +54,30 @@ struct Readers {
     slots: tokio::sync::Semaphore,
 }
 
+impl Readers {
+    fn of(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            idle: Mutex::new(Vec::new()),
+            slots: tokio::sync::Semaphore::new(READERS),
+        }
+    }
+}
+
 /// What the writer hands on after each commit, in the order recorded.
 pub type Handover = mpsc::Receiver<Undecided>;
 
-/// Called with the duration of every commit.
-pub type CommitObserver = Box<dyn Fn(Duration) + Send>;
+/// One group commit, as it went.
+#[derive(Debug, Clone, Copy)]
+pub struct Commit {
+    /// From its first statement to the end of its sync.
+    pub took: Duration,
+    /// Table rows inserted, changed and removed.
+    pub rows: u64,
+}
+
+/// Called after every commit.
+pub type CommitObserver = Box<dyn Fn(Commit) + Send>;
 
 impl SqliteStore {
     /// Opens or creates the file, brings its tables up to date, starts the writer.
@@ -95,15 +114,25 @@ impl SqliteStore {
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let store = Self {
             jobs,
-            readers: Arc::new(Readers {
-                path: path.to_owned(),
-                idle: Mutex::new(Vec::new()),
-                slots: tokio::sync::Semaphore::new(READERS),
-            }),
+            readers: Arc::new(Readers::of(path)),
             writable,
             ended: Arc::new(Mutex::new(Some(thread))),
         };
         Ok((store, handed))
+    }
+
+    /// Opens the file beside whoever writes it; `None` if there is none. Writing fails.
+    pub fn open_for_reading(path: &Path) -> Result<Option<Self>, StoreError> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        let (jobs, _nobody_writes) = mpsc::channel(1);
+        Ok(Some(Self {
+            jobs,
+            readers: Arc::new(Readers::of(path)),
+            writable: Arc::new(AtomicBool::new(false)),
+            ended: Arc::new(Mutex::new(None)),
+        }))
     }
 
     pub fn is_writable(&self) -> bool {

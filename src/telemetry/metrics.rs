@@ -37,6 +37,7 @@ pub struct Metrics {
     ack: Histogram,
     delivery_lag: LagHistograms,
     store_commit: Histogram,
+    store_rows: Counter,
     mapping_reloads: Family<Labels<1>, Counter>,
     secret_uses: Family<Labels<2>, Counter>,
 }
@@ -59,6 +60,7 @@ impl Metrics {
             ack: short_times(),
             delivery_lag: Family::new_with_constructor(long_times),
             store_commit: short_times(),
+            store_rows: Counter::default(),
             mapping_reloads: Family::default(),
             secret_uses: Family::default(),
         };
@@ -108,6 +110,11 @@ impl Metrics {
             "store_commit_seconds",
             "One group commit, its fsync included",
             self.store_commit.clone(),
+        );
+        registry.register(
+            "store_rows",
+            "Table rows inserted, changed and removed by those commits",
+            self.store_rows.clone(),
         );
         registry.register(
             "mapping_reloads",
@@ -163,8 +170,10 @@ impl Metrics {
             .observe(lag.as_secs_f64());
     }
 
-    pub fn store_commit(&self, duration: Duration) {
+    /// One group commit: how long it took, its sync included, and how many rows it wrote.
+    pub fn store_commit(&self, duration: Duration, rows: u64) {
         self.store_commit.observe(duration.as_secs_f64());
+        self.store_rows.inc_by(rows);
     }
 
     /// `loaded`, `unchanged`, `refused` and the like.
@@ -297,7 +306,7 @@ mod tests {
         metrics.decision("voice", "delivery");
         metrics.attempt("leadping", "accepted");
         metrics.delivered("leadping", Duration::from_millis(5));
-        metrics.store_commit(Duration::from_millis(1));
+        metrics.store_commit(Duration::from_millis(1), 4);
         metrics.mapping_reload("loaded");
         metrics.set_deliveries("leadping", "due", 4);
         metrics.set_deliveries("leadping", "due", 3);
@@ -325,6 +334,7 @@ mod tests {
         leadping_bridge_secret_uses_total{source="voice",position="2"} 1
         leadping_bridge_store_commit_seconds_count 1
         leadping_bridge_store_commit_seconds_sum 0.001
+        leadping_bridge_store_rows_total 4
         "#);
         assert!(text.ends_with("# EOF\n"));
     }

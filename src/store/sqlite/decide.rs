@@ -220,7 +220,9 @@ impl Scope {
         now: Timestamp,
         decided: &mut Vec<Decided>,
     ) -> Result<(), StoreError> {
-        let history = self.past().history(event, subject.lead, &subject.state, by)?;
+        let history = self
+            .past()
+            .history(event, subject.lead, &subject.state, by)?;
         let judged = catch_unwind(AssertUnwindSafe(|| by.decide(event, &history, now)));
         let decision = judged.unwrap_or_else(|_| {
             tracing::error!(event.id = %event.event.id, "deciding this event failed inside the bridge; parked as invalid, please report it");

@@ -14,7 +14,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::{Appended, NewEvent, StoreError, Undecided};
-use super::{CommitObserver, connect};
+use super::{Commit, CommitObserver, connect};
 use crate::delivery::DeliveryState;
 
 /// More would only add to each answer's wait.
@@ -189,9 +189,13 @@ impl Writer {
         while self.queue.blocking_recv_many(&mut batch, MAX_BATCH) > 0 {
             let closing = batch.iter().any(|job| matches!(job, Job::Close));
             let started = Instant::now();
+            let rows_before = self.scope.connection.total_changes();
             match self.run_together(&mut batch) {
                 Ok(()) => {
-                    (self.on_commit)(started.elapsed());
+                    (self.on_commit)(Commit {
+                        took: started.elapsed(),
+                        rows: self.scope.connection.total_changes() - rows_before,
+                    });
                     self.checkpointer.committed();
                     self.writable.store(true, Ordering::Relaxed);
                     for job in batch.drain(..) {

@@ -66,7 +66,10 @@ pub fn set(api: LeadpingApi, marker: Marker, order: &Order<'_>) -> Request {
         .or_insert_with(|| Value::String(instant(order.timestamp)));
     match api {
         LeadpingApi::Dispositions => {
-            body.insert(String::from("leadId"), Value::String(order.lead_id.to_owned()));
+            body.insert(
+                String::from("leadId"),
+                Value::String(order.lead_id.to_owned()),
+            );
             Request {
                 method: Method::Post,
                 path: path(&["dispositions"]),
