@@ -1,27 +1,34 @@
 //! `--help` of every command, as people see it, and what wrong usage is answered.
 
+use clap::CommandFactory;
+use leadping_bridge::cli::Arguments;
+
 use super::place::Place;
+
+/// The words of every command there is, and of those below it.
+fn every_command() -> Vec<Vec<String>> {
+    let mut found = vec![Vec::new()];
+    let mut open = vec![(Vec::new(), Arguments::command())];
+    while let Some((words, command)) = open.pop() {
+        for below in command.get_subcommands() {
+            let words = [words.as_slice(), &[below.get_name().to_owned()]].concat();
+            found.push(words.clone());
+            open.push((words, below.clone()));
+        }
+    }
+    found
+}
 
 #[tokio::test]
 async fn every_command_explains_itself() {
     let place = Place::new(None);
-    for command in [
-        "",
-        "serve",
-        "demo",
-        "sandbox",
-        "check",
-        "send",
-        "healthcheck",
-        "links",
-        "links set",
-    ] {
-        let mut arguments: Vec<&str> = command.split_whitespace().collect();
+    for words in every_command() {
+        let mut arguments: Vec<&str> = words.iter().map(String::as_str).collect();
         arguments.push("--help");
         let ended = place.run(&arguments).await;
-        assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{command}");
-        let name = format!("help {command}").trim().replace(' ', "_");
-        insta::assert_snapshot!(name, ended.out);
+        assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{words:?}");
+        let name = format!("help {}", words.join(" "));
+        insta::assert_snapshot!(name.trim().replace(' ', "_"), ended.out);
     }
 }
 
