@@ -62,7 +62,12 @@ pub struct GlobalArgs {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the daemon: receive, record, decide, deliver
-    #[command(after_help = "Example:\n  leadping-bridge serve --config /etc/leadping-bridge.toml")]
+    #[command(
+        after_help = "Example:\n  leadping-bridge serve --config /etc/leadping-bridge.toml\n\n\
+        Exit codes: 0 stopped by SIGTERM or SIGINT; 64 a fault in config, tables or secrets, found \
+        before a port is bound; 69 the store cannot be opened; 70 an address cannot be listened on, \
+        or a fault of ours."
+    )]
     Serve(serve::ServeArgs),
     /// Show everything on this machine: sandbox, bridge, sample webhooks
     #[command(after_help = "Example:\n  leadping-bridge demo --once")]

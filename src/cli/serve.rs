@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::config_file::{inspect_all, refuse};
 use super::{Exit, GlobalArgs};
-use crate::app::App;
+use crate::app::{App, unusable_credentials};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::map::Tables;
@@ -59,19 +59,27 @@ pub async fn run(_: ServeArgs, global: &GlobalArgs) -> anyhow::Result<ExitCode> 
 fn load(global: &GlobalArgs) -> Option<(Config, Tables)> {
     let (config, tables, findings) = inspect_all(&global.config, config::process_environment());
     // Which secrets a faulty config needs is not known.
-    let missing = config.as_ref().map(config::missing_secrets);
-    let missing = missing.unwrap_or_default();
-    if let (Some(config), Some(tables), true) = (config, tables, missing.is_empty()) {
+    let secrets = config.as_ref().map(faults_of_secrets).unwrap_or_default();
+    if let (Some(config), Some(tables), true) = (config, tables, secrets.is_empty()) {
         for finding in &findings {
             tracing::warn!("{finding}");
         }
         return Some((config, tables));
     }
     refuse(&findings);
-    for secret in &missing {
-        eprintln!("error: {secret}");
+    for fault in &secrets {
+        eprintln!("error: {fault}");
     }
     None
+}
+
+/// Secrets that are not there; or, if all are, those that cannot be used.
+fn faults_of_secrets(config: &Config) -> Vec<String> {
+    let missing = config::missing_secrets(config);
+    if missing.is_empty() {
+        return unusable_credentials(config);
+    }
+    missing.iter().map(ToString::to_string).collect()
 }
 
 /// Nothing is lost: what was acknowledged is on disk, and open calls are looked up at the start.

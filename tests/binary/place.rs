@@ -8,7 +8,7 @@ use std::process::Command;
 
 use leadping_bridge::sandbox::{RequestLimit, Sandbox, SandboxOptions};
 use leadping_bridge::secret::Secret;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::process::{Ended, Process, eventually};
 
@@ -252,16 +252,15 @@ impl Bridge {
     /// Waits until nothing is undecided and nothing is left to send.
     pub async fn at_rest(&self) {
         eventually("nothing is due any more", async || {
-            for state in ["received", "decided"] {
-                let page = self.admin(&format!("events?limit=1&state={state}")).await;
-                if page["items"]
-                    .as_array()
-                    .is_none_or(|items| !items.is_empty())
-                {
-                    return None;
-                }
-            }
-            Some(())
+            // In this order: deciding an event makes its deliveries due in the same transaction.
+            let undecided = self.admin("events?limit=1&state=received").await;
+            let targets = self.admin("targets").await;
+            let open = ["due", "in_flight"].map(|state| {
+                targets["items"][0]["deliveries"][state]
+                    .as_i64()
+                    .unwrap_or(0)
+            });
+            (undecided["items"] == json!([]) && open == [0, 0]).then_some(())
         })
         .await;
     }

@@ -111,6 +111,19 @@ async fn a_stop_under_load_loses_nothing_that_was_acknowledged() {
 }
 
 #[tokio::test]
+async fn ctrl_c_stops_as_sigterm_does() {
+    let bridge = Place::new(None).serve().await;
+    bridge.process.signal("INT");
+    let ended = bridge.process.wait().await;
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert!(
+        ended.err.contains("everything is written down"),
+        "{}",
+        ended.err
+    );
+}
+
+#[tokio::test]
 async fn the_grace_bounds_the_stop() {
     let sandbox = sandbox();
     let place = Place::new(Some(&sandbox))
