@@ -245,15 +245,21 @@ proptest! {
         for step in &steps {
             machine.step(step);
         }
-        machine.health.busy = false;
-        for (lead, status) in (0..).zip([500, 0, 404, 0, 0, 500]) {
+        // Whatever it was: now it fails for everybody.
+        for lead in 0..6 {
+            machine.write_ends(&format!("L{lead}"), None);
+        }
+        let is_probing = machine.health.pause.is_some() || machine.health.breaker.open.is_some();
+        prop_assert!(is_probing);
+        while let Permission::Wait { until: Some(until) } = machine.health.permission(machine.now) {
+            machine.now = until;
+        }
+        for (lead, status) in (0..).zip([500, 0, 502, 0, 0, 500]) {
             let probed = matches!(
                 machine.health.permission(machine.now),
                 Permission::ProbeDelivery { .. } | Permission::ProbeRead { .. }
             );
-            if !probed {
-                break;
-            }
+            prop_assert!(probed);
             let sends = matches!(machine.health.permission(machine.now), Permission::ProbeDelivery { .. });
             if sends && status == 0 {
                 machine.step(&Step::LookUpFails { lead });
