@@ -1,5 +1,10 @@
 //! The house rules that a machine can check, read from the sources themselves.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test may unwrap, and so may what it stands on"
+)]
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -17,6 +22,7 @@ const PURE: &[&str] = &[
     "deliver/breaker",
     "deliver/judge",
     "deliver/health",
+    "explain",
 ];
 
 /// What a pure room never says, and which of them may.
@@ -55,8 +61,8 @@ fn allowed(room: &str) -> Vec<&'static str> {
     match room {
         "main" => vec!["cli"],
         "cli" | "app" => with_nouns(&[
-            "app", "receive", "verify", "record", "decider", "map", "decide", "deliver", "systems",
-            "store", "admin", "listen", "problem", "sandbox",
+            "app", "explain", "receive", "verify", "record", "decider", "map", "decide", "deliver",
+            "systems", "store", "admin", "listen", "problem", "sandbox",
         ]),
         "receive" => with_nouns(&["verify", "record", "listen", "problem"]),
         "verify" => vec!["config", "secret", "clock"],
@@ -74,7 +80,10 @@ fn allowed(room: &str) -> Vec<&'static str> {
         "deliver" => with_nouns(&["systems", "store"]),
         "systems" => vec!["config", "event", "delivery"],
         "store" => vec!["decision", "delivery", "event", "lead"],
-        "admin" => with_nouns(&["decider", "deliver", "store", "problem"]),
+        "explain" => vec![
+            "config", "decide", "decision", "event", "lead", "map", "systems",
+        ],
+        "admin" => with_nouns(&["decider", "explain", "deliver", "store", "problem"]),
         "listen" => vec!["config", "clock", "problem"],
         "sandbox" => vec!["clock", "secret"],
         "decision" => vec!["delivery", "event", "lead", "map"],
