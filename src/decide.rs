@@ -250,3 +250,6 @@ pub fn without_table(question: &Question<'_>) -> Decision {
         ParkCause::invalid(&question.event.source),
     )
 }
+
+#[cfg(test)]
+mod tests;

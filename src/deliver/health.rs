@@ -459,3 +459,6 @@ impl Health {
         self.lost_since = blocked.then_some(now);
     }
 }
+
+#[cfg(test)]
+mod tests;

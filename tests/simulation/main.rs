@@ -7,6 +7,11 @@
 //! `world` holds the bridge and its surroundings, `senders` makes webhooks, `faults` makes trouble,
 //! `laws` says what must hold at the end.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test may unwrap, and so may what it stands on"
+)]
+
 use std::time::Duration;
 
 mod dice;

@@ -3,6 +3,11 @@
 //! Each file is one part of the contract. A test is a function over an [`ground::Engine`];
 //! [`on_every_engine!`] makes one test per engine of it, so a further engine is one line here.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test may unwrap, and so may what it stands on"
+)]
+
 /// One test per engine and function.
 macro_rules! on_every_engine {
     ($($test:ident),+ $(,)?) => {

@@ -219,3 +219,6 @@ fn looks_like(entry: &Value, sent: &Request, marker: Marker) -> bool {
         && second(entry).is_some()
         && second(entry) == second(body)
 }
+
+#[cfg(test)]
+mod tests;
