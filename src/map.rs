@@ -1,16 +1,21 @@
 //! Mapping: facts + a table → what the row wants, or `unmapped`. Pure.
 //!
 //! Loading: `table::load_dir` reads the files (the only IO here), `reader` and `members` check
-//! them, `lint` checks what stands in quotes, `coverage` looks at the rows together.
+//! them, `lint` checks what stands in quotes, `presence` and `conditions` what it can mean in its
+//! row, `coverage` looks at the rows together, `credentials` for what must not stand here at all.
 //! Deciding: `table::evaluate` finds the first row that matches, `row` says what it wants,
 //! `expression` fills in templates within the `sandbox`, from the `context` of the event.
 //! `decide` takes the result.
 
+mod conditions;
 mod context;
 mod coverage;
+mod credentials;
 mod expression;
 mod lint;
 mod members;
+mod place;
+mod presence;
 mod reader;
 mod row;
 mod sandbox;

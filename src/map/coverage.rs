@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::config::SourceKind;
 use crate::diagnostic::{Finding, SourceFile};
 use crate::event::{EventKind, Status};
-use crate::map::row::Row;
+use crate::map::row::{Row, When};
 use crate::systems;
 
 /// Warnings about a table without errors.
@@ -133,8 +133,14 @@ impl Row {
         by_status && self.on.is_none_or(|on| on == event)
     }
 
+    fn real_condition(&self) -> Option<&When> {
+        self.when.as_ref().filter(|when| !when.is_always_true)
+    }
+
     fn is_unconditional(&self) -> bool {
-        self.when.is_none() && self.sub_statuses.is_empty() && self.reason_ids.is_empty()
+        self.real_condition().is_none()
+            && self.sub_statuses.is_empty()
+            && self.reason_ids.is_empty()
     }
 
     /// Whether everything that meets the other row's conditions meets this row's too.
@@ -142,9 +148,9 @@ impl Row {
         fn within<T: PartialEq>(wide: &[T], narrow: &[T]) -> bool {
             wide.is_empty() || (!narrow.is_empty() && narrow.iter().all(|item| wide.contains(item)))
         }
-        let when = match (&self.when, &other.when) {
+        let when = match (self.real_condition(), other.real_condition()) {
             (None, _) => true,
-            (Some(own), Some(others)) => own.text == others.text,
+            (Some(own), Some(others)) => own.text.trim() == others.text.trim(),
             (Some(_), None) => false,
         };
         when && within(&self.sub_statuses, &other.sub_statuses)

@@ -11,7 +11,7 @@ use minijinja::{Environment, ErrorKind, Value};
 use serde_json::Value as Json;
 
 use crate::map::context::{Context, Roots};
-use crate::map::lint::{self, Fault, Inspected};
+use crate::map::lint::{self, Fault, Inspected, Meaning, Need};
 use crate::map::sandbox::{ENVIRONMENT, Limited, MAX_OUTPUT_BYTES, text_of};
 use crate::systems::leadping::vocabulary::MemberType;
 
@@ -27,6 +27,9 @@ struct Expression {
 pub struct Condition {
     expression: Expression,
     variables: BTreeSet<String>,
+    /// What must be there for it to be evaluated.
+    pub needs: Vec<Need>,
+    pub meaning: Meaning,
 }
 
 impl Condition {
@@ -35,6 +38,21 @@ impl Condition {
         Ok(Self {
             expression: compile(&inspected, source)?,
             variables: inspected.variables,
+            needs: inspected.needs,
+            meaning: lint::meaning_of(source),
+        })
+    }
+
+    /// What it always is, if it looks at nothing.
+    pub fn constant(&self) -> Option<Result<bool, String>> {
+        if !self.variables.is_empty() {
+            return None;
+        }
+        let result = self.expression.compiled.eval(());
+        Some(match result {
+            Ok(value) if value.kind() == ValueKind::Bool => Ok(value.is_true()),
+            Ok(value) => Err(format!("is {}, not true or false", kind_name(value.kind()))),
+            Err(error) => Err(format!("cannot be evaluated: {}", error.kind())),
         })
     }
 
@@ -61,6 +79,8 @@ impl Condition {
 pub struct Template {
     form: Form,
     variables: BTreeSet<String>,
+    /// What must be there for it to be evaluated.
+    pub needs: Vec<Need>,
 }
 
 #[derive(Debug)]
@@ -101,6 +121,7 @@ impl Template {
         Ok(Self {
             form,
             variables: inspected.variables,
+            needs: inspected.needs,
         })
     }
 

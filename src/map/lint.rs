@@ -3,6 +3,8 @@
 //!
 //! Looks at syntax only. `expression` compiles what passes; `reader` turns faults into findings.
 
+mod claims;
+mod needs;
 mod syntax;
 mod walk;
 
@@ -12,6 +14,9 @@ use std::ops::Range;
 use minijinja::machinery::{ast, parse, parse_expr};
 
 use crate::map::context::Roots;
+pub use claims::{Claim, Relation};
+use needs::Needs;
+pub use needs::{Need, Proven, is_proven};
 use walk::Walk;
 
 /// The longest template or condition.
@@ -26,7 +31,7 @@ pub struct Fault {
 }
 
 /// A source that may be compiled.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Inspected {
     /// The source with every path into an open object written as one look-up.
     pub source: String,
@@ -35,6 +40,18 @@ pub struct Inspected {
     pub roots: Roots,
     /// A template that is one `{{ … }}` and nothing else; `source` then is the expression.
     pub single: bool,
+    /// What must be there for it to be evaluated.
+    pub needs: Vec<Need>,
+}
+
+/// What a condition says, for those who know what can be.
+#[derive(Debug, Clone, Default)]
+pub struct Meaning {
+    pub claims: Vec<Claim>,
+    /// What is surely there where it holds.
+    pub proven: Proven,
+    /// The one member that it consists of, which then should be true or false.
+    pub alone: Option<String>,
 }
 
 /// Inspects a condition.
@@ -43,7 +60,23 @@ pub fn inspect_expression(source: &str) -> Result<Inspected, Vec<Fault>> {
     let expression = parse_expr(source).map_err(|error| vec![fault_of(&error, source)])?;
     let mut walk = Walk::new(source);
     walk.expression(&expression);
-    walk.finish(source, true)
+    let mut inspected = walk.finish(source, true)?;
+    inspected.needs = Needs::of_expression(&expression);
+    Ok(inspected)
+}
+
+/// What a condition that passed [`inspect_expression`] says.
+pub fn meaning_of(source: &str) -> Meaning {
+    let Ok(expression) = parse_expr(source) else {
+        return Meaning::default();
+    };
+    let mut claims = Vec::new();
+    claims::claims(&expression, true, &mut claims);
+    Meaning {
+        claims,
+        proven: needs::proven_by(&expression, true),
+        alone: needs::fallback(&expression).map(|(path, _)| path),
+    }
 }
 
 /// Inspects a value that holds `{{ … }}` or `{% … %}`.
@@ -57,16 +90,26 @@ pub fn inspect_template(source: &str) -> Result<Inspected, Vec<Fault>> {
     if let ([ast::Stmt::EmitExpr(_)], Some((offset, inner))) =
         (template.children.as_slice(), single(source))
     {
-        return inspect_expression(inner).map_err(|faults| {
+        let mut inspected = inspect_expression(inner).map_err(|faults| {
             faults
                 .into_iter()
                 .map(|fault| fault.moved(offset))
-                .collect()
-        });
+                .collect::<Vec<_>>()
+        })?;
+        for need in &mut inspected.needs {
+            need.range = moved(&need.range, offset);
+        }
+        return Ok(inspected);
     }
     let mut walk = Walk::new(source);
     walk.statements(&template.children);
-    walk.finish(source, false)
+    let mut inspected = walk.finish(source, false)?;
+    inspected.needs = Needs::of_template(&template.children);
+    Ok(inspected)
+}
+
+fn moved(range: &Range<usize>, by: usize) -> Range<usize> {
+    range.start + by..range.end + by
 }
 
 /// The expression inside `{{ … }}`, and where it starts.
@@ -112,7 +155,7 @@ impl Fault {
     }
 
     fn moved(mut self, by: usize) -> Self {
-        self.range = self.range.start + by..self.range.end + by;
+        self.range = moved(&self.range, by);
         self
     }
 }

@@ -7,6 +7,7 @@ use toml::de::DeValue;
 
 use crate::diagnostic::did_you_mean;
 use crate::map::expression::{self, Template};
+use crate::map::place::TextPlace;
 use crate::map::reader::{Reader, Value};
 use crate::map::row::{Member, MemberValue};
 use crate::systems::leadping::vocabulary::{self, MemberType};
@@ -83,7 +84,10 @@ fn read_value(
 ) -> Option<MemberValue> {
     match (value.get_ref(), member_type) {
         (DeValue::String(text), _) if Template::is_one(text) => match Template::compile(text) {
-            Ok(template) => Some(MemberValue::Template(Arc::new(template))),
+            Ok(template) => Some(MemberValue::Template(
+                Arc::new(template),
+                TextPlace::of(&reader.file.text, &value.span(), text),
+            )),
             Err(faults) => {
                 reader.faults(name, value, text, faults);
                 None

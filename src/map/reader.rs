@@ -16,13 +16,16 @@ use crate::config::SourceKind;
 use crate::diagnostic::{Finding, Severity, SourceFile, did_you_mean};
 use crate::event::{EventKind, Status};
 use crate::map::expression::Condition;
+use crate::map::place::TextPlace;
 use crate::map::row::{Member, Row, RowResult, When};
 use crate::map::table::Table;
-use crate::map::{RowRef, coverage, members};
+use crate::map::{RowRef, conditions, coverage, credentials, members, presence};
 use crate::systems;
 
-const TABLE_KEYS: &[&str] = &["kind", "defaults", "row"];
-const ROW_KEYS: &[&str] = &[
+/// The keys of a mapping.
+pub const TABLE_KEYS: &[&str] = &["kind", "defaults", "row"];
+/// The keys of a row.
+pub const ROW_KEYS: &[&str] = &[
     "name",
     "status",
     "sub_status",
@@ -35,6 +38,9 @@ const ROW_KEYS: &[&str] = &[
 ];
 /// Keys that the format knows and this version does not act on.
 const LATER_ROW_KEYS: &[&str] = &["nlpearl", "capillary", "write", "final", "required"];
+/// The largest mapping, in bytes and in rows; a thousand times what a site has.
+pub const MAX_FILE_BYTES: usize = 1024 * 1024;
+const MAX_ROWS: usize = 5_000;
 /// NLPearl's lead statuses lie in this range, whether documented or not.
 const NLPEARL_NUMBERS: std::ops::RangeInclusive<i64> = 1..=500;
 
@@ -53,6 +59,10 @@ pub fn read(
     expected: Option<SourceKind>,
 ) -> (Option<Table>, Vec<Finding>) {
     let text = file.text.as_ref();
+    if text.len() > MAX_FILE_BYTES {
+        let message = format!("the file is larger than {MAX_FILE_BYTES} bytes");
+        return (None, vec![Finding::error(file, 0..0, message)]);
+    }
     let (document, errors) = DeTable::parse_recoverable(text);
     let mut reader = Reader::new(file, !errors.is_empty());
     let read = reader.document(document.get_ref(), name, expected);
@@ -60,6 +70,8 @@ pub fn read(
     if !errors.is_empty() {
         findings = with_syntax_errors(file, &errors, findings);
     }
+    findings.extend(credentials::check(file, document.get_ref()));
+    credentials::hide(file, &mut findings);
     findings.sort_by_key(|finding| finding.span.start);
     let failed = findings
         .iter()
@@ -106,7 +118,7 @@ impl Reader<'_> {
         expected: Option<SourceKind>,
     ) -> Option<(SourceKind, Vec<Row>)> {
         self.unknown_keys(document, TABLE_KEYS, &[], "a mapping");
-        let kind = match document.get("kind") {
+        let kind = match Self::meant(document, "kind", TABLE_KEYS) {
             Some(value) => self.kind(value, name, expected),
             None => {
                 let kinds = "`kind = \"nlpearl\"` or `kind = \"capillary\"`";
@@ -116,12 +128,16 @@ impl Reader<'_> {
         };
         // The rows are checked even if the kind is not usable, against the one that was expected.
         let kind = kind.or(expected)?;
-        let defaults = match document.get("defaults") {
+        let defaults = match Self::meant(document, "defaults", TABLE_KEYS) {
             Some(value) => self.defaults(value),
             None => Vec::new(),
         };
         let rows = match document.get("row").map(|rows| (rows, rows.get_ref())) {
             None => Vec::new(),
+            Some((value, DeValue::Array(rows))) if rows.len() > MAX_ROWS => {
+                self.error(value.span(), format!("more than {MAX_ROWS} rows"));
+                Vec::new()
+            }
             Some((_, DeValue::Array(rows))) => rows
                 .iter()
                 .enumerate()
@@ -149,8 +165,11 @@ impl Reader<'_> {
                 "leadping" | "generic" => format!("kind `{word}` is not built yet"),
                 _ => format!("unknown kind `{word}`"),
             };
-            self.error(value.span(), message).hint =
-                Some("there are: nlpearl, capillary".to_owned());
+            let hint = did_you_mean(word, kinds.iter().map(|kind| kind.as_str())).map_or_else(
+                || "there are: nlpearl, capillary".to_owned(),
+                |near| format!("did you mean `{near}`?"),
+            );
+            self.error(value.span(), message).hint = Some(hint);
             return None;
         };
         match expected {
@@ -171,8 +190,7 @@ impl Reader<'_> {
             return Vec::new();
         };
         self.unknown_keys(tables, &["leadping"], &["nlpearl", "capillary"], "defaults");
-        tables
-            .get("leadping")
+        Self::meant(tables, "leadping", &["leadping"])
             .map(|value| members::read(self, value))
             .unwrap_or_default()
     }
@@ -200,8 +218,14 @@ impl Reader<'_> {
         });
         let on = row.get("on").and_then(|value| self.on(value));
         let when = row.get("when").and_then(|value| self.when(value));
+        // What a faulty guard would have kept out is not known.
+        let guarded = row
+            .keys()
+            .all(|key| ROW_KEYS.contains(&key.get_ref().as_ref()))
+            && row.contains_key("on") == on.is_some()
+            && row.contains_key("when") == when.is_some();
         let result = self.result(row, value.span(), defaults)?;
-        Some(Row {
+        let row = Row {
             reference: RowRef {
                 number: u32::try_from(index + 1).unwrap_or(u32::MAX),
                 name,
@@ -214,7 +238,12 @@ impl Reader<'_> {
             reason_ids,
             when,
             result,
-        })
+        };
+        if guarded {
+            presence::check(self, kind, &row);
+            conditions::check(self, kind, &row);
+        }
+        Some(row)
     }
 
     fn result(
@@ -229,7 +258,11 @@ impl Reader<'_> {
             .collect();
         match given.as_slice() {
             [] => {
-                if !LATER_ROW_KEYS.iter().any(|key| row.contains_key(*key)) {
+                // What an unknown key was to say is reported with the key.
+                if row
+                    .keys()
+                    .all(|key| ROW_KEYS.contains(&key.get_ref().as_ref()))
+                {
                     let hint = "give it `leadping = { … }`, `ignore = \"why\"` or `park = \"why\"`";
                     self.absent(span, "the row says nothing to do", hint);
                 }
@@ -326,8 +359,12 @@ impl Reader<'_> {
         let word = self.text(value, "on")?;
         let kind = EventKind::parse(word);
         if kind.is_none() {
+            let hint = did_you_mean(word, EventKind::ALL.map(EventKind::as_str)).map_or_else(
+                || "there are: lead, call".to_owned(),
+                |near| format!("did you mean `{near}`?"),
+            );
             self.error(value.span(), format!("unknown event kind `{word}`"))
-                .hint = Some("there are: lead, call".to_owned());
+                .hint = Some(hint);
         }
         kind
     }
@@ -335,10 +372,15 @@ impl Reader<'_> {
     fn when(&mut self, value: &Value<'_>) -> Option<When> {
         let text = self.text(value, "when")?;
         match Condition::compile(text) {
-            Ok(condition) => Some(When {
-                text: text.to_owned(),
-                condition,
-            }),
+            Ok(condition) => {
+                let place = TextPlace::of(&self.file.text, &value.span(), text);
+                Some(When {
+                    text: text.to_owned(),
+                    is_always_true: condition.constant() == Some(Ok(true)),
+                    condition,
+                    place,
+                })
+            }
             Err(faults) => {
                 self.faults("when", value, text, faults);
                 None

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use crate::event::{EventKind, Facts, Status};
 use crate::map::context::Context;
 use crate::map::expression::{Condition, Template};
+use crate::map::place::TextPlace;
 use crate::map::{Mapped, RowRef, Wish};
 use crate::systems::leadping::vocabulary::MemberType;
 
@@ -41,6 +42,9 @@ pub enum Mismatch {
 pub struct When {
     pub text: String,
     pub condition: Condition,
+    pub place: TextPlace,
+    /// Looks at nothing, and is always true.
+    pub is_always_true: bool,
 }
 
 #[derive(Debug)]
@@ -63,7 +67,7 @@ pub enum MemberValue {
     Literal(Value),
     /// Written as empty text: not sent, and no default either.
     LeftOut,
-    Template(Arc<Template>),
+    Template(Arc<Template>, TextPlace),
 }
 
 impl Row {
@@ -129,7 +133,7 @@ fn fill(members: &[Member], context: &Context<'_>) -> Result<Map<String, Value>,
         let value = match &member.value {
             MemberValue::Literal(value) => Some(value.clone()),
             MemberValue::LeftOut => None,
-            MemberValue::Template(template) => template
+            MemberValue::Template(template, _) => template
                 .evaluate(member.member_type, context)
                 .map_err(|why| format!("member `{}` {why}", member.name))?,
         };

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -188,7 +189,7 @@ pub fn load_dir(
     let mut tables = BTreeMap::new();
     for (name, kind) in wanted {
         let path = dir.join(format!("{name}.toml"));
-        let (table, found) = match std::fs::read_to_string(&path) {
+        let (table, found) = match read_bounded(&path) {
             Ok(text) => parse_table(name, &source_file(&path, text), Some(*kind)),
             Err(error) => (None, vec![unreadable(&path, name, &error, &present)]),
         };
@@ -197,7 +198,7 @@ pub fn load_dir(
     }
     for name in present.iter().filter(|name| !wanted.contains_key(*name)) {
         let path = dir.join(format!("{name}.toml"));
-        if let Ok(text) = std::fs::read_to_string(&path)
+        if let Ok(text) = read_bounded(&path)
             && reader::looks_like_a_mapping(&text)
         {
             findings.extend(parse_table(name, &source_file(&path, text), None).1);
@@ -207,6 +208,25 @@ pub fn load_dir(
         .iter()
         .any(|finding| finding.severity == Severity::Error);
     ((!failed).then(|| Tables::new(tables)), findings)
+}
+
+/// The text of a file; of one that is too large, so much that `reader` sees that it is.
+fn read_bounded(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    let most = reader::MAX_FILE_BYTES as u64 + 4;
+    // Cut inside a character, the text would not be one.
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?
+        .take(most)
+        .read_to_end(&mut bytes)?;
+    match std::str::from_utf8(&bytes) {
+        Ok(whole) => text.push_str(whole),
+        Err(error) if bytes.len() as u64 == most => {
+            text.push_str(std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default());
+        }
+        Err(_) => return Err(std::io::ErrorKind::InvalidData.into()),
+    }
+    Ok(text)
 }
 
 /// The names of the `*.toml` files of a directory, sorted.

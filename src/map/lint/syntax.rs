@@ -12,6 +12,18 @@ pub struct Chain<'e, 'a> {
     pub parts: Vec<String>,
 }
 
+impl Chain<'_, '_> {
+    /// Such as `call.summary`.
+    pub fn path(&self) -> String {
+        let mut path = self.root.id.to_owned();
+        for part in &self.parts {
+            path.push('.');
+            path.push_str(part);
+        }
+        path
+    }
+}
+
 /// `body.a.b` as one look-up of a path.
 pub fn one_look_up(root: &str, parts: &[String]) -> String {
     let mut key = String::new();
@@ -77,10 +89,7 @@ pub fn is_number(expression: &ast::Expr<'_>) -> bool {
             }
             _ => false,
         },
-        _ => chain(expression).is_some_and(|chain| {
-            let path = format!("{}.{}", chain.root.id, chain.parts.join("."));
-            NUMBERS.contains(&path.as_str())
-        }),
+        _ => chain(expression).is_some_and(|chain| NUMBERS.contains(&chain.path().as_str())),
     }
 }
 

@@ -14,6 +14,9 @@ use crate::map::sandbox::{FILTERS, FUNCTIONS, TESTS};
 
 /// The most places where text is put together in one template.
 const MAX_JOINTS: usize = 64;
+/// The most filters and tests in one template: each may look at the whole payload, and takes but
+/// one step of fuel.
+const MAX_FILTERS: usize = 32;
 
 /// One pass over a source.
 pub(super) struct Walk<'a> {
@@ -25,6 +28,7 @@ pub(super) struct Walk<'a> {
     /// Names that loops bind.
     scope: Vec<&'a str>,
     joints: usize,
+    filters: usize,
     /// A statement was refused: what it would have bound is not known.
     refused: bool,
 }
@@ -38,6 +42,7 @@ impl<'a> Walk<'a> {
             edits: Vec::new(),
             scope: Vec::new(),
             joints: 0,
+            filters: 0,
             refused: false,
         }
     }
@@ -45,6 +50,10 @@ impl<'a> Walk<'a> {
     pub(super) fn finish(mut self, source: &str, single: bool) -> Result<Inspected, Vec<Fault>> {
         if self.joints > MAX_JOINTS {
             let message = format!("puts text together in more than {MAX_JOINTS} places");
+            self.fault(0..source.len(), message, None);
+        }
+        if self.filters > MAX_FILTERS {
+            let message = format!("uses more than {MAX_FILTERS} filters and tests");
             self.fault(0..source.len(), message, None);
         }
         if !self.faults.is_empty() {
@@ -60,6 +69,7 @@ impl<'a> Walk<'a> {
             roots: Roots::of(&self.variables),
             variables: self.variables,
             single,
+            needs: Vec::new(),
         })
     }
 
@@ -162,6 +172,7 @@ impl<'a> Walk<'a> {
             }
             ast::Expr::Filter(filter) => self.filter(filter),
             ast::Expr::Test(test) => {
+                self.filters += 1;
                 self.known(test.name, TESTS, "test", span(test.span()));
                 self.expression(&test.expr);
                 self.arguments(&test.args);
@@ -215,6 +226,7 @@ impl<'a> Walk<'a> {
     }
 
     fn filter(&mut self, filter: &ast::Spanned<ast::Filter<'a>>) {
+        self.filters += 1;
         self.known(filter.name, FILTERS, "filter", span(filter.span()));
         let by_name = filter
             .args
@@ -297,11 +309,6 @@ impl<'a> Walk<'a> {
             );
             self.fault(range, format!("unknown variable `{root}`"), Some(hint));
         }
-        let mut path = root.to_owned();
-        for part in &chain.parts {
-            path.push('.');
-            path.push_str(part);
-        }
-        self.variables.insert(path);
+        self.variables.insert(chain.path());
     }
 }

@@ -7,6 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::diagnostic::{Finding, SourceFile, did_you_mean};
 use crate::map::lint::Fault;
+use crate::map::place::TextPlace;
 
 pub type Value<'a> = Spanned<DeValue<'a>>;
 
@@ -31,18 +32,13 @@ impl<'f> Reader<'f> {
 impl Reader<'_> {
     /// Faults inside a text value, at their place in the file.
     pub fn faults(&mut self, key: &str, value: &Value<'_>, text: &str, faults: Vec<Fault>) {
-        let span = value.span();
-        // Only where the text stands in the file as it is: without escapes.
-        let start = self.file.text[span.clone()]
-            .find(text)
-            .map(|offset| span.start + offset);
+        let place = TextPlace::of(&self.file.text, &value.span(), text);
         for fault in faults {
-            let place = match start {
-                Some(start) => start + fault.range.start..start + fault.range.end,
-                None => span.clone(),
-            };
-            self.error(place, format!("`{key}`: {}", fault.message))
-                .hint = fault.hint;
+            self.error(
+                place.at(&fault.range),
+                format!("`{key}`: {}", fault.message),
+            )
+            .hint = fault.hint;
         }
     }
 
@@ -105,6 +101,24 @@ impl Reader<'_> {
         self.error(value.span(), format!("`{key}` is not {wanted} but {found}"));
     }
 
+    /// The value of a key, or of another key that was probably meant to be this one: that is
+    /// reported as unknown, and what stands there must not be reported as lacking too.
+    pub fn meant<'v, 'a>(
+        table: &'v DeTable<'a>,
+        key: &str,
+        known: &[&str],
+    ) -> Option<&'v Value<'a>> {
+        table.get(key).or_else(|| {
+            table
+                .iter()
+                .find(|(name, _)| {
+                    let name = name.get_ref().as_ref();
+                    !known.contains(&name) && did_you_mean(name, known.iter().copied()) == Some(key)
+                })
+                .map(|(_, value)| value)
+        })
+    }
+
     pub fn unknown_keys(
         &mut self,
         table: &DeTable<'_>,
@@ -128,6 +142,14 @@ impl Reader<'_> {
             };
             self.error(key.span(), format!("unknown key `{name}`")).hint = Some(hint);
         }
+    }
+
+    pub fn warning(&mut self, span: Range<usize>, message: impl Into<String>) -> &mut Finding {
+        self.findings
+            .push(Finding::warning(self.file, span, message));
+        self.findings
+            .last_mut()
+            .expect("a finding was pushed two lines above")
     }
 
     pub fn error(&mut self, span: Range<usize>, message: impl Into<String>) -> &mut Finding {

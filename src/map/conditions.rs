@@ -1,0 +1,236 @@
+//! Conditions that are the same for every event of their row: always true, never true, or of the
+//! wrong type. Knows what each member can be; what a condition says comes from `lint`.
+
+use minijinja::Value;
+use minijinja::value::ValueKind;
+
+use crate::config::SourceKind;
+use crate::diagnostic::did_you_mean;
+use crate::event::{EventKind, Status};
+use crate::map::context::NUMBERS;
+use crate::map::lint::{Claim, Relation};
+use crate::map::reader::Reader;
+use crate::map::row::{Row, When};
+use crate::systems;
+use crate::systems::leadping::vocabulary::CATEGORIES;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum MemberKind {
+    Text,
+    Number,
+    Truth,
+}
+
+impl MemberKind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Number => "a number",
+            Self::Truth => "true or false",
+        }
+    }
+
+    fn of(value: &Value) -> Option<Self> {
+        match value.kind() {
+            ValueKind::String => Some(Self::Text),
+            ValueKind::Number => Some(Self::Number),
+            ValueKind::Bool => Some(Self::Truth),
+            _ => None,
+        }
+    }
+}
+
+/// What a member is whenever it is there; `None` where the sender decides.
+fn kind_of(kind: SourceKind, path: &str) -> Option<MemberKind> {
+    match path {
+        "event.status" if kind == SourceKind::Nlpearl => Some(MemberKind::Number),
+        "call.transferred" => Some(MemberKind::Truth),
+        path if NUMBERS.contains(&path) => Some(MemberKind::Number),
+        path => {
+            let (root, member) = path.split_once('.')?;
+            let is_ours = matches!(root, "event" | "lead" | "call" | "previous");
+            (is_ours && !member.contains('.')).then_some(MemberKind::Text)
+        }
+    }
+}
+
+/// Findings about the condition of one sound row.
+pub fn check(reader: &mut Reader<'_>, kind: SourceKind, row: &Row) {
+    let Some(when) = &row.when else {
+        return;
+    };
+    match when.condition.constant() {
+        Some(Ok(true)) => {
+            reader
+                .warning(when.place.whole(), "`when` is always true")
+                .hint = Some("leave it out".to_owned());
+        }
+        Some(Ok(false)) => {
+            let message = "row can never match: `when` is always false";
+            reader.warning(when.place.whole(), message).hint =
+                Some("to switch a row off, put `#` before its lines".to_owned());
+        }
+        Some(Err(why)) => {
+            reader.error(when.place.whole(), format!("`when` {why}"));
+        }
+        None => {}
+    }
+    let alone = when.condition.meaning.alone.as_deref();
+    if let Some((path, found)) = alone.and_then(|path| Some((path, kind_of(kind, path)?)))
+        && found != MemberKind::Truth
+    {
+        let message = format!("`when` is {}, not true or false", found.as_str());
+        reader.error(when.place.whole(), message).hint = Some(format!("compare it: `{path} == …`"));
+    }
+    for claim in &when.condition.meaning.claims {
+        check_claim(reader, (kind, row, when), claim);
+    }
+}
+
+fn check_claim(
+    reader: &mut Reader<'_>,
+    (kind, row, when): (SourceKind, &Row, &When),
+    claim: &Claim,
+) {
+    let mut impossible = 0;
+    for (constant, range) in &claim.constants {
+        if claim.fallback.as_ref() == Some(constant) {
+            continue;
+        }
+        let Some((problem, hint)) = cannot_be(kind, claim, constant) else {
+            continue;
+        };
+        impossible += 1;
+        let consequence = match claim.relation {
+            Relation::Ordered => ", so they cannot be compared",
+            Relation::Differs => ", so this is always true",
+            Relation::Equals if claim.is_required && claim.constants.len() == 1 => {
+                ", so the row can never match"
+            }
+            Relation::Equals => ", so this is never true",
+        };
+        reader
+            .warning(
+                when.place.at(range),
+                format!("`when`: {problem}{consequence}"),
+            )
+            .hint = hint;
+    }
+    if impossible > 0 || claim.relation != Relation::Equals || !claim.is_required {
+        return;
+    }
+    if let Some(why) = contradiction(kind, row, claim) {
+        reader.warning(
+            when.place.at(&claim.range),
+            format!("row can never match: {why}"),
+        );
+    }
+}
+
+/// Why a member is never this value, and what was probably meant.
+fn cannot_be(
+    kind: SourceKind,
+    claim: &Claim,
+    constant: &Value,
+) -> Option<(String, Option<String>)> {
+    let path = claim.path.as_str();
+    let member = kind_of(kind, path)?;
+    let found = MemberKind::of(constant)?;
+    if member != found {
+        // A default of that type makes them comparable.
+        if claim.fallback.as_ref().and_then(MemberKind::of) == Some(found) {
+            return None;
+        }
+        let problem = format!("`{path}` is {}, not {}", member.as_str(), found.as_str());
+        return Some((problem, in_the_other_type(kind, path, member, constant)));
+    }
+    if claim.relation == Relation::Ordered {
+        return None;
+    }
+    let word = constant.as_str();
+    let words: Vec<&str> = match (path, kind) {
+        ("event.kind", SourceKind::Nlpearl) => EventKind::ALL.map(EventKind::as_str).to_vec(),
+        ("event.kind", SourceKind::Capillary) => vec![EventKind::Lead.as_str()],
+        ("event.status", SourceKind::Capillary) => systems::status_names(kind),
+        ("previous.category", _) => CATEGORIES.to_vec(),
+        ("event.status", SourceKind::Nlpearl) => {
+            let number = constant.as_i64()?;
+            let is_known = systems::known_statuses(kind).contains(&Status::Number(number));
+            let problem = format!("{number} is not a status that NLPearl documents");
+            return (!is_known).then_some((problem, None));
+        }
+        _ => return None,
+    };
+    let word = word?;
+    if words.contains(&word) {
+        return None;
+    }
+    let hint = did_you_mean(word, words.iter().copied()).map_or_else(
+        || format!("there are: {}", words.join(", ")),
+        |near| format!("did you mean `{near}`?"),
+    );
+    Some((format!("`{path}` is never `{word}`"), Some(hint)))
+}
+
+/// The same value, written as the member's type.
+fn in_the_other_type(
+    kind: SourceKind,
+    path: &str,
+    member: MemberKind,
+    constant: &Value,
+) -> Option<String> {
+    match (member, constant.as_str()) {
+        (MemberKind::Number, Some(text)) if path == "event.status" => {
+            match systems::parse_status(kind, text) {
+                Status::Number(number) => Some(format!("write its number: {number}")),
+                Status::Name(name) => {
+                    did_you_mean(&name, systems::status_names(kind)).and_then(|near| {
+                        match systems::parse_status(kind, near) {
+                            Status::Number(number) => {
+                                Some(format!("write `{near}` as its number: {number}"))
+                            }
+                            Status::Name(_) => None,
+                        }
+                    })
+                }
+            }
+        }
+        (MemberKind::Number, Some(text)) => text
+            .parse::<f64>()
+            .ok()
+            .map(|_| format!("write {text}, without quotes")),
+        (MemberKind::Text, None) => Some(format!("write '{constant}', in quotes")),
+        (MemberKind::Truth, Some(text @ ("true" | "false"))) => {
+            Some(format!("write {text}, without quotes"))
+        }
+        _ => None,
+    }
+}
+
+/// Why none of the row's events is what its condition wants.
+fn contradiction(kind: SourceKind, row: &Row, claim: &Claim) -> Option<String> {
+    let constants = || claim.constants.iter().map(|(constant, _)| constant);
+    match claim.path.as_str() {
+        "event.status" => {
+            let statuses = row.statuses.as_ref()?;
+            let is_among = constants().any(|constant| {
+                let wanted = match constant.as_str() {
+                    Some(text) => Some(Status::Name(text.to_owned())),
+                    None => constant.as_i64().map(Status::Number),
+                };
+                wanted.is_none_or(|wanted| statuses.contains(&wanted))
+            });
+            let labels: Vec<String> = statuses
+                .iter()
+                .map(|status| systems::status_label(kind, status))
+                .collect();
+            (!is_among).then(|| format!("`status` of the row is {}", labels.join(", ")))
+        }
+        "event.kind" => {
+            let on = row.on?;
+            let is_among = constants().any(|constant| constant.as_str() == Some(on.as_str()));
+            (!is_among).then(|| format!("the row is narrowed with `on = \"{}\"`", on.as_str()))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,200 @@
+//! Credentials written into a table: found by what they look like, and shown nowhere.
+//!
+//! Tables are kept in the store with every version, shown by the API and passed around by mail:
+//! nothing in them may be a secret. Tokens with a known beginning are looked for in the whole
+//! text, comments too; long random texts in values only.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use toml::de::{DeTable, DeValue};
+
+use crate::diagnostic::{Finding, SourceFile};
+
+/// How tokens of known makers begin.
+const BEGINNINGS: &[&str] = &[
+    "sk_",
+    "sk-",
+    "rk_",
+    "pk_",
+    "lp_",
+    "whsec_",
+    "ghp_",
+    "gho_",
+    "github_pat_",
+    "glpat-",
+    "xoxb-",
+    "xoxp-",
+    "AKIA",
+    "eyJ",
+];
+const SCHEMES: &[&str] = &["Bearer ", "Basic "];
+const LEAST_AFTER_BEGINNING: usize = 10;
+const LEAST_AFTER_SCHEME: usize = 8;
+const LEAST_RANDOM: usize = 24;
+const LEAST_HEX: usize = 32;
+/// Of a text in which every character is as likely as the others, about 4.5 at these lengths.
+const LEAST_BITS_PER_CHARACTER: f64 = 3.6;
+/// Members whose values are ids, which look random too.
+const IDS: &[&str] = &[
+    "assignedToUserId",
+    "changedByAutomationId",
+    "relatedCallEventId",
+    "sourceId",
+];
+
+/// An error for each credential.
+pub fn check(file: &SourceFile, document: &DeTable<'_>) -> Vec<Finding> {
+    places(&file.text, document)
+        .into_iter()
+        .map(|place| {
+            let hint = "take it out, and have it replaced: a table is kept and shown to many. \
+                        Secrets belong in bridge.toml, as { env = \"NAME\" } or { file = \"…\" }";
+            Finding::error(file, place, "this looks like a credential").hint(hint)
+        })
+        .collect()
+}
+
+/// Makes the credentials unreadable in what the findings show and say.
+pub fn hide(file: &SourceFile, findings: &mut [Finding]) {
+    let secrets: Vec<Range<usize>> = findings
+        .iter()
+        .filter(|finding| finding.message == "this looks like a credential")
+        .map(|finding| finding.span.clone())
+        .collect();
+    if secrets.is_empty() {
+        return;
+    }
+    let mut text = file.text.to_string();
+    for place in &secrets {
+        let secret = &file.text[place.clone()];
+        for finding in findings.iter_mut() {
+            let stars = "*".repeat(8);
+            finding.message = finding.message.replace(secret, &stars);
+            finding.hint = finding.hint.take().map(|hint| hint.replace(secret, &stars));
+        }
+        text.replace_range(place.clone(), &"*".repeat(secret.len()));
+    }
+    let text: Arc<str> = text.into();
+    for finding in findings {
+        finding.file.text = text.clone();
+    }
+}
+
+fn places(text: &str, document: &DeTable<'_>) -> Vec<Range<usize>> {
+    let mut places = Vec::new();
+    for scheme in SCHEMES {
+        for (at, _) in text.match_indices(scheme) {
+            let start = at + scheme.len();
+            let end = start + token_length(&text[start..]);
+            if end - start >= LEAST_AFTER_SCHEME && has_digit(&text[start..end]) {
+                add(&mut places, start..end);
+            }
+        }
+    }
+    for beginning in BEGINNINGS {
+        for (at, _) in text.match_indices(beginning) {
+            let before = text[..at].chars().next_back();
+            let end = at + token_length(&text[at..]);
+            let rest = text.get(at + beginning.len()..end).unwrap_or_default();
+            let is_word = before.is_none_or(|before| !is_token(before) || "=/".contains(before));
+            if is_word && rest.len() >= LEAST_AFTER_BEGINNING && has_digit(rest) {
+                add(&mut places, at..end);
+            }
+        }
+    }
+    random_values(text, document, &mut places);
+    places.sort_by_key(|place| place.start);
+    places
+}
+
+fn add(places: &mut Vec<Range<usize>>, place: Range<usize>) {
+    let overlaps = |other: &Range<usize>| place.start < other.end && other.start < place.end;
+    if !places.iter().any(overlaps) {
+        places.push(place);
+    }
+}
+
+/// Random words in the text values of a table and everything below it.
+fn random_values(text: &str, table: &DeTable<'_>, places: &mut Vec<Range<usize>>) {
+    for (key, value) in table {
+        if !IDS.contains(&key.get_ref().as_ref()) {
+            random_value(text, (value.get_ref(), value.span()), places);
+        }
+    }
+}
+
+fn random_value(
+    text: &str,
+    (value, span): (&DeValue<'_>, Range<usize>),
+    places: &mut Vec<Range<usize>>,
+) {
+    match value {
+        DeValue::Table(table) => random_values(text, table, places),
+        DeValue::Array(items) => {
+            for item in items {
+                random_value(text, (item.get_ref(), item.span()), places);
+            }
+        }
+        DeValue::String(_) => {
+            let quoted = &text[span.clone()];
+            let mut at = 0;
+            while at < quoted.len() {
+                let length = token_length(&quoted[at..]);
+                if looks_random(&quoted[at..at + length]) {
+                    add(places, span.start + at..span.start + at + length);
+                }
+                at += length;
+                at += quoted[at..].chars().next().map_or(0, char::len_utf8);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn is_token(character: char) -> bool {
+    character.is_ascii_alphanumeric() || "_-+/=".contains(character)
+}
+
+fn token_length(text: &str) -> usize {
+    text.find(|character| !is_token(character))
+        .unwrap_or(text.len())
+}
+
+fn has_digit(text: &str) -> bool {
+    text.contains(|character: char| character.is_ascii_digit())
+}
+
+fn looks_random(word: &str) -> bool {
+    let has = |class: fn(&char) -> bool| word.chars().any(|character| class(&character));
+    let (digit, lower, upper) = (
+        has(char::is_ascii_digit),
+        has(char::is_ascii_lowercase),
+        has(char::is_ascii_uppercase),
+    );
+    let is_hex = word.len() >= LEAST_HEX && word.chars().all(|c| c.is_ascii_hexdigit());
+    let is_mixed = word.len() >= LEAST_RANDOM && lower && upper && digit;
+    digit
+        && ((is_hex && (lower || upper)) || is_mixed)
+        && bits_per_character(word)
+            >= if is_hex {
+                3.0
+            } else {
+                LEAST_BITS_PER_CHARACTER
+            }
+}
+
+/// Shannon's entropy of the word's characters.
+fn bits_per_character(word: &str) -> f64 {
+    let mut counts: HashMap<char, f64> = HashMap::new();
+    for character in word.chars() {
+        *counts.entry(character).or_default() += 1.0;
+    }
+    let length: f64 = counts.values().sum();
+    counts
+        .values()
+        .map(|count| count / length)
+        .map(|share| -share * share.log2())
+        .sum()
+}

@@ -1,0 +1,96 @@
+//! Templates and conditions that fail for some of the events that come to their row, because a
+//! value that they cannot do without may be missing there. Errors: such an event would be parked
+//! as invalid, mostly long after the table was saved.
+
+use crate::config::SourceKind;
+use crate::event::EventKind;
+use crate::map::lint::{Need, is_proven};
+use crate::map::place::TextPlace;
+use crate::map::reader::Reader;
+use crate::map::row::{MemberValue, Row, RowResult};
+
+/// Findings about one sound row; those about a default are told once for all rows.
+pub fn check(reader: &mut Reader<'_>, kind: SourceKind, row: &Row) {
+    let mut proven = Vec::new();
+    if !row.sub_statuses.is_empty() {
+        proven.push("event.sub_status".to_owned());
+    }
+    if !row.reason_ids.is_empty() {
+        proven.push("event.reason_id".to_owned());
+    }
+    if let Some(when) = &row.when {
+        report(
+            reader,
+            (kind, row),
+            &proven,
+            ("when", &when.condition.needs, &when.place),
+        );
+        proven.extend(when.condition.meaning.proven.iter().cloned());
+    }
+    if proven.iter().any(|path| path.starts_with("previous.")) {
+        proven.extend(["previous.source".to_owned(), "previous.at".to_owned()]);
+    }
+    let RowResult::Leadping(members) = &row.result else {
+        return;
+    };
+    for member in members {
+        if let MemberValue::Template(template, place) = &member.value {
+            let found = (member.name, template.needs.as_slice(), place);
+            report(reader, (kind, row), &proven, found);
+        }
+    }
+}
+
+fn report(
+    reader: &mut Reader<'_>,
+    (kind, row): (SourceKind, &Row),
+    proven: &[String],
+    (key, needs, place): (&str, &[Need], &TextPlace),
+) {
+    for need in needs {
+        let Some(why) = may_lack(kind, row, &need.path) else {
+            continue;
+        };
+        let span = place.at(&need.range);
+        let message = format!("`{key}`: `{}` may be missing: {why}", need.path);
+        let is_told = reader
+            .findings
+            .iter()
+            .any(|told| told.span == span && told.message == message);
+        if is_proven(&need.path, proven) || is_told {
+            continue;
+        }
+        let fallback = match need.path.as_str() {
+            "call.duration" | "call.sentiment" | "event.reason_id" => "0",
+            "call.transferred" => "false",
+            _ => "''",
+        };
+        let mut hint = format!(
+            "say what to take then: `{} | default({fallback})`",
+            need.path
+        );
+        if need.path.starts_with("call.") && kind == SourceKind::Nlpearl {
+            hint += ", or narrow the row with `on = \"call\"`";
+        }
+        reader.error(span, message).hint = Some(hint);
+    }
+}
+
+/// Why a value may be missing in events that come to this row.
+fn may_lack(kind: SourceKind, row: &Row, path: &str) -> Option<&'static str> {
+    let mut parts = path.split('.');
+    match (parts.next()?, parts.next()?) {
+        ("call", _) if kind == SourceKind::Capillary => Some("Capillary sends no calls"),
+        ("call", _) if row.on == Some(EventKind::Call) => None,
+        ("call", _) => Some("lead webhooks come to this row too"),
+        ("collected", _) => Some("not every conversation collects it"),
+        ("previous", _) => Some("a lead's first event has nothing before it"),
+        ("lead", "id") => Some("the lead may not be linked yet"),
+        ("lead", "external_id" | "phone") => Some("not every lead has one"),
+        ("event", "sub_status" | "reason_id" | "occurred_at") => match kind {
+            SourceKind::Nlpearl => Some("NLPearl does not send it"),
+            SourceKind::Capillary => Some("not every webhook names it"),
+        },
+        _ => None,
+    }
+}
