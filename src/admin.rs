@@ -27,6 +27,7 @@ use crate::telemetry::metrics::{CONTENT_TYPE, Metrics};
 
 mod events;
 mod links;
+mod mappings;
 mod targets;
 
 pub use links::{LinkBody, LinkSet};
@@ -38,6 +39,7 @@ pub struct Admin {
     pub metrics: Arc<Metrics>,
     pub workers: Vec<Arc<TargetWorker>>,
     pub decider: mpsc::Sender<decider::Request>,
+    pub rules: Arc<decider::Rules>,
     pub sources: Vec<String>,
     pub token: Option<Secret>,
 }
@@ -50,6 +52,7 @@ pub fn router(admin: Shared) -> Router {
         .route("/metrics", get(metrics))
         .route("/api/v1/events", get(events::list_events))
         .route("/api/v1/parked", get(events::list_parked))
+        .route("/api/v1/mappings", get(mappings::list_mappings))
         .route("/api/v1/targets", get(targets::list_targets))
         .route("/api/v1/links", put(links::set_link))
         .fallback(|| async { not_found() })

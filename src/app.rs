@@ -19,7 +19,7 @@ use crate::listen::{self, ListenLimits};
 use crate::map::Tables;
 use crate::receive::{BodyLimits, Receiver, ReceiverParts};
 use crate::record::Recorder;
-use crate::store::{Store, sqlite::SqliteStore};
+use crate::store::{LoadedBy, Store, sqlite::SqliteStore};
 use crate::telemetry::metrics::Metrics;
 use crate::verify::Gate;
 
@@ -85,6 +85,10 @@ impl App {
         let store = Store::Sqlite(sqlite);
         let stop = CancellationToken::new();
         let closed = CancellationToken::new();
+        // Before the first decision: it names no table that is not kept.
+        reload::remember(&store, &tables, LoadedBy::Start, clock.now())
+            .await
+            .context("the tables in force cannot be written down")?;
         let rules = Arc::new(Rules::new(&config, tables));
         let ground = Ground {
             store: store.clone(),
@@ -105,6 +109,7 @@ impl App {
             metrics: metrics.clone(),
             workers: workers.clone(),
             decider: requests_in.clone(),
+            rules: rules.clone(),
             sources: config.sources.keys().cloned().collect(),
             token: config
                 .admin
@@ -141,11 +146,15 @@ impl App {
         };
         let reloader = Arc::new(reload::Reloader::new(
             &config,
-            rules,
-            receiver,
-            workers.clone(),
-            requests_in,
-            metrics,
+            reload::ReloaderParts {
+                store: store.clone(),
+                clock: clock.clone(),
+                rules: rules.clone(),
+                receiver,
+                workers: workers.clone(),
+                decider: requests_in,
+                metrics,
+            },
         ));
         let mut background = vec![
             tokio::spawn(decider.run()),
@@ -181,7 +190,7 @@ impl App {
 
     /// Reads tables and `{ file }` secrets again, as SIGHUP asks.
     pub async fn reload(&self) {
-        self.reloader.reload("signal").await;
+        self.reloader.reload(LoadedBy::Signal).await;
     }
 
     /// Refuses new webhooks, finishes what is under way within the grace, writes everything down.

@@ -9,6 +9,7 @@ pub mod explain;
 pub mod healthcheck;
 pub mod links;
 pub mod sandbox;
+pub mod schema;
 pub mod send;
 pub mod serve;
 
@@ -96,6 +97,14 @@ pub enum Command {
         after_help = "Example:\n  leadping-bridge links set voice 68c3f1a2b4d5e6f708192a3b lead_7Q2M4"
     )]
     Links(links::LinksArgs),
+    /// Print the JSON Schema of a file, for editors that complete and check while you type
+    #[command(after_help = "Example:\n  leadping-bridge schema mapping > mappings/schema.json")]
+    Schema(schema::SchemaArgs),
+    /// Print a script that lets a shell complete commands and options
+    #[command(
+        after_help = "Example:\n  leadping-bridge completions bash > /etc/bash_completion.d/leadping-bridge"
+    )]
+    Completions(schema::CompletionsArgs),
 }
 
 impl Command {
@@ -116,6 +125,8 @@ impl Command {
             Self::Demo(args) => demo::run(args).await,
             Self::Sandbox(args) => sandbox::run(args).await.map(|()| Exit::Fine.into()),
             Self::Check(args) => check::run(args, global).await,
+            Self::Schema(args) => schema::run(args).await,
+            Self::Completions(args) => schema::run_completions(args).await,
             Self::Explain(args) => {
                 with_config(global, async |config| explain::run(args, config).await).await
             }

@@ -12,6 +12,7 @@ mod environment;
 mod load;
 mod check;
 mod effective;
+mod vocabulary;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,7 @@ use jiff::Timestamp;
 pub use self::effective::{MissingSecret, missing_secrets, redacted};
 pub use self::environment::process_environment;
 pub use self::load::{Inspection, TablesWanted, inspect, load};
+pub use self::vocabulary::{Form, REFERENCE, Vocabulary, vocabulary};
 use crate::secret::SecretReference;
 
 /// Everything `serve` needs, proven consistent.

@@ -66,15 +66,36 @@ impl Rules {
     pub fn replace_tables(&self, tables: Tables) {
         self.tables.store(Arc::new(tables));
     }
+
+    /// The rules as they are now, for one transaction: all of its events, and its second try if it
+    /// is rolled back, see the same tables.
+    pub fn snapshot(self: &Arc<Self>) -> Arc<Snapshot> {
+        Arc::new(Snapshot {
+            tables: self.tables(),
+            rules: self.clone(),
+        })
+    }
 }
 
-impl Decider for Rules {
+/// Rules that do not change any more.
+pub struct Snapshot {
+    rules: Arc<Rules>,
+    tables: Arc<Tables>,
+}
+
+impl Snapshot {
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+}
+
+impl Decider for Snapshot {
     fn read(&self, event: &Event) -> (Value, Reading) {
         let unusable = |why: &str| Reading {
             facts: Facts::default(),
             standing: Standing::Invalid(why.to_owned()),
         };
-        let Some(source) = self.sources.get(&event.source) else {
+        let Some(source) = self.rules.sources.get(&event.source) else {
             return (Value::Null, unusable("its source is no longer configured"));
         };
         match serde_json::from_slice(&event.body) {
@@ -93,14 +114,14 @@ impl Decider for Rules {
             parsed: &event.parsed,
             reading: &event.reading,
             history,
-            shadowed: &self.shadowed,
+            shadowed: &self.rules.shadowed,
             now,
         };
-        let tables = self.tables.load();
         let table = self
+            .rules
             .sources
             .get(&event.event.source)
-            .and_then(|source| tables.get(&source.mapping));
+            .and_then(|source| self.tables.get(&source.mapping));
         match table {
             Some(table) => decide::decide(&question, table),
             None => decide::without_table(&question),
@@ -108,7 +129,7 @@ impl Decider for Rules {
     }
 
     fn is_shadowed(&self, target: &str) -> bool {
-        self.shadowed.get(target).copied().unwrap_or(false)
+        self.rules.shadowed.get(target).copied().unwrap_or(false)
     }
 }
 
@@ -154,10 +175,12 @@ impl DeciderTask {
                     }
                     last = self.decide_handed(std::mem::take(&mut batch), last).await;
                 }
-                // Last: what came in goes first, the parked ones have waited already.
-                () = std::future::ready(()), if again_after.is_some() => {
-                    again_after = self.decide_some_again(again_after.unwrap_or_default()).await;
-                }
+                () = std::future::ready(()), if again_after.is_some() => {}
+            }
+            // One step by turns: what comes in does not wait for the parked ones, and never
+            // ending traffic does not keep them.
+            if let Some(after) = again_after {
+                again_after = self.decide_some_again(after).await;
             }
         }
     }
@@ -173,7 +196,7 @@ impl DeciderTask {
         }
         match self
             .store
-            .decide(batch, self.rules.clone(), self.clock.now())
+            .decide(batch, self.rules.snapshot(), self.clock.now())
             .await
         {
             Ok(decided) => {
@@ -209,10 +232,11 @@ impl DeciderTask {
         let Some(newest) = events.last().map(|event| event.sequence) else {
             return Ok(None);
         };
+        let rules = self.rules.snapshot();
         let batch: Vec<Undecided> = events
             .into_iter()
             .map(|event| {
-                let (parsed, reading) = self.rules.read(&event);
+                let (parsed, reading) = rules.read(&event);
                 Undecided {
                     event,
                     parsed,
@@ -221,11 +245,7 @@ impl DeciderTask {
             })
             .collect();
         let now = self.clock.now();
-        match self
-            .store
-            .decide(batch.clone(), self.rules.clone(), now)
-            .await
-        {
+        match self.store.decide(batch.clone(), rules.clone(), now).await {
             Ok(decided) => self.announce(&decided),
             Err(error @ StoreError::Unavailable(_)) => return Err(error),
             // One event, or what the store holds for its lead, is at fault: each on its own.
@@ -238,7 +258,7 @@ impl DeciderTask {
         for event in batch {
             let now = self.clock.now();
             let alone = vec![event.clone()];
-            let decided = match self.store.decide(alone, self.rules.clone(), now).await {
+            let decided = match self.store.decide(alone, self.rules.snapshot(), now).await {
                 Ok(decided) => decided,
                 Err(error @ StoreError::Unavailable(_)) => return Err(error),
                 Err(error) => {
@@ -258,7 +278,7 @@ impl DeciderTask {
     ) {
         let result = self
             .store
-            .set_link(ids, self.rules.clone(), self.clock.now())
+            .set_link(ids, self.rules.snapshot(), self.clock.now())
             .await;
         if let Ok(decided) = &result {
             self.announce(decided);
@@ -272,7 +292,7 @@ impl DeciderTask {
         let again = Again::Classes(vec!["unmapped", "invalid", "row"]);
         let step = self
             .store
-            .decide_again(again, after, self.rules.clone(), self.clock.now());
+            .decide_again(again, after, self.rules.snapshot(), self.clock.now());
         match step.await {
             Ok((decided, last)) => {
                 // What stays parked was reported when it was parked.

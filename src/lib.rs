@@ -26,6 +26,7 @@ pub mod store;
 
 // for people
 pub mod admin;
+pub mod schema;
 
 // HTTP under both listeners
 pub mod listen;

@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use context::MapInput;
+pub use reader::{ROW_KEYS, TABLE_KEYS};
 pub use row::{Mismatch, Row};
 pub use table::{
     Considered, Table, TableHash, Tables, evaluate, evaluate_noting, load_dir, parse_table,

@@ -291,6 +291,63 @@ pub struct RejectedRequest {
     pub body: Bytes,
 }
 
+/// A set of mapping tables that came into force.
+#[derive(Debug, Clone)]
+pub struct TablesLoaded {
+    /// Of the set.
+    pub hash: String,
+    pub tables: Vec<TableLoaded>,
+    pub at: Timestamp,
+    pub by: LoadedBy,
+}
+
+#[derive(Debug, Clone)]
+pub struct TableLoaded {
+    pub mapping: String,
+    /// As decisions name it.
+    pub hash: String,
+    pub text: Arc<str>,
+}
+
+/// What made the tables come into force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoadedBy {
+    Start,
+    /// The watcher saw a change.
+    File,
+    Signal,
+    Api,
+}
+
+impl LoadedBy {
+    pub const ALL: [Self; 4] = [Self::Start, Self::File, Self::Signal, Self::Api];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::File => "file",
+            Self::Signal => "signal",
+            Self::Api => "api",
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|by| by.as_str() == word)
+    }
+}
+
+/// A set of tables that was in force from then on, until the next one.
+#[derive(Debug, Clone, Serialize)]
+pub struct TableVersion {
+    pub hash: String,
+    /// Mapping name → hash of its text.
+    pub tables: std::collections::BTreeMap<String, String>,
+    #[serde(serialize_with = "rows::timestamp")]
+    pub loaded_at: Timestamp,
+    pub loaded_by: LoadedBy,
+}
+
 /// The engine in use.
 #[derive(Debug, Clone)]
 pub enum Store {
@@ -464,6 +521,25 @@ impl Store {
     pub async fn targets(&self) -> Result<Vec<TargetRow>, StoreError> {
         let Self::Sqlite(store) = self;
         store.targets().await
+    }
+
+    /// Keeps which tables are in force from now on, with their texts; the set that was in force
+    /// last is not kept twice.
+    pub async fn remember_tables(&self, loaded: TablesLoaded) -> Result<(), StoreError> {
+        let Self::Sqlite(store) = self;
+        store.remember_tables(loaded).await
+    }
+
+    /// The sets of tables that were in force, newest first.
+    pub async fn table_versions(&self, limit: usize) -> Result<Vec<TableVersion>, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.table_versions(limit).await
+    }
+
+    /// The text of a table that is still kept.
+    pub async fn table_text(&self, hash: &str) -> Result<Option<String>, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.table_text(hash.to_owned()).await
     }
 
     /// Removes what is older than `before` and final, in one bounded step; returns how many

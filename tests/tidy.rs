@@ -23,6 +23,7 @@ const PURE: &[&str] = &[
     "deliver/judge",
     "deliver/health",
     "explain",
+    "schema",
 ];
 
 /// What a pure room never says, and which of them may.
@@ -62,7 +63,7 @@ fn allowed(room: &str) -> Vec<&'static str> {
         "main" => vec!["cli"],
         "cli" | "app" => with_nouns(&[
             "app", "explain", "receive", "verify", "record", "decider", "map", "decide", "deliver",
-            "systems", "store", "admin", "listen", "problem", "sandbox",
+            "systems", "store", "admin", "listen", "problem", "schema", "sandbox",
         ]),
         "receive" => with_nouns(&["verify", "record", "listen", "problem"]),
         "verify" => vec!["config", "secret", "clock"],
@@ -84,6 +85,7 @@ fn allowed(room: &str) -> Vec<&'static str> {
             "config", "decide", "decision", "event", "lead", "map", "systems",
         ],
         "admin" => with_nouns(&["decider", "explain", "deliver", "store", "problem"]),
+        "schema" => vec!["config", "event", "map", "systems"],
         "listen" => vec!["config", "clock", "problem"],
         "sandbox" => vec!["clock", "secret"],
         "decision" => vec!["delivery", "event", "lead", "map"],

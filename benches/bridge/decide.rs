@@ -49,7 +49,7 @@ pub async fn measure(place: &Place, sender: &mut Sender, batches: usize) -> anyh
         let count = undecided.len() as f64;
         let begun = Instant::now();
         store
-            .decide(undecided, rules.clone(), Timestamp::now())
+            .decide(undecided, rules.snapshot(), Timestamp::now())
             .await?;
         us.push(begun.elapsed().as_secs_f64() * 1e6 / count);
     }

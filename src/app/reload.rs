@@ -6,95 +6,147 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use notify::{RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Clock;
 use crate::config::{Config, SourceKind};
 use crate::decider::{Request, Rules};
 use crate::deliver::TargetWorker;
 use crate::map;
+use crate::map::Tables;
 use crate::receive::Receiver;
+use crate::store::{LoadedBy, Store, StoreError, TableLoaded, TablesLoaded};
 use crate::telemetry::metrics::Metrics;
 
-/// Editors save in several steps: wait until the directory has been quiet for so long.
+/// Editors save in several steps: wait until the directory has been quiet for so long …
 const QUIET: Duration = Duration::from_millis(250);
+/// … but not longer than this, should it never be quiet.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// After tables could not be written down.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 pub(super) struct Reloader {
     dir: PathBuf,
     wanted: BTreeMap<String, SourceKind>,
-    rules: Arc<Rules>,
-    receiver: Arc<Receiver>,
-    workers: Vec<Arc<TargetWorker>>,
-    decider: mpsc::Sender<Request>,
-    metrics: Arc<Metrics>,
+    parts: ReloaderParts,
+    /// One reload at a time: a slow one must not put older tables in the place of newer ones.
+    turn: tokio::sync::Mutex<()>,
+}
+
+pub(super) struct ReloaderParts {
+    pub store: Store,
+    pub clock: Clock,
+    pub rules: Arc<Rules>,
+    pub receiver: Arc<Receiver>,
+    pub workers: Vec<Arc<TargetWorker>>,
+    pub decider: mpsc::Sender<Request>,
+    pub metrics: Arc<Metrics>,
+}
+
+/// Whether a reload came to an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reloaded {
+    Done,
+    /// The store could not take the new tables down: to be tried again.
+    NotYet,
 }
 
 impl Reloader {
-    pub(super) fn new(
-        config: &Config,
-        rules: Arc<Rules>,
-        receiver: Arc<Receiver>,
-        workers: Vec<Arc<TargetWorker>>,
-        decider: mpsc::Sender<Request>,
-        metrics: Arc<Metrics>,
-    ) -> Self {
+    pub(super) fn new(config: &Config, parts: ReloaderParts) -> Self {
         Self {
             dir: config.mappings.dir.clone(),
             wanted: config.mapping_kinds(),
-            rules,
-            receiver,
-            workers,
-            decider,
-            metrics,
+            parts,
+            turn: tokio::sync::Mutex::default(),
         }
     }
 
     /// Tables and secrets.
-    pub(super) async fn reload(&self, why: &str) {
-        for (source, fault) in self.receiver.reload_secrets() {
+    pub(super) async fn reload(&self, by: LoadedBy) {
+        for (source, fault) in self.parts.receiver.reload_secrets() {
             tracing::error!(source.name = %source, %fault, "a secret cannot be read again; the old one stays in force");
         }
-        for worker in &self.workers {
+        for worker in &self.parts.workers {
             worker.reload_credential();
         }
-        self.reload_tables(why).await;
+        self.reload_tables(by).await;
     }
 
-    async fn reload_tables(&self, why: &str) {
+    async fn reload_tables(&self, by: LoadedBy) -> Reloaded {
+        let _turn = self.turn.lock().await;
+        let metrics = &self.parts.metrics;
         let (dir, wanted) = (self.dir.clone(), self.wanted.clone());
         let loaded = tokio::task::spawn_blocking(move || map::load_dir(&dir, &wanted)).await;
         let (tables, findings) = match loaded {
             Ok(loaded) => loaded,
             Err(error) => {
+                metrics.mapping_reload("refused");
                 tracing::error!(%error, "the tables could not be read; the old ones stay in force");
-                return;
+                return Reloaded::Done;
             }
         };
         let Some(tables) = tables else {
-            self.metrics.mapping_reload("refused");
+            metrics.mapping_reload("refused");
             for finding in &findings {
                 tracing::error!("{finding}");
             }
             tracing::error!("the tables have faults; the old ones stay in force");
-            return;
+            return Reloaded::Done;
         };
-        if tables.hash == self.rules.tables().hash {
-            self.metrics.mapping_reload("unchanged");
-            return;
+        if tables.hash == self.parts.rules.tables().hash {
+            metrics.mapping_reload("unchanged");
+            return Reloaded::Done;
         }
-        tracing::info!(mapping.hash = %tables.hash, reason = why, "new tables are in force");
-        self.metrics.mapping_reload("loaded");
-        self.rules.replace_tables(tables);
+        // First written down: a decision names no table that is not kept.
+        let now = self.parts.clock.now();
+        if let Err(error) = remember(&self.parts.store, &tables, by, now).await {
+            metrics.mapping_reload("refused");
+            tracing::error!(%error, "the new tables cannot be written down; the old ones stay in force");
+            return Reloaded::NotYet;
+        }
+        tracing::info!(mapping.hash = %tables.hash, reason = by.as_str(), "new tables are in force");
+        metrics.mapping_reload("loaded");
+        self.parts.rules.replace_tables(tables);
         self.tables_changed().await;
+        Reloaded::Done
     }
 
     /// Has parked events decided again that the tables may now cover.
     pub(super) async fn tables_changed(&self) {
-        if self.decider.send(Request::TablesChanged).await.is_err() {
+        if self
+            .parts
+            .decider
+            .send(Request::TablesChanged)
+            .await
+            .is_err()
+        {
             tracing::debug!("the decider has stopped; parked events are decided at the next start");
         }
     }
+}
+
+/// Writes down which tables are in force from now on.
+pub(super) async fn remember(
+    store: &Store,
+    tables: &Tables,
+    by: LoadedBy,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let texts = tables.tables.iter().map(|(mapping, table)| TableLoaded {
+        mapping: mapping.clone(),
+        hash: table.hash.to_string(),
+        text: table.text.clone(),
+    });
+    let loaded = TablesLoaded {
+        hash: tables.hash.to_string(),
+        tables: texts.collect(),
+        at,
+        by,
+    };
+    store.remember_tables(loaded).await
 }
 
 /// Reloads when something in the mapping directory changes.
@@ -118,15 +170,22 @@ pub(super) async fn watch(reloader: Arc<Reloader>, stop: CancellationToken) {
             return;
         }
     };
+    // What changed before the watch began.
+    let mut last = reloader.reload_tables(LoadedBy::File).await;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             changed = changes.recv() => if changed.is_none() { return },
+            () = tokio::time::sleep(TRY_AGAIN), if last == Reloaded::NotYet => {}
         }
-        while tokio::time::timeout(QUIET, changes.recv())
-            .await
-            .is_ok_and(|more| more.is_some())
-        {}
-        reloader.reload_tables("changed on disk").await;
+        let quiet = async {
+            while tokio::time::timeout(QUIET, changes.recv())
+                .await
+                .is_ok_and(|more| more.is_some())
+            {}
+        };
+        // Cut short, so that a directory with a busy neighbour is read at all.
+        let _ = tokio::time::timeout(LONGEST_WAIT, quiet).await;
+        last = reloader.reload_tables(LoadedBy::File).await;
     }
 }

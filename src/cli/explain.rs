@@ -17,7 +17,7 @@ use super::config_file::refuse;
 use super::send::{parse_kind, read_payload, unknown_source};
 use crate::config::{Config, SourceConfig};
 use crate::decide::Question;
-use crate::decider::Rules;
+use crate::decider::{Rules, Snapshot};
 use crate::event::EventKind;
 use crate::explain::{self, Explanation};
 use crate::lead::LeadHistory;
@@ -95,7 +95,7 @@ pub async fn run(args: ExplainArgs, config: Config) -> anyhow::Result<ExitCode> 
         .as_deref()
         .map(|path| explain_verification(path, source, &body, now))
         .transpose()?;
-    let rules = Arc::new(Rules::new(&config, tables));
+    let rules = Arc::new(Rules::new(&config, tables)).snapshot();
     let event = explain::as_if_received(&source.name, args.kind, body, now);
     let (_, reading) = rules.read(&event);
     let event = Undecided {
@@ -110,7 +110,7 @@ pub async fn run(args: ExplainArgs, config: Config) -> anyhow::Result<ExitCode> 
         parsed: &event.parsed,
         reading: &event.reading,
         history: &history,
-        shadowed: rules.shadowed(),
+        shadowed: rules.rules().shadowed(),
         now,
     };
     let story = Story {
@@ -130,7 +130,7 @@ pub async fn run(args: ExplainArgs, config: Config) -> anyhow::Result<ExitCode> 
 async fn past_of(
     event: &Undecided,
     config: &Config,
-    rules: &Arc<Rules>,
+    rules: &Arc<Snapshot>,
 ) -> anyhow::Result<Option<LeadHistory>> {
     let Some(store) = SqliteStore::open_for_reading(&config.store.path)? else {
         return Ok(None);

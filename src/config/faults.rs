@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 
 use super::mask::masked;
 use super::raw::{Origin, Place};
+use super::vocabulary::Notes;
 use crate::diagnostic::{Finding, Severity, SourceFile};
 
 /// A finding that does not hold its text yet.
@@ -79,6 +80,7 @@ pub(super) struct Faults {
     environment: Cell<Option<SourceFile>>,
     collected: RefCell<Vec<Fault>>,
     masks: RefCell<Vec<Place>>,
+    pub notes: Notes,
 }
 
 impl Faults {
@@ -88,6 +90,7 @@ impl Faults {
             environment: Cell::new(None),
             collected: RefCell::default(),
             masks: RefCell::default(),
+            notes: Notes::default(),
         }
     }
 

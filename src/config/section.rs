@@ -15,6 +15,7 @@ use std::time::Duration;
 use super::faults::{Fault, Faults};
 use super::mask::sounds_secret;
 use super::raw::{Entry, Node, Place, Table, Value};
+use super::vocabulary::Form;
 use crate::diagnostic::did_you_mean;
 
 /// The least that counts as more than nothing, in any unit.
@@ -80,7 +81,13 @@ impl<'t> Section<'t> {
         if !known.contains(&key) {
             known.push(key);
         }
+        self.note(key, Form::Tables);
         self.table.get(key)
+    }
+
+    /// For those who want to know which keys there are.
+    fn note(&self, key: &str, form: Form) {
+        self.faults.notes.note(&self.path, key, form);
     }
 
     /// Every entry, for tables whose keys the user chooses.
@@ -130,6 +137,7 @@ impl<'t> Section<'t> {
 
     /// The table under the key.
     pub fn section(&self, key: &'static str) -> Option<Section<'t>> {
+        self.note(key, Form::Table);
         self.subsection(self.entry(key)?)
     }
 
@@ -176,6 +184,7 @@ impl<'t> Section<'t> {
     }
 
     pub fn text(&self, key: &'static str) -> Option<&'t str> {
+        self.note(key, Form::Text(None));
         let entry = self.entry(key)?;
         self.text_of(&self.name_of(key), &entry.node)
     }
@@ -192,14 +201,16 @@ impl<'t> Section<'t> {
 
     /// A string, or a date written without quotes.
     pub fn text_or_date(&self, key: &'static str) -> Option<&'t str> {
+        self.note(key, Form::Text(None));
         match &self.entry(key)?.node.value {
             Value::Datetime(text) => Some(text),
             _ => self.text(key),
         }
     }
 
-    pub fn path_or(&self, key: &'static str, default: &str) -> PathBuf {
+    pub fn path_or(&self, key: &'static str, default: &'static str) -> PathBuf {
         let text = self.text(key).unwrap_or(default);
+        self.note(key, Form::Text(Some(default)));
         if text.is_empty() {
             self.bad_value(key, "is empty", "name a path");
         }
@@ -207,6 +218,7 @@ impl<'t> Section<'t> {
     }
 
     pub fn boolean(&self, key: &'static str, default: bool) -> bool {
+        self.note(key, Form::Truth(default));
         let Some(entry) = self.entry(key) else {
             return default;
         };
@@ -220,6 +232,14 @@ impl<'t> Section<'t> {
     }
 
     pub fn whole(&self, key: &'static str, default: u32, range: RangeInclusive<u32>) -> u32 {
+        self.note(
+            key,
+            Form::Whole {
+                default: default.into(),
+                least: (*range.start()).into(),
+                most: (*range.end()).into(),
+            },
+        );
         let Some(entry) = self.entry(key) else {
             return default;
         };
@@ -238,6 +258,13 @@ impl<'t> Section<'t> {
     }
 
     pub fn decimal(&self, key: &'static str, default: f64, range: RangeInclusive<f64>) -> f64 {
+        let (least, most) = (*range.start(), *range.end());
+        let form = Form::Decimal {
+            default,
+            least,
+            most,
+        };
+        self.note(key, form);
         let Some(entry) = self.entry(key) else {
             return default;
         };
@@ -278,7 +305,17 @@ impl<'t> Section<'t> {
             self.wrong_type(&self.name_of(key), &entry.node, "a whole number");
             return unit.to_duration(default);
         }
-        unit.to_duration(self.decimal(key, default, range))
+        let (least, most) = (*range.start(), *range.end());
+        let found = self.decimal(key, default, range);
+        if !fraction_allowed {
+            let form = Form::Whole {
+                default,
+                least,
+                most,
+            };
+            self.note(key, form);
+        }
+        unit.to_duration(found)
     }
 
     /// Whether the value is one of these words, which are valid but have no code behind them yet.
@@ -292,8 +329,11 @@ impl<'t> Section<'t> {
     }
 
     /// One of the words.
-    pub fn choice<T: Copy>(&self, key: &'static str, words: &[(&str, T)]) -> Option<T> {
-        let given = self.text(key)?;
+    pub fn choice<T: Copy>(&self, key: &'static str, words: &[(&'static str, T)]) -> Option<T> {
+        let given = self.text(key);
+        let known = words.iter().map(|(word, _)| *word);
+        self.note(key, Form::Words(known.collect()));
+        let given = given?;
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == given) {
             return Some(*value);
         }
@@ -312,6 +352,7 @@ impl<'t> Section<'t> {
 
     /// A list of strings.
     pub fn texts(&self, key: &'static str, default: &[&str]) -> Vec<(String, Place)> {
+        self.note(key, Form::Texts);
         let Some(entry) = self.entry(key) else {
             return default
                 .iter()

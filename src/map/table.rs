@@ -44,6 +44,8 @@ pub struct Table {
     pub name: String,
     pub kind: SourceKind,
     pub hash: TableHash,
+    /// As it was read.
+    pub text: Arc<str>,
     rows: Vec<Row>,
     /// Rows that name a status, in the order of the file.
     by_status: HashMap<Status, Vec<usize>>,
@@ -93,6 +95,7 @@ impl Table {
             name: name.to_owned(),
             kind,
             hash: TableHash::of(text.as_bytes()),
+            text: text.into(),
             rows,
             by_status,
             of_any_status,

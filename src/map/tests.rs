@@ -4,11 +4,15 @@ mod shipped;
 mod matching;
 mod templates;
 mod findings;
+mod presence;
+mod conditions;
+mod credentials;
+mod bounds;
 mod files;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -79,17 +83,54 @@ impl Given {
     }
 }
 
-/// Puts an expression or template into a row's member, and evaluates it.
+/// A table of one row, past the checks of what may be missing.
+fn table_of(when: Option<&str>, members: Vec<row::Member>) -> Table {
+    let when = when.map(|text| row::When {
+        text: text.to_owned(),
+        condition: expression::Condition::compile(text).unwrap_or_else(|why| panic!("{why:#?}")),
+        place: place::TextPlace::of(text, &(0..text.len()), text),
+        is_always_true: false,
+    });
+    let result = match members.as_slice() {
+        [] => row::RowResult::Ignore("x".to_owned()),
+        _ => row::RowResult::Leadping(members),
+    };
+    let row = Row {
+        reference: RowRef {
+            number: 1,
+            name: None,
+            line: 1,
+        },
+        span: 0..0,
+        statuses: None,
+        on: None,
+        sub_statuses: Vec::new(),
+        reason_ids: Vec::new(),
+        when,
+        result,
+    };
+    Table::new("voice", SourceKind::Nlpearl, "", vec![row])
+}
+
+/// Evaluates an expression or template as a row's member.
 #[track_caller]
 fn member(given: &Given, name: &str, source: &str) -> Result<Option<Value>, String> {
-    let text = format!(
-        "kind = \"nlpearl\"\n[[row]]\nstatus = 100\n[row.leadping]\n\
-         type = \"Call\"\noutcome = \"x\"\n{name} = {}\n",
-        toml::Value::from(source)
-    );
-    let (table, findings) = parse(SourceKind::Nlpearl, &text);
-    let table = table.unwrap_or_else(|| panic!("{findings:#?}"));
-    match given.evaluate(&table) {
+    let (name, member_type) = systems::leadping::vocabulary::member(name).unwrap();
+    let value = if expression::Template::is_one(source) {
+        let template = expression::Template::compile(source);
+        let template = template.unwrap_or_else(|why| panic!("{why:#?}"));
+        let place = place::TextPlace::of(source, &(0..source.len()), source);
+        row::MemberValue::Template(std::sync::Arc::new(template), place)
+    } else {
+        assert_eq!(source, "", "not a template");
+        row::MemberValue::LeftOut
+    };
+    let member = row::Member {
+        name,
+        member_type,
+        value,
+    };
+    match given.evaluate(&table_of(None, vec![member])) {
         Mapped::Wishes { mut wishes, .. } => Ok(wishes[0].members.remove(name)),
         Mapped::Invalid { why, .. } => Err(why),
         other => panic!("{other:?}"),

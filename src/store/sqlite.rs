@@ -25,6 +25,7 @@ mod known;
 mod link;
 mod list;
 mod target;
+mod version;
 mod writer;
 
 use writer::{Job, Scope, Task};

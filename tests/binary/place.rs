@@ -244,6 +244,17 @@ impl Bridge {
         answer.json().await.unwrap()
     }
 
+    /// A counter or gauge, by its name without the common beginning; 0 where it is not there yet.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let url = format!("http://{}/metrics", self.admin);
+        let text = self.client.get(url).send().await.unwrap().text().await;
+        let name = format!("leadping_bridge_{name} ");
+        text.unwrap()
+            .lines()
+            .find_map(|line| line.strip_prefix(&name)?.parse().ok())
+            .unwrap_or(0.0)
+    }
+
     pub async fn status_of(&self, path: &str) -> u16 {
         let url = format!("http://{}{path}", self.webhooks);
         self.client.get(url).send().await.unwrap().status().as_u16()

@@ -116,3 +116,178 @@ async fn the_watcher_picks_up_a_changed_table() {
     bridge.accept(&blacklisted("lead_3")).await;
     is_parked_as(&bridge, &["unmapped:voice:220"]).await;
 }
+
+/// A broken save during traffic: no event changes its meaning, nothing stops, the fault is told
+/// with its place and counted; after the mended save what was parked flows by itself, in order.
+#[tokio::test]
+async fn a_broken_save_during_traffic_changes_nothing_until_it_is_mended() {
+    let sandbox = sandbox();
+    let place = Place::new(Some(&sandbox)).with("MAPPINGS__WATCH", true);
+    let bridge = place.serve().await;
+    let text = place.read(TABLE);
+    for number in 0..30 {
+        if number == 10 {
+            let broken = text.replace("outcome = \"Interested\"", "outcme = \"Not interested\"");
+            place.write(TABLE, &format!("{broken}{BLACKLISTED}"));
+        }
+        bridge
+            .accept(&voice("lead_1", &format!("note {number}")))
+            .await;
+        bridge
+            .accept(&voice_status(
+                "lead_2",
+                &format!("note {number}"),
+                json!(220),
+            ))
+            .await;
+        if number == 19 {
+            let fault = bridge.logged("outcme").await["message"].to_string();
+            assert!(fault.contains("mappings/voice.toml:5:"), "{fault}");
+            bridge
+                .logged("the tables have faults; the old ones stay in force")
+                .await;
+        }
+    }
+    bridge.at_rest().await;
+    let outcomes = |lead: &str| -> Vec<(String, String)> {
+        let word = |entry: &serde_json::Value, key: &str| entry[key].as_str().unwrap().to_owned();
+        sandbox
+            .history(lead)
+            .iter()
+            .map(|entry| (word(entry, "outcome"), word(entry, "notes")))
+            .collect()
+    };
+    let mut all: Vec<String> = outcomes("lead_1")
+        .into_iter()
+        .map(|(outcome, _)| outcome)
+        .collect();
+    all.dedup();
+    assert_eq!(all, ["Interested"]);
+    assert_eq!(bridge.parked().await, ["unmapped:voice:220"]);
+    assert!(
+        bridge
+            .metric("mapping_reloads_total{result=\"refused\"}")
+            .await
+            >= 1.0
+    );
+
+    let with_notes = BLACKLISTED.replace(
+        "outcome = \"Blacklisted\"",
+        "outcome = \"Blacklisted\", notes = \"{{ collected.note | default('') }}\"",
+    );
+    place.write(TABLE, &format!("{text}{with_notes}"));
+    is_parked_as(&bridge, &[]).await;
+    bridge.at_rest().await;
+    let notes: Vec<String> = outcomes("lead_2")
+        .into_iter()
+        .map(|(_, note)| note)
+        .collect();
+    let mut sent: Vec<String> = (0..30).map(|number| format!("note {number}")).collect();
+    if sandbox.history("lead_2")[0]["notes"] == "note 29" {
+        sent.reverse();
+    }
+    assert_eq!(notes, sent);
+}
+
+#[tokio::test]
+async fn tables_are_reloaded_while_deliveries_fail() {
+    // Nobody answers at the target.
+    let place = Place::new(None);
+    let bridge = place.serve().await;
+    bridge.accept(&voice("lead_1", "x")).await;
+    bridge.accept(&blacklisted("lead_2")).await;
+    is_parked_as(&bridge, &["unmapped:voice:220"]).await;
+    let text = place.read(TABLE);
+    place.write(TABLE, &format!("{text}{BLACKLISTED}"));
+    bridge.process.signal("HUP");
+    is_parked_as(&bridge, &[]).await;
+    let targets = bridge.admin("targets").await;
+    assert_eq!(
+        targets["items"][0]["deliveries"]["delivered"]
+            .as_i64()
+            .unwrap_or(0),
+        0
+    );
+}
+
+/// What a decision names is found among the versions, with the text that it was.
+#[tokio::test]
+async fn each_decision_names_a_version_that_is_kept() {
+    let place = Place::new(None);
+    let bridge = place.serve().await;
+    bridge.accept(&voice("lead_1", "first")).await;
+    let text = place.read(TABLE);
+    place.write(TABLE, &format!("{text}{BLACKLISTED}"));
+    bridge.process.signal("HUP");
+    bridge.logged("new tables are in force").await;
+    bridge.accept(&voice("lead_1", "second")).await;
+    let events = eventually("both are decided", async || {
+        let events = bridge.admin("events").await["items"].clone();
+        let decided = events
+            .as_array()?
+            .iter()
+            .all(|event| event["state"] != "received");
+        (decided && events.as_array()?.len() == 2).then_some(events)
+    })
+    .await;
+    let mappings = bridge.admin("mappings").await;
+    let versions = mappings["versions"].as_array().unwrap();
+    let by: Vec<&str> = versions
+        .iter()
+        .map(|version| version["loaded_by"].as_str().unwrap())
+        .collect();
+    assert_eq!(by, ["signal", "start"]);
+    for (event, version) in [(0, 0), (1, 1)] {
+        let named = &events[event]["decision"]["table"];
+        assert!(named.is_string(), "{events:#}");
+        assert_eq!(*named, versions[version]["tables"]["voice"]);
+        assert_eq!(events[event]["decision"]["row"]["number"], 1);
+    }
+    assert_eq!(mappings["in_force"]["hash"], versions[0]["hash"]);
+    let voice = &mappings["in_force"]["tables"][1];
+    assert_eq!(voice["mapping"], "voice");
+    assert_eq!(
+        voice["rows"],
+        json!([
+            { "number": 1, "name": null, "line": 3 },
+            { "number": 2, "name": null, "line": 7 },
+        ])
+    );
+}
+
+/// Editors that save by renaming, and the way Kubernetes swaps a whole directory of files.
+#[tokio::test]
+async fn replaced_files_and_swapped_links_are_seen() {
+    let place = Place::new(None).with("MAPPINGS__WATCH", true);
+    let mappings = place.path().join("mappings");
+    let (voice_text, crm_text) = (place.read(TABLE), place.read("mappings/crm.toml"));
+    for name in ["voice.toml", "crm.toml"] {
+        std::fs::remove_file(mappings.join(name)).unwrap();
+        std::os::unix::fs::symlink(format!("..data/{name}"), mappings.join(name)).unwrap();
+    }
+    let project = |version: &str, voice: &str| {
+        let dir = mappings.join(version);
+        std::fs::create_dir(&dir).unwrap();
+        std::fs::write(dir.join("voice.toml"), voice).unwrap();
+        std::fs::write(dir.join("crm.toml"), &crm_text).unwrap();
+        std::os::unix::fs::symlink(version, mappings.join("..data_tmp")).unwrap();
+        std::fs::rename(mappings.join("..data_tmp"), mappings.join("..data")).unwrap();
+    };
+    project("..2026_08_01", &voice_text);
+    let bridge = place.serve().await;
+    bridge.accept(&blacklisted("lead_1")).await;
+    is_parked_as(&bridge, &["unmapped:voice:220"]).await;
+    project("..2026_08_02", &format!("{voice_text}{BLACKLISTED}"));
+    is_parked_as(&bridge, &[]).await;
+
+    // A file in the place of the link, first under another name.
+    std::fs::write(mappings.join(".voice.toml.swp"), &voice_text).unwrap();
+    std::fs::rename(
+        mappings.join(".voice.toml.swp"),
+        mappings.join("voice.toml"),
+    )
+    .unwrap();
+    bridge.logged_times("new tables are in force", 2).await;
+    bridge.accept(&blacklisted("lead_2")).await;
+    is_parked_as(&bridge, &["unmapped:voice:220"]).await;
+}

@@ -24,6 +24,8 @@ pub struct Judge {
     pub covers: AtomicBool,
     /// Every target is in shadow mode.
     pub shadow: AtomicBool,
+    /// The table that decisions name, whatever the body says.
+    pub table: Mutex<Option<String>>,
     seen: Mutex<Vec<(EventId, LeadHistory)>>,
 }
 
@@ -121,6 +123,15 @@ impl Decider for Judge {
     }
 
     fn decide(&self, event: &Undecided, history: &LeadHistory, now: Timestamp) -> Decision {
+        let mut decision = self.judge(event, history, now);
+        let named = event.parsed["table"].as_str().map(str::to_owned);
+        decision.record.table = self.table.lock().unwrap().clone().or(named);
+        decision
+    }
+}
+
+impl Judge {
+    fn judge(&self, event: &Undecided, history: &LeadHistory, now: Timestamp) -> Decision {
         self.seen
             .lock()
             .unwrap()

@@ -36,3 +36,4 @@ mod retention;
 mod settle;
 mod take;
 mod tally;
+mod versions;

@@ -3,6 +3,7 @@
 use super::Section;
 use crate::config::faults::Fault;
 use crate::config::raw::Value;
+use crate::config::vocabulary::Form;
 use crate::secret::SecretReference;
 
 const EXPECTED: &str = "write { env = \"NAME\" } or { file = \"/run/secrets/name\" }";
@@ -10,6 +11,7 @@ const EXPECTED: &str = "write { env = \"NAME\" } or { file = \"/run/secrets/name
 impl Section<'_> {
     /// A secret's reference. Whatever else stands there is never shown.
     pub fn secret(&self, key: &'static str) -> Option<SecretReference> {
+        self.note(key, Form::Secret);
         let entry = self.entry(key)?;
         let name = self.name_of(key);
         let Value::Table(table) = &entry.node.value else {

@@ -42,7 +42,7 @@ fn a_fault_in_a_row_is_named_with_its_place_and_a_hint() {
         "status = []\non = \"calls\"\nignore = \"\"",
         &[
             "3:10: error: `status` is an empty list",
-            "4:6: error: unknown event kind `calls` (there are: lead, call)",
+            "4:6: error: unknown event kind `calls` (did you mean `call`?)",
             "5:10: error: `ignore` needs a reason",
         ],
     );
@@ -224,7 +224,7 @@ fn every_fault_of_a_file_is_found_at_once() {
     assert!(table.is_none());
     let expected = [
         "voice.toml:1:1: error: unknown key `knd` (did you mean `kind`?)",
-        "voice.toml:1:1: error: no `kind` (`kind = \"nlpearl\"` or `kind = \"capillary\"`)",
+        "voice.toml:1:7: error: `kind` is not text but integer",
         "voice.toml:2:7: error: `row` is not a list of tables (write `[[row]]`)",
         "voice.toml:4:12: error: `category` is not one of Open, Qualified, Converted, Lost, Invalid, Duplicate",
         "voice.toml:5:11: error: unknown key `other` (defaults has: leadping)",
@@ -264,9 +264,10 @@ fn the_kind_must_be_that_of_the_source() {
         assert!(table.is_none());
         assert_eq!(findings, [format!("voice.toml:1:8: error: {expected}")]);
     }
+    check("pearl", "unknown kind `pearl` (did you mean `nlpearl`?)");
     check(
-        "pearl",
-        "unknown kind `pearl` (there are: nlpearl, capillary)",
+        "hubspot",
+        "unknown kind `hubspot` (there are: nlpearl, capillary)",
     );
     check(
         "generic",
@@ -385,7 +386,14 @@ fn shadowed_rows_are_warned_of() {
         ],
         Some("10: the row in line 6 takes all of it"),
     );
-    voice(&["status = 70\nwhen = \"true\"", "status = 70"], None);
+    voice(
+        &["status = 70\nwhen = \"lead.calls > 1\"", "status = 70"],
+        None,
+    );
+    voice(
+        &["status = 70\nwhen = \"true\"", "status = 70"],
+        Some("6: the row in line 2 takes all of it"),
+    );
     let when = "status = 70\nwhen = \"lead.calls > 1\"";
     voice(&[when, when], Some("6: the row in line 2 takes all of it"));
     crm(

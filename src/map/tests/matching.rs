@@ -99,17 +99,12 @@ fn sub_status_and_reason_narrow_a_row() {
 fn a_condition_must_be_true_or_false() {
     #[track_caller]
     fn check(when: &str, expected: Result<bool, &str>) {
-        let text = format!(
-            "kind = \"nlpearl\"\n[[row]]\nname = \"n\"\nwhen = {}\nignore = \"x\"\n",
-            toml::Value::from(when)
-        );
-        let (table, findings) = parse(SourceKind::Nlpearl, &text);
         let given = Given {
             calls: 3,
             body: json!({"a": {"b": "secret"}, "n": null}),
             ..Given::new(voice_facts(100))
         };
-        let found = match given.evaluate(&table.unwrap_or_else(|| panic!("{findings:#?}"))) {
+        let found = match given.evaluate(&table_of(Some(when), Vec::new())) {
             Mapped::Ignored { .. } => Ok(true),
             Mapped::Unmapped => Ok(false),
             Mapped::Invalid { why, .. } => Err(why),
@@ -137,26 +132,24 @@ fn a_condition_must_be_true_or_false() {
     );
     check(
         "body.a.b",
-        Err("row 1 (`n`), condition `when` is text, not true or false"),
+        Err("row 1, condition `when` is text, not true or false"),
     );
     check(
         "lead.calls",
-        Err("row 1 (`n`), condition `when` is a number, not true or false"),
+        Err("row 1, condition `when` is a number, not true or false"),
     );
     check(
         "previous.category == 'Lost'",
         Err(
-            "row 1 (`n`), condition `when` cannot be evaluated: undefined value; missing: `previous.category`",
+            "row 1, condition `when` cannot be evaluated: undefined value; missing: `previous.category`",
         ),
     );
     check(
         "body.x.y == 1",
-        Err(
-            "row 1 (`n`), condition `when` cannot be evaluated: undefined value; missing: `body.x.y`",
-        ),
+        Err("row 1, condition `when` cannot be evaluated: undefined value; missing: `body.x.y`"),
     );
     check(
         "body.a.b > 3 + body.a.b",
-        Err("row 1 (`n`), condition `when` cannot be evaluated: invalid operation"),
+        Err("row 1, condition `when` cannot be evaluated: invalid operation"),
     );
 }

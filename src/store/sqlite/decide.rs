@@ -266,6 +266,9 @@ impl Scope {
         } else {
             EventState::Settled
         };
+        let before = self.table_named_by(event.event.sequence.0)?;
+        self.count_use(before.as_deref(), -1);
+        self.count_use(decision.record.table.as_deref(), 1);
         self.connection
             .prepare_cached(
                 "UPDATE event SET state = ?2, cause = ?3, decision = ?4 WHERE sequence = ?1",

@@ -27,6 +27,9 @@ impl SqliteStore {
             for event in &events {
                 scope.forget(*event)?;
             }
+            if !events.is_empty() {
+                scope.forget_unused_tables()?;
+            }
             scope
                 .connection
                 .prepare_cached("DELETE FROM reject WHERE at < ?1")?
@@ -61,6 +64,8 @@ impl Scope {
             let state = parse_word(&state, DeliveryState::parse, "a delivery state")?;
             self.count(&target, state, -1);
         }
+        let table = self.table_named_by(event)?;
+        self.count_use(table.as_deref(), -1);
         for statement in [
             "DELETE FROM event_body WHERE sequence = ?1",
             "DELETE FROM event WHERE sequence = ?1",

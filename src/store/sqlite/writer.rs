@@ -87,6 +87,8 @@ pub(super) struct Scope {
     /// What was looked up lately; this is the only writer, so it is never stale.
     pub(super) known: Known,
     tally: HashMap<(String, DeliveryState), i64>,
+    /// Table hash → so many more kept events name it.
+    table_uses: HashMap<String, i64>,
 }
 
 impl Scope {
@@ -101,6 +103,7 @@ impl Scope {
             next_token: 1,
             known: Known::default(),
             tally: HashMap::new(),
+            table_uses: HashMap::new(),
         };
         // Retention may have removed the newest events: a place is never given twice.
         scope.next_sequence = newest.max(scope.decided_through()?) + 1;
@@ -145,6 +148,19 @@ impl Scope {
         }
     }
 
+    /// `by` more (or fewer) kept events name this table in their decision.
+    pub(super) fn count_use(&mut self, table: Option<&str>, by: i64) {
+        let Some(table) = table else {
+            return;
+        };
+        match self.table_uses.get_mut(table) {
+            Some(count) => *count += by,
+            None => {
+                self.table_uses.insert(table.to_owned(), by);
+            }
+        }
+    }
+
     pub(super) fn moved(&mut self, target: &str, from: DeliveryState, to: DeliveryState) {
         self.count(target, from, -1);
         self.count(target, to, 1);
@@ -152,6 +168,7 @@ impl Scope {
 
     fn begin(&mut self) -> Result<(), StoreError> {
         self.tally.clear();
+        self.table_uses.clear();
         Ok(self.connection.execute_batch("BEGIN IMMEDIATE")?)
     }
 
@@ -164,11 +181,20 @@ impl Scope {
             statement.execute((target, state.as_str(), by))?;
         }
         drop(statement);
+        let mut statement = self.connection.prepare_cached(
+            "INSERT INTO table_use (hash, decisions) VALUES (?1, ?2)
+             ON CONFLICT (hash) DO UPDATE SET decisions = decisions + excluded.decisions",
+        )?;
+        for (table, by) in self.table_uses.drain().filter(|(_, by)| *by != 0) {
+            statement.execute((table, by))?;
+        }
+        drop(statement);
         Ok(self.connection.execute_batch("COMMIT")?)
     }
 
     fn roll_back(&mut self) {
         self.tally.clear();
+        self.table_uses.clear();
         self.known.forget_all();
         if !self.connection.is_autocommit()
             && let Err(error) = self.connection.execute_batch("ROLLBACK")

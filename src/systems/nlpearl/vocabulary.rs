@@ -40,7 +40,7 @@ pub const STATUSES: &[LeadStatus] = &[
 ];
 
 /// Other spellings that the vendor's own pages use.
-const SPELLINGS: &[(&str, i64)] = &[("NotSuccessfull", 110), ("Complete", 130)];
+pub const SPELLINGS: &[(&str, i64)] = &[("NotSuccessfull", 110), ("Complete", 130)];
 
 /// The number that a name stands for.
 pub fn number_of(name: &str) -> Option<i64> {

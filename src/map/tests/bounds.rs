@@ -1,0 +1,140 @@
+//! What a hostile table cannot do: every bound is a count of steps, bytes or rows, not a time.
+
+use super::*;
+
+#[track_caller]
+fn refused(text: &str, expected: &str) {
+    let (table, findings) = parse(SourceKind::Nlpearl, text);
+    assert!(table.is_none());
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    assert!(findings[0].contains(expected), "{findings:#?}");
+}
+
+#[test]
+fn a_table_has_its_limits() {
+    let comment = format!("kind = \"nlpearl\"\n# {}\n", "x".repeat(1 << 20));
+    refused(&comment, "the file is larger than 1048576 bytes");
+    let rows = format!(
+        "kind = \"nlpearl\"\n{}",
+        "[[row]]\nignore = \"x\"\n".repeat(5001)
+    );
+    refused(&rows, "more than 5000 rows");
+    let nested = format!(
+        "kind = \"nlpearl\"\nx = {}1{}\n",
+        "[".repeat(9000),
+        "]".repeat(9000)
+    );
+    let (table, findings) = parse(SourceKind::Nlpearl, &nested);
+    assert!(table.is_none(), "{findings:?}");
+}
+
+#[test]
+fn a_file_of_any_size_is_read_in_part_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("voice.toml");
+    std::fs::write(&path, "é".repeat(1 << 20)).unwrap();
+    let wanted = BTreeMap::from([("voice".to_owned(), SourceKind::Nlpearl)]);
+    let (tables, findings) = load_dir(dir.path(), &wanted);
+    assert!(tables.is_none());
+    assert!(
+        findings[0].message.contains("larger than"),
+        "{}",
+        findings[0]
+    );
+    assert!(findings[0].file.text.len() <= (1 << 20) + 4);
+    std::fs::write(&path, [b'k', 0xff]).unwrap();
+    let (tables, findings) = load_dir(dir.path(), &wanted);
+    assert!(tables.is_none());
+    assert!(
+        findings[0].message.contains("cannot be read"),
+        "{}",
+        findings[0]
+    );
+}
+
+#[test]
+fn expressions_have_their_limits() {
+    #[track_caller]
+    fn check(expression: &str, expected: &str) {
+        let when = toml::Value::from(expression);
+        refused(
+            &format!("kind = \"nlpearl\"\n[[row]]\nwhen = {when}\nignore = \"x\"\n"),
+            expected,
+        );
+    }
+    let filters = format!("body.list{} == []", " | sort".repeat(33));
+    check(&filters, "more than 32 filters and tests");
+    check(
+        &format!("body.x == '{}'", "x".repeat(5000)),
+        "longer than 4096 bytes",
+    );
+    check(
+        &format!("{}1{} == 1", "[".repeat(1000), "]".repeat(1000)),
+        "does not compile",
+    );
+}
+
+/// However large the payload: steps are counted, and what is put together is cut off.
+#[test]
+fn an_evaluation_ends_at_its_steps_and_bytes() {
+    let loops = |depth: usize, body: &str| {
+        let opening = "{% for i in range(1000) %}".repeat(depth);
+        format!("{opening}{body}{}", "{% endfor %}".repeat(depth))
+    };
+    for (body, template, expected) in [
+        (1, loops(2, "{{ '' }}"), "too many steps"),
+        (1 << 20, loops(2, "{{ '' }}"), "too many steps"),
+        (
+            1 << 20,
+            "{% for x in body.list %}{{ '' }}{% endfor %}".to_owned(),
+            "too many steps",
+        ),
+        (9000, "{{ body.text }}".to_owned(), "longer than 8192 bytes"),
+        (
+            9000,
+            "{{ body.text ~ body.text }}".to_owned(),
+            "longer than 8192 bytes",
+        ),
+        (
+            1 << 20,
+            "x{% for i in range(100) %}{{ body.text }}{% endfor %}".to_owned(),
+            "longer than 8192 bytes",
+        ),
+    ] {
+        let given = Given {
+            body: json!({ "text": "x".repeat(body), "list": vec![1; body / 16] }),
+            ..Given::new(voice_facts(100))
+        };
+        let why = member(&given, "notes", &template).unwrap_err();
+        assert!(why.contains(expected), "{template}: {why}");
+    }
+}
+
+/// What one event costs is bounded by the rows of its status, not by the table.
+#[test]
+fn rows_of_other_statuses_are_not_looked_at() {
+    let mut text = "kind = \"nlpearl\"\n".to_owned();
+    for status in 1..=500 {
+        text += &format!("[[row]]\nstatus = {status}\nwhen = \"lead.calls > 5\"\nignore = \"x\"\n");
+        text += &format!("[[row]]\nstatus = {status}\npark = \"x\"\n");
+    }
+    let (table, _) = parse(SourceKind::Nlpearl, &text);
+    let table = table.unwrap();
+    let given = Given::new(voice_facts(333));
+    let at: Timestamp = "2026-08-01T10:00:00Z".parse().unwrap();
+    let mut looked_at = Vec::new();
+    let input = MapInput {
+        event_id: EventId::new_at(at),
+        source: "voice",
+        received_at: at,
+        facts: &given.facts,
+        body: &given.body,
+        lead_id: None,
+        calls: 0,
+        previous: None,
+    };
+    evaluate_noting(&table, &input, &mut |row, _| {
+        looked_at.push(row.reference.number)
+    });
+    assert_eq!(looked_at, [665, 666]);
+}

@@ -1,0 +1,149 @@
+//! Conditions that are the same for every event.
+
+use super::*;
+
+/// The findings about a row's lines, uncovered statuses aside: `place: severity: message (hint)`.
+fn findings(kind: SourceKind, lines: &str) -> Vec<String> {
+    let text = format!(
+        "kind = \"{}\"\n[[row]]\n{lines}\nignore = \"x\"\n",
+        kind.as_str()
+    );
+    let (_, findings) = parse_table("voice", &file(&text), Some(kind));
+    findings
+        .iter()
+        .filter(|finding| !finding.message.contains("cover"))
+        .map(|finding| {
+            let place = &finding.file.text[finding.span.clone()];
+            let hint = finding.hint.as_deref().unwrap_or("-");
+            let severity = match finding.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            };
+            format!("{place}: {severity}: {} ({hint})", finding.message)
+        })
+        .collect()
+}
+
+#[track_caller]
+fn voice(lines: &str, expected: &[&str]) {
+    assert_eq!(findings(SourceKind::Nlpearl, lines), expected, "{lines}");
+}
+
+#[track_caller]
+fn crm(lines: &str, expected: &[&str]) {
+    assert_eq!(findings(SourceKind::Capillary, lines), expected, "{lines}");
+}
+
+#[test]
+fn a_condition_that_looks_at_nothing_is_told() {
+    voice(
+        "when = \"false\"",
+        &[
+            "\"false\": warning: row can never match: `when` is always false (to switch a row off, put `#` before its lines)",
+        ],
+    );
+    voice(
+        "when = \"1 < 2\"",
+        &["\"1 < 2\": warning: `when` is always true (leave it out)"],
+    );
+    voice(
+        "when = \"'yes'\"",
+        &["\"'yes'\": error: `when` is text, not true or false (-)"],
+    );
+    voice(
+        "when = \"lead.calls\"",
+        &[
+            "\"lead.calls\": error: `when` is a number, not true or false (compare it: `lead.calls == …`)",
+        ],
+    );
+    voice("when = \"call.transferred | default(false)\"", &[]);
+    voice("when = \"body.flag\"", &[]);
+}
+
+#[test]
+fn types_that_never_meet_are_told() {
+    voice(
+        "when = \"event.status == 'Success'\"",
+        &[
+            "'Success': warning: `when`: `event.status` is a number, not text, so the row can never match (write its number: 100)",
+        ],
+    );
+    voice(
+        "when = \"event.status in ['Sucess', 70]\"",
+        &[
+            "'Sucess': warning: `when`: `event.status` is a number, not text, so this is never true (write `Success` as its number: 100)",
+        ],
+    );
+    voice(
+        "when = \"lead.calls > '3'\"",
+        &[
+            "'3': warning: `when`: `lead.calls` is a number, not text, so they cannot be compared (write 3, without quotes)",
+        ],
+    );
+    crm(
+        "sub_status = \"A\"\nwhen = \"event.sub_status != 5\"",
+        &[
+            "5: warning: `when`: `event.sub_status` is text, not a number, so this is always true (write '5', in quotes)",
+        ],
+    );
+    crm("when = \"event.sub_status | default(5) == 5\"", &[]);
+    voice(
+        "when = \"body.status == 'x' or collected.a | default(1) == 'x'\"",
+        &[],
+    );
+    voice("when = \"lead.calls == 3 or 3 == lead.calls\"", &[]);
+}
+
+#[test]
+fn words_that_a_member_never_is_are_told() {
+    voice(
+        "when = \"event.kind == 'cal'\"",
+        &[
+            "'cal': warning: `when`: `event.kind` is never `cal`, so the row can never match (did you mean `call`?)",
+        ],
+    );
+    voice(
+        "when = \"previous.category | default('') == 'lost'\"",
+        &[
+            "'lost': warning: `when`: `previous.category` is never `lost`, so the row can never match (did you mean `Lost`?)",
+        ],
+    );
+    voice(
+        "when = \"previous.category | default('none') == 'none'\"",
+        &[],
+    );
+    crm(
+        "when = \"event.status == 'WIN'\"",
+        &[
+            "'WIN': warning: `when`: `event.status` is never `WIN`, so the row can never match (did you mean `WON`?)",
+        ],
+    );
+    crm(
+        "when = \"lead.calls == 0 and event.kind == 'call'\"",
+        &[
+            "'call': warning: `when`: `event.kind` is never `call`, so the row can never match (there are: lead)",
+        ],
+    );
+}
+
+#[test]
+fn a_condition_against_its_own_row_is_told() {
+    voice(
+        "status = 70\nwhen = \"event.status == 100\"",
+        &[
+            "event.status == 100: warning: row can never match: `status` of the row is 70 (VoiceMailLeft) (-)",
+        ],
+    );
+    voice("status = [70, 100]\nwhen = \"event.status == 100\"", &[]);
+    voice(
+        "status = 70\nwhen = \"lead.calls > 2 or event.status == 100\"",
+        &[],
+    );
+    voice("status = 70\nwhen = \"not event.status == 100\"", &[]);
+    voice(
+        "on = \"lead\"\nwhen = \"lead.calls > 2 and event.kind == 'call'\"",
+        &[
+            "event.kind == 'call': warning: row can never match: the row is narrowed with `on = \"lead\"` (-)",
+        ],
+    );
+}

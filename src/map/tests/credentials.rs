@@ -1,0 +1,94 @@
+//! Credentials in a table are found, and shown nowhere.
+
+use super::*;
+use crate::diagnostic::render;
+
+// Put together here, so that no scanner of this repository takes them for real.
+fn stripe() -> String {
+    format!("{}_live_51HxTq2eZvKYlo2C", "sk")
+}
+
+#[track_caller]
+fn check(value: &str, secret: Option<&str>) {
+    let text = format!(
+        "kind = \"nlpearl\"\n[[row]]\nstatus = \"Sucess\"\nleadping = {{ type = \"a\", outcome = \"b\", notes = \"{value}\" }}\n"
+    );
+    let (table, findings) = parse_table("voice", &file(&text), Some(SourceKind::Nlpearl));
+    assert!(table.is_none());
+    let found: Vec<&str> = findings
+        .iter()
+        .filter(|finding| finding.message == "this looks like a credential")
+        .map(|finding| &text[finding.span.clone()])
+        .collect();
+    assert_eq!(found, Vec::from_iter(secret), "{value}");
+    if let Some(secret) = secret {
+        let shown = render::render(&findings) + &render::to_json(&findings).to_string();
+        assert!(!shown.contains(secret), "{shown}");
+        // The other findings stay where they were.
+        assert_eq!(findings[0].position(), (3, 10));
+    }
+}
+
+#[test]
+fn what_looks_like_a_credential_is_found() {
+    let stripe = stripe();
+    check(&stripe, Some(&stripe));
+    check(&format!("see {stripe}."), Some(&stripe));
+    check("Bearer abc123def456", Some("abc123def456"));
+    check("lp_live_0123456789", Some("lp_live_0123456789"));
+    check(
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        Some("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+    );
+    check(
+        "x 9fK2mQ7xR4tB8vL1nW6zC3pD",
+        Some("9fK2mQ7xR4tB8vL1nW6zC3pD"),
+    );
+    check(
+        "3b7f1c9de4a85602b7c1f93d5e8a4f06",
+        Some("3b7f1c9de4a85602b7c1f93d5e8a4f06"),
+    );
+}
+
+#[test]
+fn what_only_looks_long_is_left_alone() {
+    for value in [
+        "Bearer of bad news",
+        "Wants a visit on Friday afternoon.",
+        "help_desk_2026_summer_campaign",
+        "f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
+        "66f1a2b3c4d5e6f708192a3b",
+        "lead_7Q2M4",
+        "https://crm.example/leads/view?tab=history",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaA1",
+        "{{ body.callData.leadpingLeadIdentifier | default('') }}",
+    ] {
+        check(value, None);
+    }
+}
+
+#[test]
+fn comments_names_and_unknown_keys_are_no_hiding_place() {
+    let stripe = stripe();
+    for text in [
+        format!("kind = \"nlpearl\"\n# the old token: {stripe}\n"),
+        format!("kind = \"nlpearl\"\n[[row]]\nname = \"{stripe}\"\nignore = \"x\"\n"),
+        format!("kind = \"nlpearl\"\n[[row]]\nstatus = \"{stripe}\"\nignore = \"x\"\n"),
+        format!("kind = \"nlpearl\"\ntoken = \"{stripe}\"\n"),
+        format!("kind = \"nlpearl\"\ntoken = {stripe}\n"),
+        format!("kind = \"{stripe}\"\n"),
+    ] {
+        let (table, findings) = parse_table("voice", &file(&text), Some(SourceKind::Nlpearl));
+        assert!(table.is_none(), "{text}");
+        let shown = render::render(&findings) + &render::to_json(&findings).to_string();
+        assert!(shown.contains("looks like a credential"), "{shown}");
+        assert!(!shown.contains(&stripe), "{shown}");
+    }
+}
+
+#[test]
+fn ids_may_look_random() {
+    let text = "kind = \"nlpearl\"\n[[row]]\nleadping = { type = \"a\", outcome = \"b\", assignedToUserId = \"user_2NNEqL2nrIRdJ194ndJqAHwEfxC\" }\n";
+    let (table, findings) = parse_table("voice", &file(text), Some(SourceKind::Nlpearl));
+    assert!(table.is_some(), "{findings:?}");
+}
