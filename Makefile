@@ -18,7 +18,8 @@ test: needs-compiler ## every test
 
 check: toolchain-check format-check lint deny ## format, lints, dependencies: no warning passes
 
-bench: needs-compiler ## throughput, latency and memory, side by side with a bare handler
+bench: needs-compiler ## a table's evaluation; throughput, latency and memory, side by side with a bare handler
+	cargo bench --locked --bench tables
 	cargo bench --locked --bench bridge
 
 audit: needs-rust $(DENY) ## known vulnerabilities in dependencies (fetches the database)

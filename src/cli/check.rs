@@ -18,7 +18,9 @@ pub struct CheckArgs {
     /// Let warnings fail too, with exit code 1
     #[arg(long)]
     pub strict: bool,
-    /// Print the findings as a JSON array
+    /// Print the findings as a JSON array of objects with severity (error, warning), file, line,
+    /// column, end_line, end_column (counted from 1, in characters; the end lies behind the last
+    /// one), message, and hint (may be null)
     #[arg(long)]
     pub json: bool,
 }

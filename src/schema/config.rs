@@ -17,6 +17,13 @@ const REQUIRED: &[(&str, &[&str])] = &[
     ("targets.leadping", &["kind", "token"]),
 ];
 
+/// Keys that the reference shows inside their table, where no comment has a place.
+const INSIDE: &[(&str, &str)] = &[
+    ("requests", "So many …"),
+    ("per_seconds", "… in every so many seconds"),
+    ("burst", "How many may come at once; at most `requests`"),
+];
+
 /// The schema of the configuration.
 pub fn config() -> Value {
     let vocabulary = vocabulary();
@@ -66,7 +73,11 @@ fn section(path: &str, vocabulary: &Vocabulary, comments: &Comments) -> Value {
         let known = comments
             .get(&(path.to_owned(), key.clone()))
             .or_else(|| comments.get(&(below, String::new())));
-        let schema = match known {
+        let inside = || {
+            let (_, comment) = INSIDE.iter().find(|(name, _)| name == key)?;
+            Some(*comment)
+        };
+        let schema = match known.map(String::as_str).or_else(inside) {
             Some(comment) => described(schema, comment),
             None => schema,
         };

@@ -422,3 +422,22 @@ fn a_table_cut_off_anywhere_is_no_worse_than_faulty() {
         }
     }
 }
+
+#[test]
+fn what_people_see_of_a_faulty_table() {
+    let text = r#"kind = "nlpearl"
+
+[[row]]
+status = ["Sucess", 70]
+when = "call.duration > 30 and event.status == 'Success'"
+leadping = { type = "Call", category = "Qualifed", outcome = "{{ call.sumary }}" }
+
+[[row]]
+status = 100
+token = "lp_live_0123456789"
+park = "to be looked at"
+"#;
+    let (_, findings) = parse_table("voice", &file(text), Some(SourceKind::Nlpearl));
+    let shown = crate::diagnostic::render::render(&findings);
+    insta::assert_snapshot!(anstream::adapter::strip_str(&shown).to_string());
+}
