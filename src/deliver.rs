@@ -219,10 +219,15 @@ impl TargetWorker {
     }
 
     async fn wait_for_limit(&self) {
-        while let Err(wait) = self.limit.take() {
+        loop {
+            // Read first: a clock that moves on in between must not lengthen the wait.
+            let now = self.clock.now();
+            let Err(wait) = self.limit.take() else {
+                return;
+            };
             // At least a millisecond: a test clock moves in steps.
             let wait = wait.max(Duration::from_millis(1));
-            self.clock.sleep_until(after(self.clock.now(), wait)).await;
+            self.clock.sleep_until(after(now, wait)).await;
         }
     }
 
