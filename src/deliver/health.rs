@@ -168,7 +168,10 @@ impl Health {
                 .recent
                 .iter()
                 .filter(|lead| !pause.probed.contains(&lead.lead_id));
-            others
+            // A lead whose read was refused may be gone; with a dead credential all of them were.
+            let trusted = others.clone().filter(|lead| !lead.read_refused);
+            trusted
+                .chain(others)
                 .chain(&self.recent)
                 .next()
                 .map(|lead| lead.lead_id.clone())
