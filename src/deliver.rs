@@ -273,7 +273,17 @@ impl TargetWorker {
         }
         self.caller.reload_credential();
         self.health().busy = true;
-        if self.take(vec![slot], Some(not)).await == 0 {
+        let is_round_over = !not.is_empty();
+        let mut taken = self.take(vec![slot], Some(not)).await;
+        if taken == 0
+            && is_round_over
+            && let Some(slot) = self.slot().await
+        {
+            // Every lead was probed once; a probe left out would lengthen the pause.
+            self.health().begin_probe_round();
+            taken = self.take(vec![slot], Some(Vec::new())).await;
+        }
+        if taken == 0 {
             let mut health = self.health();
             health.busy = false;
             health.probe_found_nothing(self.clock.now());

@@ -424,6 +424,15 @@ impl Health {
         }
     }
 
+    /// Every lead with something due was probed: all may be probed again.
+    pub fn begin_probe_round(&mut self) {
+        if let Some(pause) = &mut self.pause {
+            pause.probed.clear();
+        } else if let Some(open) = &mut self.breaker.open {
+            open.probed.clear();
+        }
+    }
+
     /// A probe found nothing to send: look again later.
     pub fn probe_found_nothing(&mut self, now: Timestamp) {
         if let Some(pause) = &mut self.pause {
