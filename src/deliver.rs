@@ -98,7 +98,7 @@ impl TargetWorker {
             .transpose()
             .map_err(|_| StoreError::Corrupt(String::from("a target's health")))?
             .unwrap_or_default();
-        health.remember(memory.held, memory.recent_leads, now);
+        health.remember(memory.held, memory.recent_leads);
         Ok(Arc::new(Self {
             caller: Caller::new(&config)?,
             limit: Limit::empty(config.rate_limit, &clock),
