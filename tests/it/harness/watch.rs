@@ -11,7 +11,7 @@ use super::{DEADLINE, World};
 
 const LOOK_EVERY: Duration = Duration::from_millis(4);
 /// Looks without any change before a refusal counts as held: its judge is paced by time.
-const STILL: u32 = 12;
+const STILL: u32 = 25;
 /// When only held deliveries are left, nobody outside can see when they are judged.
 const HELD_STEP: Duration = Duration::from_millis(500);
 
