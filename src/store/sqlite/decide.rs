@@ -287,13 +287,7 @@ impl Scope {
         lead: LeadKey,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let waiting: bool = self
-            .connection
-            .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM delivery INDEXED BY delivery_head
-                 WHERE lead = ?1 AND target = ?2 AND head = 1)",
-            )?
-            .query_row((lead.0, &delivery.target), |row| row.get(0))?;
+        let waiting = self.has_head(lead, &delivery.target)?;
         let head = !waiting && !delivery.withheld;
         let state = if delivery.withheld {
             DeliveryState::Withheld
