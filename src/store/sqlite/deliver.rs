@@ -192,7 +192,9 @@ impl Scope {
         };
         let leased = self
             .connection
-            .prepare_cached("SELECT event, lead, target FROM delivery WHERE delivery = ?1 AND token = ?2")?
+            .prepare_cached(
+                "SELECT event, lead, target FROM delivery WHERE delivery = ?1 AND token = ?2",
+            )?
             .query_row((settlement.row, settlement.token), |row| {
                 Ok((
                     row.get::<_, i64>(0)?,
@@ -305,7 +307,9 @@ impl Scope {
             .prepare_cached("SELECT lead FROM delivery WHERE delivery = ?1")?
             .query_row([row], |row| row.get(0))?;
         self.connection
-            .prepare_cached("UPDATE delivery SET state = 'parked', cause = ?2, head = 0 WHERE delivery = ?1")?
+            .prepare_cached(
+                "UPDATE delivery SET state = 'parked', cause = ?2, head = 0 WHERE delivery = ?1",
+            )?
             .execute((row, ParkCause::unsure(target).as_str()))?;
         self.moved(target, DeliveryState::Due, DeliveryState::Parked);
         self.promote(lead, target)?;
