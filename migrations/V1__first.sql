@@ -8,16 +8,17 @@ CREATE TABLE event (
     forced_kind     TEXT    CHECK (forced_kind IN ('lead', 'call')),
     source_lead_id  TEXT,
     lead_hash       INTEGER,
+    dedupe_hash     INTEGER NOT NULL,
     dedupe_key      BLOB    NOT NULL,
     received_at     INTEGER NOT NULL,
     state           TEXT    NOT NULL CHECK (state IN ('received', 'decided', 'settled', 'parked', 'discarded')),
     cause           TEXT,
     decision        TEXT,
-    lead            INTEGER,
     duplicates      INTEGER NOT NULL DEFAULT 0,
     CHECK ((state = 'parked') = (cause IS NOT NULL))
 ) STRICT;
-CREATE INDEX event_by_dedupe_key ON event (dedupe_key);
+-- By hash: a quarter of the key, and random keys touch a page each.
+CREATE INDEX event_by_dedupe_hash ON event (dedupe_hash);
 CREATE INDEX event_by_lead_hash ON event (lead_hash) WHERE lead_hash IS NOT NULL;
 CREATE INDEX event_parked ON event (cause, sequence) WHERE state = 'parked';
 
@@ -78,6 +79,7 @@ CREATE TABLE delivery (
     CHECK (held_status IS NULL OR state = 'due')
 ) STRICT;
 CREATE INDEX delivery_by_lead ON delivery (lead, target, delivery);
+CREATE INDEX delivery_head ON delivery (lead, target) WHERE head = 1;
 CREATE INDEX delivery_by_event ON delivery (event);
 CREATE INDEX delivery_takeable ON delivery (target, due_at, delivery) WHERE state = 'due' AND head = 1 AND held_status IS NULL;
 CREATE INDEX delivery_due ON delivery (target, delivery) WHERE state = 'due';

@@ -14,7 +14,7 @@ use crate::admin::{self, Admin};
 use crate::clock::{Clock, after};
 use crate::config::Config;
 use crate::decider::{DeciderTask, Rules};
-use crate::deliver::{Ground, TargetWorker};
+use crate::deliver::{Ground, TargetWorker, call};
 use crate::listen::{self, ListenLimits};
 use crate::map::Tables;
 use crate::receive::{BodyLimits, Receiver, ReceiverParts};
@@ -30,6 +30,23 @@ const RETENTION_EVERY: Duration = Duration::from_secs(600);
 const WRITE_TRY_EVERY: Duration = Duration::from_secs(1);
 /// Requests to the decider that may wait.
 const REQUESTS: usize = 64;
+
+/// Credentials that are there and cannot be used, all at once: asked before a port is bound.
+pub fn unusable_credentials(config: &Config) -> Vec<String> {
+    let gates = config.sources.values().flat_map(|source| {
+        let faults = Gate::load(source).err().unwrap_or_default();
+        let told = |fault| format!("{fault} (for sources.{}.auth)", source.name);
+        faults.into_iter().map(told).collect::<Vec<_>>()
+    });
+    let tokens = config.targets.values().filter_map(|target| {
+        let fault = call::check_credential(target).err()?;
+        let (name, token) = (&target.name, &target.token);
+        Some(format!(
+            "{token} is not usable: {fault} (for targets.{name}.token)"
+        ))
+    });
+    gates.chain(tokens).collect()
+}
 
 /// A running bridge.
 pub struct App {
@@ -63,7 +80,8 @@ impl App {
                 Box::new(move |commit| commits.store_commit(commit.took, commit.rows)),
             )
         })
-        .await??;
+        .await?
+        .with_context(|| format!("cannot open the store {}", config.store.path.display()))?;
         let store = Store::Sqlite(sqlite);
         let stop = CancellationToken::new();
         let closed = CancellationToken::new();

@@ -5,6 +5,7 @@
 pub mod check;
 pub mod config_file;
 pub mod demo;
+pub mod explain;
 pub mod healthcheck;
 pub mod links;
 pub mod sandbox;
@@ -61,7 +62,12 @@ pub struct GlobalArgs {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the daemon: receive, record, decide, deliver
-    #[command(after_help = "Example:\n  leadping-bridge serve --config /etc/leadping-bridge.toml")]
+    #[command(
+        after_help = "Example:\n  leadping-bridge serve --config /etc/leadping-bridge.toml\n\n\
+        Exit codes: 0 stopped by SIGTERM or SIGINT; 64 a fault in config, tables or secrets, found \
+        before a port is bound; 69 the store cannot be opened; 70 an address cannot be listened on, \
+        or a fault of ours."
+    )]
     Serve(serve::ServeArgs),
     /// Show everything on this machine: sandbox, bridge, sample webhooks
     #[command(after_help = "Example:\n  leadping-bridge demo --once")]
@@ -76,6 +82,9 @@ pub enum Command {
         after_help = "Example:\n  leadping-bridge check --strict --config config/bridge.toml"
     )]
     Check(check::CheckArgs),
+    /// Show what one payload would become, and why; nothing is written
+    #[command(after_help = "Example:\n  leadping-bridge explain --source voice lead.json")]
+    Explain(explain::ExplainArgs),
     /// Sign a payload as a source would and post it to a running bridge
     #[command(after_help = "Example:\n  leadping-bridge send --source voice call.json")]
     Send(send::SendArgs),
@@ -103,12 +112,13 @@ impl Command {
     pub async fn run(self, global: GlobalArgs) -> anyhow::Result<ExitCode> {
         let global = &global;
         match self {
-            Self::Serve(args) => {
-                with_config(global, async |config| serve::run(args, config).await).await
-            }
+            Self::Serve(args) => serve::run(args, global).await,
             Self::Demo(args) => demo::run(args).await,
             Self::Sandbox(args) => sandbox::run(args).await.map(|()| Exit::Fine.into()),
             Self::Check(args) => check::run(args, global).await,
+            Self::Explain(args) => {
+                with_config(global, async |config| explain::run(args, config).await).await
+            }
             Self::Send(args) => {
                 with_config(global, async |config| send::run(args, &config).await).await
             }

@@ -32,6 +32,22 @@ pub struct Question<'a> {
     pub now: Timestamp,
 }
 
+impl Question<'_> {
+    /// What the table may look at.
+    pub fn map_input(&self) -> MapInput<'_> {
+        MapInput {
+            event_id: self.event.id,
+            source: &self.event.source,
+            received_at: self.event.received_at,
+            facts: &self.reading.facts,
+            body: self.parsed,
+            lead_id: self.history.lead_id.as_deref(),
+            calls: self.history.calls,
+            previous: self.history.previous.as_ref(),
+        }
+    }
+}
+
 /// Decides one event by one table.
 pub fn decide(question: &Question<'_>, table: &Table) -> Decision {
     let source = question.event.source.as_str();
@@ -46,19 +62,7 @@ pub fn decide(question: &Question<'_>, table: &Table) -> Decision {
         }
         Standing::Usable => {}
     }
-    let mapped = map::evaluate(
-        table,
-        &MapInput {
-            event_id: question.event.id,
-            source,
-            received_at: question.event.received_at,
-            facts,
-            body: question.parsed,
-            lead_id: question.history.lead_id.as_deref(),
-            calls: question.history.calls,
-            previous: question.history.previous.as_ref(),
-        },
-    );
+    let mapped = map::evaluate(table, &question.map_input());
     let by = |row: Option<RowRef>, verdict, why| DecisionRecord {
         table: Some(table.hash.to_string()),
         row,
@@ -246,3 +250,6 @@ pub fn without_table(question: &Question<'_>) -> Decision {
         ParkCause::invalid(&question.event.source),
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -58,6 +58,11 @@ impl Rules {
         self.tables.load_full()
     }
 
+    /// Target name → in shadow mode.
+    pub fn shadowed(&self) -> &BTreeMap<String, bool> {
+        &self.shadowed
+    }
+
     pub fn replace_tables(&self, tables: Tables) {
         self.tables.store(Arc::new(tables));
     }
@@ -186,34 +191,9 @@ impl DeciderTask {
     /// Reads the store until nothing is left undecided.
     async fn catch_up(&mut self, mut last: Sequence) -> Sequence {
         while !self.stop.is_cancelled() {
-            let result = async {
-                let events = self.store.undecided(BATCH).await?;
-                let Some(newest) = events.last().map(|event| event.sequence) else {
-                    return Ok(None);
-                };
-                let batch = events
-                    .into_iter()
-                    .map(|event| {
-                        let (parsed, reading) = self.rules.read(&event);
-                        Undecided {
-                            event,
-                            parsed,
-                            reading,
-                        }
-                    })
-                    .collect();
-                let decided = self
-                    .store
-                    .decide(batch, self.rules.clone(), self.clock.now())
-                    .await?;
-                Ok::<_, StoreError>(Some((newest, decided)))
-            };
-            match result.await {
+            match self.decide_stored().await {
                 Ok(None) => break,
-                Ok(Some((newest, decided))) => {
-                    last = newest;
-                    self.announce(&decided);
-                }
+                Ok(Some(newest)) => last = newest,
                 Err(error) => {
                     tracing::error!(%error, "recorded events cannot be decided; trying again");
                     tokio::time::sleep(STORE_PAUSE).await;
@@ -221,6 +201,54 @@ impl DeciderTask {
             }
         }
         last
+    }
+
+    /// Decides the oldest undecided events; the newest of them, if there were any.
+    async fn decide_stored(&mut self) -> Result<Option<Sequence>, StoreError> {
+        let events = self.store.undecided(BATCH).await?;
+        let Some(newest) = events.last().map(|event| event.sequence) else {
+            return Ok(None);
+        };
+        let batch: Vec<Undecided> = events
+            .into_iter()
+            .map(|event| {
+                let (parsed, reading) = self.rules.read(&event);
+                Undecided {
+                    event,
+                    parsed,
+                    reading,
+                }
+            })
+            .collect();
+        let now = self.clock.now();
+        match self
+            .store
+            .decide(batch.clone(), self.rules.clone(), now)
+            .await
+        {
+            Ok(decided) => self.announce(&decided),
+            Err(error @ StoreError::Unavailable(_)) => return Err(error),
+            // One event, or what the store holds for its lead, is at fault: each on its own.
+            Err(_) => self.decide_each(batch).await?,
+        }
+        Ok(Some(newest))
+    }
+
+    async fn decide_each(&mut self, batch: Vec<Undecided>) -> Result<(), StoreError> {
+        for event in batch {
+            let now = self.clock.now();
+            let alone = vec![event.clone()];
+            let decided = match self.store.decide(alone, self.rules.clone(), now).await {
+                Ok(decided) => decided,
+                Err(error @ StoreError::Unavailable(_)) => return Err(error),
+                Err(error) => {
+                    tracing::error!(event.id = %event.event.id, %error, "this event cannot be decided; parked, please report it");
+                    self.store.park_undecidable(event, now).await?
+                }
+            };
+            self.announce(&decided);
+        }
+        Ok(())
     }
 
     async fn set_link(

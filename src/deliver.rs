@@ -77,7 +77,9 @@ impl TargetWorker {
         let interrupted = store
             .recover_leases(
                 &config.name,
-                after(now, Duration::from_secs(1)),
+                // The store is ours alone: whatever is under lease was interrupted, also if the
+                // clock has been set back since.
+                Timestamp::MAX,
                 config.lookup_after,
             )
             .await?;
@@ -162,11 +164,11 @@ impl TargetWorker {
     async fn step(self: &Arc<Self>) {
         let now = self.clock.now();
         let permission = self.health().permission(now);
-        match permission {
+        match permission.clone() {
             Permission::Wait { until } => self.wait(until).await,
             Permission::Unanswerable => self.settle_unanswerable(now).await,
             Permission::JudgeRead { lead_id } | Permission::ProbeRead { lead_id } => {
-                if self.limit_before_stop().await {
+                if self.limit_while(&permission).await {
                     self.caller.reload_credential();
                     self.health().begin_read(self.clock.now());
                     let worker = self.clone();
@@ -174,7 +176,7 @@ impl TargetWorker {
                         .spawn(async move { worker.read_and_rule(lead_id).await });
                 }
             }
-            Permission::ProbeDelivery { not } => self.probe(not).await,
+            Permission::ProbeDelivery { not } => self.probe(&permission, not).await,
             Permission::Open { until } => {
                 let next_at = self.work().next_at;
                 match next_at {
@@ -209,6 +211,11 @@ impl TargetWorker {
             () = self.wait_for_limit() => true,
             () = self.stop.cancelled() => false,
         }
+    }
+
+    /// The same, unless the wait for it was long enough for something else to be right.
+    async fn limit_while(&self, permission: &Permission) -> bool {
+        self.limit_before_stop().await && self.health().permission(self.clock.now()) == *permission
     }
 
     async fn wait_for_limit(&self) {
@@ -252,11 +259,11 @@ impl TargetWorker {
         self.take(slots, None).await;
     }
 
-    async fn probe(self: &Arc<Self>, not: Vec<String>) {
+    async fn probe(self: &Arc<Self>, permission: &Permission, not: Vec<String>) {
         let Some(slot) = self.slot().await else {
             return;
         };
-        if !self.limit_before_stop().await {
+        if !self.limit_while(permission).await {
             return;
         }
         self.caller.reload_credential();

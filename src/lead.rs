@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::decision::AppliedChange;
 use crate::delivery::DeliveryId;
 use crate::event::Sequence;
 
@@ -81,4 +82,60 @@ pub struct LeadHistory {
     pub applied: BTreeMap<String, Applied>,
     /// Target name → what it has.
     pub targets: BTreeMap<String, TargetHistory>,
+}
+
+/// Distinct calls remembered per lead; more than a campaign ever makes.
+const MAX_CALLS: usize = 256;
+
+/// What is remembered of one lead; changed only by the pure functions here, so that the daemon and
+/// a replay in memory remember alike.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct LeadState {
+    /// Every id we know, in every system.
+    #[serde(default)]
+    pub ids: Vec<SystemId>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Previous>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub applied: BTreeMap<String, Applied>,
+    /// Target name → the newest event applied there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub targets: BTreeMap<String, Sequence>,
+}
+
+impl LeadState {
+    pub fn lead_id(&self) -> Option<&str> {
+        self.ids
+            .iter()
+            .find(|id| id.system == LEADPING)
+            .map(|id| id.id.as_str())
+    }
+
+    /// Notes the calls that an event names; whether any was new.
+    pub fn learn_calls(&mut self, calls: &[String]) -> bool {
+        let before = self.calls.len();
+        for call in calls {
+            if self.calls.len() < MAX_CALLS && !self.calls.contains(call) {
+                self.calls.push(call.clone());
+            }
+        }
+        self.calls.len() > before
+    }
+
+    /// Takes in that the event `sequence` of `source` was applied.
+    pub fn apply(&mut self, source: &str, sequence: Sequence, change: &AppliedChange) {
+        let newest = self.applied.entry(source.to_owned()).or_insert(Applied {
+            sequence,
+            occurred_at: change.occurred_at,
+        });
+        newest.sequence = newest.sequence.max(sequence);
+        newest.occurred_at = newest.occurred_at.max(change.occurred_at);
+        for target in &change.targets {
+            let newest = self.targets.entry(target.clone()).or_insert(sequence);
+            *newest = (*newest).max(sequence);
+        }
+        self.previous = Some(change.previous.clone());
+    }
 }

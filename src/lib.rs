@@ -15,6 +15,7 @@ pub mod record;
 pub mod decider;
 pub mod map;
 pub mod decide;
+pub mod explain;
 pub mod deliver;
 
 // what we know of each vendor

@@ -20,8 +20,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use context::MapInput;
-pub use row::Row;
-pub use table::{Table, TableHash, Tables, evaluate, load_dir, parse_table};
+pub use row::{Mismatch, Row};
+pub use table::{
+    Considered, Table, TableHash, Tables, evaluate, evaluate_noting, load_dir, parse_table,
+};
 
 /// Which row of a mapping spoke.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -269,8 +269,15 @@ pub struct EventPage {
     pub before: Option<Sequence>,
     pub source: Option<String>,
     pub state: Option<EventState>,
-    /// The source's or LeadPing's id of the lead.
-    pub lead: Option<String>,
+    pub lead: Option<LeadQuery>,
+}
+
+/// A lead by its id in one of the systems named.
+#[derive(Debug, Clone)]
+pub struct LeadQuery {
+    pub id: String,
+    /// Source names; LeadPing's own ids are looked up too.
+    pub sources: Vec<String>,
 }
 
 /// A verified request that could not be an event.
@@ -333,6 +340,17 @@ impl Store {
         store.decide(batch, by, now).await
     }
 
+    /// Parks an event as invalid whose deciding the store cannot write: one bad row must not stop
+    /// the rest.
+    pub async fn park_undecidable(
+        &self,
+        event: Undecided,
+        now: Timestamp,
+    ) -> Result<Vec<Decided>, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.park_undecidable(event, now).await
+    }
+
     /// Decides parked events again, oldest first, at most `limit`, recorded after `after`.
     /// Returns what came of them and the last one looked at, `None` when there are no more.
     pub async fn decide_again(
@@ -344,6 +362,16 @@ impl Store {
     ) -> Result<(Vec<Decided>, Option<Sequence>), StoreError> {
         let Self::Sqlite(store) = self;
         store.decide_again(again, after, by, now).await
+    }
+
+    /// What deciding this event now would see of its lead; writes nothing.
+    pub async fn peek_history(
+        &self,
+        event: Undecided,
+        by: Arc<dyn Decider>,
+    ) -> Result<LeadHistory, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.peek_history(event, by).await
     }
 
     /// Teaches that these ids are one lead, and decides what waited for it.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Shared, store_problem};
 use crate::event::{EventState, Sequence};
 use crate::problem::Problem;
-use crate::store::{EventPage, EventRow, ParkedRow};
+use crate::store::{EventPage, EventRow, LeadQuery, ParkedRow};
 
 const DEFAULT_LIMIT: u32 = 50;
 const MAX_LIMIT: u32 = 500;
@@ -46,7 +46,10 @@ pub(super) async fn list_events(
         before: query.cursor.map(Sequence),
         source: query.source,
         state,
-        lead: query.lead,
+        lead: query.lead.map(|id| LeadQuery {
+            id,
+            sources: admin.sources.clone(),
+        }),
     };
     let items = admin
         .store

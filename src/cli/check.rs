@@ -8,10 +8,10 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 
+use super::config_file::inspect_all;
 use super::{Exit, GlobalArgs};
-use crate::config::{self, Inspection};
+use crate::config;
 use crate::diagnostic::{Finding, Severity, render};
-use crate::map;
 
 #[derive(Debug, Args)]
 pub struct CheckArgs {
@@ -24,7 +24,7 @@ pub struct CheckArgs {
 }
 
 pub async fn run(args: CheckArgs, global: &GlobalArgs) -> anyhow::Result<ExitCode> {
-    let findings = inspect(&global.config, config::process_environment());
+    let (_, _, findings) = inspect_all(&global.config, config::process_environment());
     let text = if args.json {
         format!("{:#}\n", render::to_json(&findings))
     } else {
@@ -36,20 +36,6 @@ pub async fn run(args: CheckArgs, global: &GlobalArgs) -> anyhow::Result<ExitCod
         written => written.context("the findings cannot be written")?,
     }
     Ok(verdict(&findings, args.strict).into())
-}
-
-/// The findings of the configuration, then those of the tables it names.
-fn inspect(path: &Path, environment: impl Iterator<Item = (String, String)>) -> Vec<Finding> {
-    let Inspection {
-        mut findings,
-        tables,
-        ..
-    } = config::inspect(path, environment);
-    if let Some(tables) = tables {
-        let (_, of_tables) = map::load_dir(&tables.dir, &tables.kinds);
-        findings.extend(of_tables);
-    }
-    findings
 }
 
 fn human(config: &Path, findings: &[Finding]) -> String {

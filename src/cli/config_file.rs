@@ -1,13 +1,33 @@
 //! How every command that needs the configuration gets it.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use tracing::warn;
 
 use super::{Exit, GlobalArgs};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Inspection};
 use crate::diagnostic::{Finding, render};
+use crate::map::{self, Tables};
+
+/// The configuration and the tables it names, each if it is sound, and every finding of both.
+pub fn inspect_all(
+    path: &Path,
+    environment: impl Iterator<Item = (String, String)>,
+) -> (Option<Config>, Option<Tables>, Vec<Finding>) {
+    let Inspection {
+        config,
+        mut findings,
+        tables: wanted,
+    } = config::inspect(path, environment);
+    let tables = wanted.and_then(|wanted| {
+        let (tables, of_tables) = map::load_dir(&wanted.dir, &wanted.kinds);
+        findings.extend(of_tables);
+        tables
+    });
+    (config, tables, findings)
+}
 
 /// The configuration, its warnings logged; or, its findings shown, the exit code.
 pub fn load_config(global: &GlobalArgs) -> Result<Config, ExitCode> {

@@ -12,7 +12,8 @@ use crate::secret::Secret;
 
 /// Pretends to be LeadPing: strict, stateful, in memory, with faults on request.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:
+// On `--help`; `-h` has the example alone.
+#[command(after_long_help = "Example:
   leadping-bridge sandbox --token secret --strict-leads
   curl -X POST http://127.0.0.1:8090/_sandbox/faults \\
     -d '{\"on\":\"set\",\"times\":3,\"fault\":{\"answer\":{\"status\":503,\"retry_after\":\"2\"}}}'

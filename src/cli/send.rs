@@ -43,7 +43,7 @@ pub struct SendArgs {
     pub json: bool,
 }
 
-fn parse_kind(word: &str) -> Result<EventKind, String> {
+pub(super) fn parse_kind(word: &str) -> Result<EventKind, String> {
     EventKind::parse(word).ok_or_else(|| "expected `lead` or `call`".to_owned())
 }
 
@@ -93,7 +93,7 @@ pub async fn run(args: SendArgs, config: &Config) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn unknown_source(name: &str, config: &Config) -> String {
+pub(super) fn unknown_source(name: &str, config: &Config) -> String {
     let names = config.sources.keys().map(String::as_str);
     let hint = match did_you_mean(name, names.clone()) {
         Some(near) => format!("did you mean `{near}`?"),
@@ -102,7 +102,7 @@ fn unknown_source(name: &str, config: &Config) -> String {
     format!("no source is called `{name}`; {hint}")
 }
 
-fn read_payload(file: &Path) -> std::io::Result<Vec<u8>> {
+pub(super) fn read_payload(file: &Path) -> std::io::Result<Vec<u8>> {
     if file.as_os_str() == "-" {
         let mut body = Vec::new();
         std::io::stdin().read_to_end(&mut body)?;

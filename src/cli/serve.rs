@@ -5,38 +5,33 @@ use std::process::ExitCode;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::Exit;
-use super::config_file::refuse;
-use crate::app::App;
+use super::config_file::{inspect_all, refuse};
+use super::{Exit, GlobalArgs};
+use crate::app::{App, unusable_credentials};
 use crate::clock::Clock;
 use crate::config::{self, Config};
-use crate::map;
+use crate::map::Tables;
+use crate::store::StoreError;
 
 #[derive(Debug, Args)]
 pub struct ServeArgs {}
 
 /// Runs until SIGTERM or SIGINT; a second one exits at once. SIGHUP reloads tables and secrets.
-pub async fn run(_: ServeArgs, config: Config) -> anyhow::Result<ExitCode> {
-    // Everything that can be wrong is found before a port is bound.
-    let (tables, findings) = map::load_dir(&config.mappings.dir, &config.mapping_kinds());
-    let missing = config::missing_secrets(&config);
-    for secret in &missing {
-        eprintln!("error: {secret}");
-    }
-    let Some(tables) = tables else {
-        return Ok(refuse(&findings));
-    };
-    if !missing.is_empty() {
+pub async fn run(_: ServeArgs, global: &GlobalArgs) -> anyhow::Result<ExitCode> {
+    let Some((config, tables)) = load(global) else {
         return Ok(Exit::BadConfig.into());
-    }
-    for finding in &findings {
-        tracing::warn!("{finding}");
-    }
+    };
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
     tracing::info!(config = %config::redacted(&config), "starting");
-    let app = App::start(config, tables, Clock::System).await?;
+    let app = match App::start(config, tables, Clock::System).await {
+        Err(error) if error.is::<StoreError>() => {
+            eprintln!("error: {error:#}");
+            return Ok(Exit::Unavailable.into());
+        }
+        started => started?,
+    };
     tracing::info!(
         webhooks = %app.webhook_address,
         admin = %app.admin_address,
@@ -58,6 +53,33 @@ pub async fn run(_: ServeArgs, config: Config) -> anyhow::Result<ExitCode> {
         _ = terminate.recv() => Ok(at_once()),
         _ = interrupt.recv() => Ok(at_once()),
     }
+}
+
+/// Everything that can be wrong, found before a port is bound; with any fault, all are shown.
+fn load(global: &GlobalArgs) -> Option<(Config, Tables)> {
+    let (config, tables, findings) = inspect_all(&global.config, config::process_environment());
+    // Which secrets a faulty config needs is not known.
+    let secrets = config.as_ref().map(faults_of_secrets).unwrap_or_default();
+    if let (Some(config), Some(tables), true) = (config, tables, secrets.is_empty()) {
+        for finding in &findings {
+            tracing::warn!("{finding}");
+        }
+        return Some((config, tables));
+    }
+    refuse(&findings);
+    for fault in &secrets {
+        eprintln!("error: {fault}");
+    }
+    None
+}
+
+/// Secrets that are not there; or, if all are, those that cannot be used.
+fn faults_of_secrets(config: &Config) -> Vec<String> {
+    let missing = config::missing_secrets(config);
+    if missing.is_empty() {
+        return unusable_credentials(config);
+    }
+    missing.iter().map(ToString::to_string).collect()
 }
 
 /// Nothing is lost: what was acknowledged is on disk, and open calls are looked up at the start.

@@ -7,12 +7,12 @@ use jiff::Timestamp;
 
 use super::TargetWorker;
 use super::call::Exchange;
-use super::judge::{Answer, Terms, Verdict, judge, judge_lookup, parse_retry_after};
+use super::judge::{Answer, Retry, Terms, Verdict, Weight, judge, judge_lookup, parse_retry_after};
 use super::schedule::{Jitter, is_exhausted};
 use crate::decision::ParkCause;
 use crate::delivery::{Attempt, CallKind, Lease};
 use crate::store::StoreError;
-use crate::systems::leadping::outbound::{self, Found, Request};
+use crate::systems::leadping::outbound::{self, Found, Order, Request};
 
 /// How a try ended, before the target's health has had its say.
 pub(super) struct Tried {
@@ -40,7 +40,13 @@ enum Looked {
 
 impl TargetWorker {
     pub(super) async fn try_delivery(&self, lease: &Lease) -> Tried {
-        let request = outbound::set(self.config.api, self.config.marker, lease);
+        let order = Order {
+            id: lease.id,
+            lead_id: &lease.lead_id,
+            members: &lease.members,
+            timestamp: lease.timestamp,
+        };
+        let request = outbound::set(self.config.api, self.config.marker, &order);
         let mut attempts = Vec::new();
         if lease.fate_unknown {
             match self.look_up(lease, &request, &mut attempts).await {
@@ -58,7 +64,12 @@ impl TargetWorker {
                     };
                 }
                 // The lease was paid for with one call; this is the second.
-                Looked::Send => self.wait_for_limit().await,
+                Looked::Send => {
+                    self.wait_for_limit().await;
+                    if let Some(end) = self.end_at_closed_gate() {
+                        return Tried { attempts, end };
+                    }
+                }
             }
         }
         let (answer, started_at, took) = self.ask(&request).await;
@@ -79,6 +90,20 @@ impl TargetWorker {
         }
     }
 
+    /// The target asked everybody to wait while this try waited for the rate limit.
+    fn end_at_closed_gate(&self) -> Option<End> {
+        let until = self.health().gate.as_ref()?.until;
+        (self.clock.now() < until).then_some(End::Judged {
+            verdict: Verdict::Retry(Retry {
+                at: until,
+                fate_unknown: true,
+                gate: None,
+                weight: Weight::Nothing,
+            }),
+            fate_unknown: true,
+        })
+    }
+
     async fn look_up(&self, lease: &Lease, sent: &Request, attempts: &mut Vec<Attempt>) -> Looked {
         let known = match self.store.known_entries(lease.lead, &lease.target).await {
             Ok(known) => known.ids,
@@ -97,7 +122,7 @@ impl TargetWorker {
             .status()
             .is_some_and(|status| (200..300).contains(&status));
         let found = if accepted {
-            outbound::find(&body, lease, sent, self.config.marker, &known)
+            outbound::find(&body, lease.id, sent, self.config.marker, &known)
         } else {
             Found::Unreadable
         };

@@ -32,19 +32,8 @@ const PROBED: usize = 16;
 impl Breaker {
     /// A write failed. Returns whether the breaker has just opened.
     pub fn failed(&mut self, lead: &str, config: &BreakerConfig, now: Timestamp) -> bool {
-        if let Some(open) = &mut self.open {
-            // Calls that were under way when it opened say nothing new.
-            if now >= open.probe_at {
-                let next = Duration::from_millis(open.interval_ms)
-                    .saturating_mul(2)
-                    .min(config.probe_max);
-                open.interval_ms = u64::try_from(next.as_millis()).unwrap_or(u64::MAX);
-                open.probe_at = after(now, next);
-                open.probed.push(lead.to_owned());
-                if open.probed.len() > PROBED {
-                    open.probed.remove(0);
-                }
-            }
+        if self.open.is_some() {
+            self.probe_ended(lead, config, now);
             return false;
         }
         self.failures = self.failures.saturating_add(1);
@@ -62,6 +51,23 @@ impl Breaker {
             probed: Vec::new(),
         });
         true
+    }
+
+    /// A try ended that did not close it: the next probe comes later and takes another lead.
+    pub fn probe_ended(&mut self, lead: &str, config: &BreakerConfig, now: Timestamp) {
+        // Calls that were under way when it opened say nothing new.
+        let Some(open) = self.open.as_mut().filter(|open| now >= open.probe_at) else {
+            return;
+        };
+        let next = Duration::from_millis(open.interval_ms)
+            .saturating_mul(2)
+            .min(config.probe_max);
+        open.interval_ms = u64::try_from(next.as_millis()).unwrap_or(u64::MAX);
+        open.probe_at = after(now, next);
+        open.probed.push(lead.to_owned());
+        if open.probed.len() > PROBED {
+            open.probed.remove(0);
+        }
     }
 
     /// A write was answered in another way. Returns whether this closed the breaker.

@@ -151,6 +151,11 @@ async fn read_body(mut response: reqwest::Response) -> Option<Bytes> {
     }
 }
 
+/// Whether the target's credential is there and can be sent.
+pub fn check_credential(config: &TargetConfig) -> anyhow::Result<()> {
+    authorization(&config.token.load()?).map(drop)
+}
+
 fn authorization(secret: &Secret) -> anyhow::Result<HeaderValue> {
     let mut value = HeaderValue::from_str(&format!("Bearer {}", secret.expose()))
         .map_err(|_| anyhow::anyhow!("the token has characters that no header can carry"))?;

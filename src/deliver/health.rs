@@ -271,11 +271,7 @@ impl Health {
         self.roll(now, |health| {
             health.failing |= retry.weight != Weight::Nothing;
             if let Some(until) = retry.gate {
-                let is_long = until > after(now, policy.retry_after_max);
-                let longer = health.gate.as_ref().is_none_or(|gate| gate.until < until);
-                if longer {
-                    health.gate = Some(Gate { until, is_long });
-                }
+                health.close_gate(until, policy, now);
             }
             match retry.weight {
                 Weight::Failure => {
@@ -284,11 +280,23 @@ impl Health {
                 Weight::Answer => {
                     health.breaker.answered();
                 }
-                Weight::Nothing => {}
+                Weight::Nothing => health.breaker.probe_ended(lead_id, breaker, now),
             }
             health.probe_failed(lead_id, now);
         });
         true
+    }
+
+    /// The answer to a judging or probing read asks the whole target to wait.
+    pub fn saw_gate(&mut self, until: Timestamp, policy: &RetryConfig, now: Timestamp) {
+        self.roll(now, |health| health.close_gate(until, policy, now));
+    }
+
+    fn close_gate(&mut self, until: Timestamp, policy: &RetryConfig, now: Timestamp) {
+        let is_long = until > after(now, policy.retry_after_max);
+        if self.gate.as_ref().is_none_or(|gate| gate.until < until) {
+            self.gate = Some(Gate { until, is_long });
+        }
     }
 
     /// A write or look-up was refused, and it is not clear whose fault that is. Returns whether it
@@ -451,3 +459,6 @@ impl Health {
         self.lost_since = blocked.then_some(now);
     }
 }
+
+#[cfg(test)]
+mod tests;

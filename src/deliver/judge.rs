@@ -33,6 +33,18 @@ impl Answer {
         }
     }
 
+    /// Until when the answer asks the whole target to wait.
+    pub fn gate(&self) -> Option<Timestamp> {
+        match self {
+            Self::Status {
+                status: 429 | 503,
+                retry_after,
+                ..
+            } => *retry_after,
+            _ => None,
+        }
+    }
+
     /// The word of the answer in attempts and `attempts_total{result}`.
     pub fn word(&self) -> &'static str {
         match self {
@@ -127,9 +139,7 @@ pub fn judge(answer: &Answer, terms: &Terms<'_>) -> Verdict {
             ..retry(terms, Some(after(terms.now, terms.lookup_after)))
         }),
         Answer::Status {
-            status,
-            retry_after,
-            entry_id,
+            status, entry_id, ..
         } => match class(*status) {
             Class::Accepted => Verdict::Delivered {
                 entry_id: entry_id.clone(),
@@ -140,7 +150,7 @@ pub fn judge(answer: &Answer, terms: &Terms<'_>) -> Verdict {
             Class::Own => Verdict::Refused {
                 http_status: *status,
             },
-            Class::Busy => Verdict::Retry(busy(*status, *retry_after, terms)),
+            Class::Busy => Verdict::Retry(busy(*status, answer.gate(), terms)),
         },
     }
 }
@@ -170,8 +180,7 @@ pub fn judge_lookup(answer: &Answer, terms: &Terms<'_>) -> Verdict {
     }
 }
 
-fn busy(status: u16, retry_after: Option<Timestamp>, terms: &Terms<'_>) -> Retry {
-    let gate = retry_after.filter(|_| matches!(status, 429 | 503));
+fn busy(status: u16, gate: Option<Timestamp>, terms: &Terms<'_>) -> Retry {
     let fate_unknown =
         matches!(status, 500..=599) && status != 501 && !(status == 503 && gate.is_some());
     let settles_late = fate_unknown && matches!(status, 502..=504 | 520..=529);

@@ -18,6 +18,9 @@ impl TargetWorker {
         self.metrics.attempt(&self.config.name, answer.word());
         let now = self.clock.now();
         let was_paused = self.health().pause.is_some();
+        if let Some(until) = answer.gate() {
+            self.health().saw_gate(until, &self.config.retry, now);
+        }
         let ruling = self
             .health()
             .saw_read(&lead_id, answer.status(), began, now);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 use toml::de::DeValue;
 
+use crate::diagnostic::did_you_mean;
 use crate::map::expression::{self, Template};
 use crate::map::reader::{Reader, Value};
 use crate::map::row::{Member, MemberValue};
@@ -32,7 +33,16 @@ pub fn read(reader: &mut Reader<'_>, value: &Value<'_>) -> Vec<Member> {
     table
         .iter()
         .filter_map(|(key, value)| {
-            let (name, member_type) = vocabulary::member(key.get_ref())?;
+            let Some((name, member_type)) = vocabulary::member(key.get_ref()) else {
+                // Taken as what was meant: it must not be reported as lacking too.
+                let meant = did_you_mean(key.get_ref(), known.iter().copied())?;
+                let (name, member_type) = vocabulary::member(meant)?;
+                return Some(Member {
+                    name,
+                    member_type,
+                    value: MemberValue::Literal(Json::Null),
+                });
+            };
             // A faulty value is there all the same: it must not be reported as lacking too.
             let value = read_value(reader, name, member_type, value)
                 .unwrap_or(MemberValue::Literal(Json::Null));

@@ -28,6 +28,14 @@ pub struct Row {
     pub result: RowResult,
 }
 
+/// The plain key by which a row of the right status does not match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mismatch {
+    Kind,
+    SubStatus,
+    ReasonId,
+}
+
 /// A condition with its text, by which equal conditions are recognised.
 #[derive(Debug)]
 pub struct When {
@@ -59,19 +67,24 @@ pub enum MemberValue {
 }
 
 impl Row {
-    /// Whether the row matches by its plain keys; statuses are the index's business.
-    pub fn matches(&self, facts: &Facts) -> bool {
-        let kind = self.on.is_none_or(|kind| facts.kind == Some(kind));
-        let sub_status = self.sub_statuses.is_empty()
-            || facts
-                .sub_status
-                .as_ref()
-                .is_some_and(|found| self.sub_statuses.contains(found));
-        let reason = self.reason_ids.is_empty()
-            || facts
-                .reason_id
-                .is_some_and(|found| self.reason_ids.contains(&found));
-        kind && sub_status && reason
+    /// The plain key by which the row does not match; statuses are the index's business.
+    pub fn mismatch(&self, facts: &Facts) -> Option<Mismatch> {
+        if self.on.is_some_and(|kind| facts.kind != Some(kind)) {
+            return Some(Mismatch::Kind);
+        }
+        let sub_status = facts.sub_status.as_ref();
+        if !self.sub_statuses.is_empty()
+            && !sub_status.is_some_and(|found| self.sub_statuses.contains(found))
+        {
+            return Some(Mismatch::SubStatus);
+        }
+        let reason = facts.reason_id;
+        if !self.reason_ids.is_empty()
+            && !reason.is_some_and(|found| self.reason_ids.contains(&found))
+        {
+            return Some(Mismatch::ReasonId);
+        }
+        None
     }
 
     /// What the row says, now that it is the first to match.

@@ -17,7 +17,7 @@ use crate::event::Status;
 use crate::map::Mapped;
 use crate::map::context::{Context, MapInput};
 use crate::map::reader;
-use crate::map::row::Row;
+use crate::map::row::{Mismatch, Row};
 
 /// Names one version of a table, or of all of them: the first 16 hex digits of SHA-256.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -118,17 +118,42 @@ impl Table {
     }
 }
 
+/// What became of a row of the event's status when it was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Considered {
+    Mismatch(Mismatch),
+    ConditionFalse,
+    ConditionFailed,
+    Matched,
+}
+
 /// What a table says about one event.
 pub fn evaluate(table: &Table, input: &MapInput<'_>) -> Mapped {
+    evaluate_noting(table, input, &mut |_, _| {})
+}
+
+/// The same, with a note on every row that was looked at; for those who ask why.
+pub fn evaluate_noting(
+    table: &Table,
+    input: &MapInput<'_>,
+    note: &mut dyn FnMut(&Row, Considered),
+) -> Mapped {
     let context = Context::new(input);
     for row in table.candidates(input.facts.status.as_ref()) {
-        if !row.matches(input.facts) {
+        if let Some(mismatch) = row.mismatch(input.facts) {
+            note(row, Considered::Mismatch(mismatch));
             continue;
         }
         match row.when.as_ref().map(|when| when.condition.holds(&context)) {
-            Some(Ok(false)) => {}
-            Some(Err(why)) => return row.invalid(&format!("condition `when` {why}")),
-            Some(Ok(true)) | None => return row.apply(&context),
+            Some(Ok(false)) => note(row, Considered::ConditionFalse),
+            Some(Err(why)) => {
+                note(row, Considered::ConditionFailed);
+                return row.invalid(&format!("condition `when` {why}"));
+            }
+            Some(Ok(true)) | None => {
+                note(row, Considered::Matched);
+                return row.apply(&context);
+            }
         }
     }
     Mapped::Unmapped

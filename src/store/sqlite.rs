@@ -21,6 +21,7 @@ mod decide;
 mod deliver;
 mod forget;
 mod history;
+mod known;
 mod link;
 mod list;
 mod target;
@@ -36,6 +37,8 @@ mod migrations {
 const QUEUE: usize = 4096;
 /// Events handed on in memory; past it the decider reads them from the file.
 const HANDOVER: usize = 1024;
+/// Ended transactions whose askers are still to be answered.
+const UNANSWERED: usize = 8;
 const READERS: usize = 2;
 
 /// The store on one SQLite file. Cheap to clone.
@@ -54,6 +57,16 @@ struct Readers {
     slots: tokio::sync::Semaphore,
 }
 
+impl Readers {
+    fn of(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            idle: Mutex::new(Vec::new()),
+            slots: tokio::sync::Semaphore::new(READERS),
+        }
+    }
+}
+
 /// What the writer hands on after each commit, in the order recorded.
 pub type Handover = mpsc::Receiver<Undecided>;
 
@@ -70,7 +83,7 @@ pub struct Commit {
 pub type CommitObserver = Box<dyn Fn(Commit) + Send>;
 
 impl SqliteStore {
-    /// Opens or creates the file, brings its tables up to date, starts the writer.
+    /// Opens or creates the file, brings its tables up to date, starts the writer. Needs a runtime.
     pub fn open(path: &Path, on_commit: CommitObserver) -> Result<(Self, Handover), StoreError> {
         if let Some(directory) = path
             .parent()
@@ -88,11 +101,13 @@ impl SqliteStore {
         let scope = Scope::load(connection)?;
         let (jobs, queue) = mpsc::channel(QUEUE);
         let (handover, handed) = mpsc::channel(HANDOVER);
+        let (ended, to_answer) = mpsc::channel(UNANSWERED);
+        tokio::spawn(writer::answer_all(to_answer, handover));
         let writable = Arc::new(AtomicBool::new(true));
         let writer = writer::Writer {
             scope,
             queue,
-            handover,
+            ended,
             writable: writable.clone(),
             on_commit,
             checkpointer: writer::Checkpointer::start(path)?,
@@ -104,15 +119,25 @@ impl SqliteStore {
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let store = Self {
             jobs,
-            readers: Arc::new(Readers {
-                path: path.to_owned(),
-                idle: Mutex::new(Vec::new()),
-                slots: tokio::sync::Semaphore::new(READERS),
-            }),
+            readers: Arc::new(Readers::of(path)),
             writable,
             ended: Arc::new(Mutex::new(Some(thread))),
         };
         Ok((store, handed))
+    }
+
+    /// Opens the file beside whoever writes it; `None` if there is none. Writing fails.
+    pub fn open_for_reading(path: &Path) -> Result<Option<Self>, StoreError> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        let (jobs, _nobody_writes) = mpsc::channel(1);
+        Ok(Some(Self {
+            jobs,
+            readers: Arc::new(Readers::of(path)),
+            writable: Arc::new(AtomicBool::new(false)),
+            ended: Arc::new(Mutex::new(None)),
+        }))
     }
 
     pub fn is_writable(&self) -> bool {
@@ -194,7 +219,7 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
          PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;
          PRAGMA temp_store = MEMORY;
-         PRAGMA cache_size = -8000;
+         PRAGMA cache_size = -24000;
          PRAGMA wal_autocheckpoint = 16000;
          PRAGMA journal_size_limit = 67108864;",
     )?;

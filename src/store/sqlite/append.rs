@@ -48,6 +48,13 @@ pub(super) fn lead_hash(source: &str, source_lead_id: &str) -> i64 {
     i64::from_be_bytes(bytes)
 }
 
+/// The index key of a duplicate key.
+fn dedupe_hash(key: [u8; 16]) -> i64 {
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&key[..8]);
+    i64::from_be_bytes(bytes)
+}
+
 impl Scope {
     pub(super) fn append(&mut self, event: &NewEvent) -> Result<AppendOutcome, StoreError> {
         let source_lead_id = event.reading.facts.source_lead_id.as_deref();
@@ -62,8 +69,8 @@ impl Scope {
         self.connection
             .prepare_cached(
                 "INSERT INTO event (sequence, id, source, forced_kind, source_lead_id, lead_hash,
-                                    dedupe_key, received_at, state)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'received')",
+                                    dedupe_hash, dedupe_key, received_at, state)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'received')",
             )?
             .execute((
                 sequence,
@@ -72,6 +79,7 @@ impl Scope {
                 event.forced_kind.map(crate::event::EventKind::as_str),
                 source_lead_id,
                 lead_hash,
+                dedupe_hash(event.dedupe.key),
                 event.dedupe.key,
                 to_ms(event.received_at),
             ))?;
@@ -92,10 +100,10 @@ impl Scope {
         let same_key = self
             .connection
             .prepare_cached(
-                "SELECT sequence, id, received_at FROM event WHERE dedupe_key = ?1
+                "SELECT sequence, id, received_at FROM event WHERE dedupe_hash = ?1 AND dedupe_key = ?2
                  ORDER BY sequence DESC LIMIT 1",
             )?
-            .query_row([event.dedupe.key], |row| {
+            .query_row((dedupe_hash(event.dedupe.key), event.dedupe.key), |row| {
                 Ok((
                     row.get::<_, i64>(0)?,
                     row.get::<_, Vec<u8>>(1)?,

@@ -61,6 +61,27 @@ impl SqliteStore {
         .await
     }
 
+    pub async fn park_undecidable(
+        &self,
+        event: Undecided,
+        now: Timestamp,
+    ) -> Result<Vec<Decided>, StoreError> {
+        self.write(move |scope| {
+            let through = scope.decided_through()?.max(event.event.sequence.0);
+            let decision = broken(&event, now);
+            scope.write_decision(&event, &decision)?;
+            scope.set_fact("decided_through", &through.to_string())?;
+            Ok(vec![Decided {
+                event: event.event.id,
+                source: event.event.source.clone(),
+                words: decision.record.words(),
+                targets: Vec::new(),
+                cause: decision.cause,
+            }])
+        })
+        .await
+    }
+
     pub async fn decide_again(
         &self,
         again: Again,
@@ -180,9 +201,7 @@ impl Scope {
         state.ids = ids.to_vec();
         let lead = self.save_lead(None, &state)?;
         for id in ids {
-            self.connection
-                .prepare_cached("INSERT INTO link (system, id, lead) VALUES (?1, ?2, ?3)")?
-                .execute((&id.system, &id.id, lead.0))?;
+            self.point(id, lead, None)?;
         }
         Ok(Subject {
             lead: Some(lead),
@@ -199,14 +218,17 @@ impl Scope {
         now: Timestamp,
         decided: &mut Vec<Decided>,
     ) -> Result<(), StoreError> {
-        let history = self.history(event, subject.lead, &subject.state, by)?;
+        let history = self
+            .past()
+            .history(event, subject.lead, &subject.state, by)?;
         let judged = catch_unwind(AssertUnwindSafe(|| by.decide(event, &history, now)));
         let decision = judged.unwrap_or_else(|_| {
             tracing::error!(event.id = %event.event.id, "deciding this event failed inside the bridge; parked as invalid, please report it");
             broken(event, now)
         });
         if let Some(change) = &decision.applied {
-            subject.state.apply(event, change);
+            let own = &event.event;
+            subject.state.apply(&own.source, own.sequence, change);
             if subject.lead.is_none() {
                 subject = self.adopt(subject, &ids_of(event))?;
             }
@@ -221,7 +243,7 @@ impl Scope {
                 targets.push(delivery.target.clone());
             }
         }
-        self.write_decision(event, &decision, subject.lead)?;
+        self.write_decision(event, &decision)?;
         decided.push(Decided {
             event: event.event.id,
             source: event.event.source.clone(),
@@ -232,12 +254,7 @@ impl Scope {
         Ok(())
     }
 
-    fn write_decision(
-        &mut self,
-        event: &Undecided,
-        decision: &Decision,
-        lead: Option<LeadKey>,
-    ) -> Result<(), StoreError> {
+    fn write_decision(&mut self, event: &Undecided, decision: &Decision) -> Result<(), StoreError> {
         let open = decision
             .deliveries
             .iter()
@@ -251,14 +268,13 @@ impl Scope {
         };
         self.connection
             .prepare_cached(
-                "UPDATE event SET state = ?2, cause = ?3, decision = ?4, lead = ?5 WHERE sequence = ?1",
+                "UPDATE event SET state = ?2, cause = ?3, decision = ?4 WHERE sequence = ?1",
             )?
             .execute((
                 event.event.sequence.0,
                 state.as_str(),
                 decision.cause.as_ref().map(ParkCause::as_str),
                 serde_json::to_string(&decision.record)?,
-                lead.map(|lead| lead.0),
             ))?;
         Ok(())
     }
@@ -274,8 +290,8 @@ impl Scope {
         let waiting: bool = self
             .connection
             .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM delivery WHERE lead = ?1 AND target = ?2
-                 AND head = 1 AND state IN ('due', 'in_flight'))",
+                "SELECT EXISTS (SELECT 1 FROM delivery INDEXED BY delivery_head
+                 WHERE lead = ?1 AND target = ?2 AND head = 1)",
             )?
             .query_row((lead.0, &delivery.target), |row| row.get(0))?;
         let head = !waiting && !delivery.withheld;
@@ -340,7 +356,7 @@ impl Scope {
 }
 
 /// Every id of the lead that an event names, the sender's own first.
-fn ids_of(event: &Undecided) -> Vec<SystemId> {
+pub(super) fn ids_of(event: &Undecided) -> Vec<SystemId> {
     let facts = &event.reading.facts;
     let own = facts
         .source_lead_id

@@ -243,7 +243,8 @@ impl Scope {
         Ok(())
     }
 
-    /// The lead's next delivery to this target becomes the head; returns when it is due.
+    /// The lead's next delivery to this target becomes the head, unless there is one; returns when
+    /// it is due.
     pub(super) fn promote(
         &mut self,
         lead: i64,
@@ -255,6 +256,8 @@ impl Scope {
                 "UPDATE delivery SET head = 1 WHERE delivery =
                  (SELECT min(delivery) FROM delivery INDEXED BY delivery_waiting
                   WHERE lead = ?1 AND target = ?2 AND state = 'due' AND head = 0)
+                 AND NOT EXISTS (SELECT 1 FROM delivery INDEXED BY delivery_head
+                                 WHERE lead = ?1 AND target = ?2 AND head = 1)
                  RETURNING due_at",
             )?
             .query_row((lead, target), |row| row.get(0))

@@ -1,83 +1,26 @@
 //! A lead's past: which lead an event is about, what later decisions see of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use rusqlite::OptionalExtension;
-use serde::{Deserialize, Serialize};
+use rusqlite::{Connection, OptionalExtension};
 use serde_json::{Map, Value};
 
 use super::super::rows::parse_uuid;
 use super::super::{Decider, StoreError, Undecided};
+use super::SqliteStore;
+use super::decide::ids_of;
 use super::writer::Scope;
-use crate::decision::AppliedChange;
 use crate::delivery::DeliveryId;
-use crate::event::Sequence;
-use crate::lead::{
-    Applied, Entry, LEADPING, LeadHistory, LeadKey, Previous, SystemId, TargetHistory,
-};
+use crate::lead::{Entry, LEADPING, LeadHistory, LeadKey, LeadState, SystemId, TargetHistory};
 
-/// Distinct calls remembered per lead; more than a campaign ever makes.
-const MAX_CALLS: usize = 256;
+/// Looks at leads on any connection; writes nothing.
+pub(super) struct Past<'a>(pub(super) &'a Connection);
 
-/// A lead's row, as JSON.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(super) struct LeadState {
-    /// Every id we know, in every system.
-    #[serde(default)]
-    pub(super) ids: Vec<SystemId>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) calls: Vec<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) previous: Option<Previous>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) applied: BTreeMap<String, Applied>,
-    /// Target name → the newest event applied there.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) targets: BTreeMap<String, Sequence>,
-}
-
-impl LeadState {
-    pub(super) fn lead_id(&self) -> Option<&str> {
-        self.ids
-            .iter()
-            .find(|id| id.system == LEADPING)
-            .map(|id| id.id.as_str())
-    }
-
-    /// Notes the calls that an event names; whether any was new.
-    pub(super) fn learn_calls(&mut self, calls: &[String]) -> bool {
-        let before = self.calls.len();
-        for call in calls {
-            if self.calls.len() < MAX_CALLS && !self.calls.contains(call) {
-                self.calls.push(call.clone());
-            }
-        }
-        self.calls.len() > before
-    }
-
-    pub(super) fn apply(&mut self, event: &Undecided, change: &AppliedChange) {
-        let sequence = event.event.sequence;
-        let newest = self
-            .applied
-            .entry(event.event.source.clone())
-            .or_insert(Applied {
-                sequence,
-                occurred_at: change.occurred_at,
-            });
-        newest.sequence = newest.sequence.max(sequence);
-        newest.occurred_at = newest.occurred_at.max(change.occurred_at);
-        for target in &change.targets {
-            let newest = self.targets.entry(target.clone()).or_insert(sequence);
-            *newest = (*newest).max(sequence);
-        }
-        self.previous = Some(change.previous.clone());
-    }
-}
-
-impl Scope {
+impl Past<'_> {
     pub(super) fn lead_of(&self, id: &SystemId) -> Result<Option<LeadKey>, StoreError> {
         Ok(self
-            .connection
+            .0
             .prepare_cached("SELECT lead FROM link WHERE system = ?1 AND id = ?2")?
             .query_row((&id.system, &id.id), |row| row.get(0).map(LeadKey))
             .optional()?)
@@ -85,25 +28,10 @@ impl Scope {
 
     pub(super) fn load_lead(&self, lead: LeadKey) -> Result<LeadState, StoreError> {
         let text: String = self
-            .connection
+            .0
             .prepare_cached("SELECT state FROM lead WHERE lead = ?1")?
             .query_row([lead.0], |row| row.get(0))?;
         Ok(serde_json::from_str(&text)?)
-    }
-
-    pub(super) fn save_lead(
-        &mut self,
-        lead: Option<LeadKey>,
-        state: &LeadState,
-    ) -> Result<LeadKey, StoreError> {
-        let text = serde_json::to_string(state)?;
-        self.connection
-            .prepare_cached(
-                "INSERT INTO lead (lead, state) VALUES (?1, ?2)
-                 ON CONFLICT (lead) DO UPDATE SET state = excluded.state",
-            )?
-            .execute((lead.map(|lead| lead.0), text))?;
-        Ok(lead.unwrap_or_else(|| LeadKey(self.connection.last_insert_rowid())))
     }
 
     /// What a decision may see. `lead_id` from the event's own pointers goes before the link's.
@@ -149,7 +77,7 @@ impl Scope {
         shadowed: bool,
     ) -> Result<Option<Entry>, StoreError> {
         let row = self
-            .connection
+            .0
             .prepare_cached(
                 "SELECT id, members, call FROM delivery WHERE lead = ?1 AND target = ?2
                  AND (state IN ('due', 'in_flight', 'delivered') OR (?3 AND state = 'withheld'))
@@ -172,5 +100,80 @@ impl Scope {
             members,
             call,
         }))
+    }
+}
+
+impl SqliteStore {
+    pub async fn peek_history(
+        &self,
+        event: Undecided,
+        by: Arc<dyn Decider>,
+    ) -> Result<LeadHistory, StoreError> {
+        self.read(move |connection| peek_history(connection, &event, by.as_ref()))
+            .await
+    }
+}
+
+/// What deciding this event now would see, as if it had just been recorded.
+pub(super) fn peek_history(
+    connection: &Connection,
+    event: &Undecided,
+    by: &dyn Decider,
+) -> Result<LeadHistory, StoreError> {
+    let past = Past(connection);
+    let ids = ids_of(event);
+    let named = ids.iter().find(|id| id.system == LEADPING);
+    let mut lead = None;
+    for id in named.into_iter().chain(&ids) {
+        lead = lead.or(past.lead_of(id)?);
+    }
+    let mut state = lead
+        .map(|lead| past.load_lead(lead))
+        .transpose()?
+        .unwrap_or_default();
+    state.learn_calls(&event.reading.facts.calls);
+    past.history(event, lead, &state, by)
+}
+
+impl Scope {
+    pub(super) fn past(&self) -> Past<'_> {
+        Past(&self.connection)
+    }
+
+    pub(super) fn lead_of(&mut self, id: &SystemId) -> Result<Option<LeadKey>, StoreError> {
+        if let Some(known) = self.known.lead_of(id) {
+            return Ok(Some(known));
+        }
+        let found = self.past().lead_of(id)?;
+        if let Some(lead) = found {
+            self.known.learn_link(id, lead);
+        }
+        Ok(found)
+    }
+
+    pub(super) fn load_lead(&mut self, lead: LeadKey) -> Result<LeadState, StoreError> {
+        if let Some(state) = self.known.lead(lead) {
+            return Ok(state.clone());
+        }
+        let state = self.past().load_lead(lead)?;
+        self.known.learn_lead(lead, &state);
+        Ok(state)
+    }
+
+    pub(super) fn save_lead(
+        &mut self,
+        lead: Option<LeadKey>,
+        state: &LeadState,
+    ) -> Result<LeadKey, StoreError> {
+        let text = serde_json::to_string(state)?;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO lead (lead, state) VALUES (?1, ?2)
+                 ON CONFLICT (lead) DO UPDATE SET state = excluded.state",
+            )?
+            .execute((lead.map(|lead| lead.0), text))?;
+        let lead = lead.unwrap_or_else(|| LeadKey(self.connection.last_insert_rowid()));
+        self.known.learn_lead(lead, state);
+        Ok(lead)
     }
 }

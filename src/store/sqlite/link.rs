@@ -5,9 +5,8 @@
 //! to a different LeadPing lead is left where it is.
 
 use super::super::StoreError;
-use super::history::LeadState;
 use super::writer::Scope;
-use crate::lead::{LEADPING, LeadKey, SystemId};
+use crate::lead::{LEADPING, LeadKey, LeadState, SystemId};
 
 /// The lead that an event is about, once its ids were looked up and learnt.
 pub(super) struct Subject {
@@ -24,23 +23,31 @@ impl Scope {
         ids: &[SystemId],
         pearl_id: Option<&str>,
     ) -> Result<Subject, StoreError> {
-        let mut lead = None;
-        let mut missing = Vec::new();
-        let leadping = ids.iter().find(|id| id.system == LEADPING);
+        let leads = ids
+            .iter()
+            .map(|id| self.lead_of(id))
+            .collect::<Result<Vec<_>, _>>()?;
+        let leadping = ids.iter().position(|id| id.system == LEADPING);
         // LeadPing's own id decides; else the first id that is known.
-        if let Some(id) = leadping {
-            lead = self.lead_of(id)?;
-        }
-        for id in ids {
-            match self.lead_of(id)? {
+        let mut lead = match leadping {
+            Some(place) => leads[place],
+            None => leads.iter().copied().flatten().next(),
+        };
+        let mut missing = Vec::new();
+        let mut joined = false;
+        for (place, id) in ids.iter().enumerate() {
+            match leads[place] {
                 None => missing.push(id.clone()),
-                Some(known) if lead.is_none() && leadping.is_none() => lead = Some(known),
                 Some(known) if lead == Some(known) => {}
-                Some(known) => {
+                Some(_) => {
+                    // A merge just now may have moved it.
+                    let known = self.lead_of(id)?.filter(|known| lead != Some(*known));
+                    let Some(known) = known else { continue };
                     let other = self.load_lead(known)?;
                     if other.lead_id().is_none() || leadping.is_none() {
+                        joined |= lead.is_some();
                         lead = Some(self.merge(lead, known, &other)?);
-                    } else if Some(id) == ids.first() && leadping.is_some() {
+                    } else if place == 0 {
                         // The sender now names another LeadPing lead for its own lead.
                         self.unlink(known, other, id)?;
                         missing.push(id.clone());
@@ -59,6 +66,9 @@ impl Scope {
         };
         if ids.len() > 1 && !missing.is_empty() {
             self.learn(&mut subject, missing, pearl_id)?;
+        } else if joined {
+            // No id is new, but what one of the two waited for the other may have known.
+            subject.learnt.clone_from(&subject.state.ids);
         }
         Ok(subject)
     }
@@ -80,7 +90,7 @@ impl Scope {
         Ok(())
     }
 
-    fn point(
+    pub(super) fn point(
         &mut self,
         id: &SystemId,
         lead: LeadKey,
@@ -93,6 +103,7 @@ impl Scope {
                  SET lead = excluded.lead, pearl_id = coalesce(excluded.pearl_id, pearl_id)",
             )?
             .execute((&id.system, &id.id, lead.0, pearl_id))?;
+        self.known.learn_link(id, lead);
         Ok(())
     }
 
@@ -127,6 +138,7 @@ impl Scope {
         self.connection
             .prepare_cached("DELETE FROM lead WHERE lead = ?1")?
             .execute([goes.0])?;
+        self.known.forget_lead(goes);
         Ok(stays)
     }
 

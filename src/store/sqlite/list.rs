@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 
 use rusqlite::types::Value as SqlValue;
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::super::rows::{from_ms, parse_uuid, parse_word};
-use super::super::{DeliveryRow, EventPage, EventRow, ParkedRow, StoreError, TargetRow};
+use super::super::{DeliveryRow, EventPage, EventRow, LeadQuery, ParkedRow, StoreError, TargetRow};
 use super::SqliteStore;
 use super::append::lead_hash;
 use crate::decision::ParkCause;
 use crate::delivery::{DeliveryId, DeliveryState};
 use crate::event::{EventId, EventState, Sequence};
-use crate::lead::LEADPING;
+use crate::lead::{LEADPING, LeadState, SystemId};
 
 /// The most rows of one page.
 const MAX_PAGE: u32 = 1000;
@@ -27,18 +27,25 @@ impl SqliteStore {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT cause, sum(events), sum(deliveries), min(oldest) FROM (
-                    SELECT cause, count(*) AS events, 0 AS deliveries,
-                           (SELECT received_at FROM event WHERE sequence = min(e.sequence)) AS oldest
-                    FROM event e WHERE state = 'parked' GROUP BY cause
+                    SELECT cause, events, 0 AS deliveries,
+                           (SELECT received_at FROM event WHERE sequence = first) AS oldest
+                    FROM (SELECT cause, count(*) AS events, min(sequence) AS first
+                          FROM event WHERE state = 'parked' GROUP BY cause)
                     UNION ALL
-                    SELECT cause, 0, count(*),
-                           (SELECT received_at FROM delivery WHERE delivery = min(d.delivery))
-                    FROM delivery d WHERE state = 'parked' GROUP BY cause)
+                    SELECT cause, 0, deliveries,
+                           (SELECT received_at FROM delivery WHERE delivery = first)
+                    FROM (SELECT cause, count(*) AS deliveries, min(delivery) AS first
+                          FROM delivery WHERE state = 'parked' GROUP BY cause))
                  GROUP BY cause ORDER BY cause LIMIT ?1",
             )?;
             let rows = statement
                 .query_map([MAX_PAGE], |row| {
-                    Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?, row.get::<_, i64>(3)?))
+                    Ok((
+                        row.get::<_, String>(0)?,
+                        row.get::<_, i64>(1)?,
+                        row.get::<_, i64>(2)?,
+                        row.get::<_, i64>(3)?,
+                    ))
                 })?
                 .collect::<Result<Vec<_>, _>>()?;
             rows.into_iter()
@@ -110,7 +117,8 @@ fn list_events(connection: &Connection, page: &EventPage) -> Result<Vec<EventRow
     let mut statement = connection.prepare_cached(&format!(
         "SELECT e.sequence, e.id, e.source, e.source_lead_id, e.received_at, e.state, e.cause,
                 e.duplicates, e.decision,
-                (SELECT json_extract(l.state, '$.ids') FROM lead l WHERE l.lead = e.lead)
+                (SELECT json_extract(l.state, '$.ids') FROM link k JOIN lead l ON l.lead = k.lead
+                 WHERE k.system = e.source AND k.id = e.source_lead_id)
          FROM event e WHERE {} ORDER BY e.sequence DESC LIMIT ?{}",
         conditions.join(" AND "),
         parameters.len()
@@ -123,27 +131,33 @@ fn list_events(connection: &Connection, page: &EventPage) -> Result<Vec<EventRow
     Ok(events)
 }
 
-/// Events of every id of the lead that `given` names, in any system.
+/// Events of every id of the leads that `query` names, in any source.
 fn lead_condition(
     connection: &Connection,
-    given: &str,
+    query: &LeadQuery,
     parameters: &mut Vec<SqlValue>,
 ) -> Result<String, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT k.system, k.id FROM link k WHERE k.lead IN (SELECT lead FROM link WHERE id = ?1)",
+    let named = query
+        .sources
+        .iter()
+        .map(|source| SystemId::new(source, &query.id));
+    let mut ids: Vec<SystemId> = named.collect();
+    let mut linked = connection.prepare_cached(
+        "SELECT l.state FROM link k JOIN lead l ON l.lead = k.lead WHERE k.system = ?1 AND k.id = ?2",
     )?;
-    let mut ids = statement
-        .query_map([given], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
-        })?
-        .collect::<Result<Vec<_>, _>>()?;
-    let mut sources = connection.prepare_cached("SELECT DISTINCT source FROM event")?;
-    for source in sources.query_map([], |row| row.get::<_, String>(0))? {
-        ids.push((source?, given.to_owned()));
+    let systems = query.sources.iter().map(String::as_str);
+    for system in systems.chain([LEADPING]) {
+        let state: Option<String> = linked
+            .query_row((system, &query.id), |row| row.get(0))
+            .optional()?;
+        if let Some(state) = state {
+            let state: LeadState = serde_json::from_str(&state)?;
+            ids.extend(state.ids);
+        }
     }
     let mut places = Vec::new();
-    for (system, id) in ids.iter().filter(|(system, _)| system != LEADPING) {
-        parameters.push(lead_hash(system, id).into());
+    for id in ids.iter().filter(|id| id.system != LEADPING) {
+        parameters.push(lead_hash(&id.system, &id.id).into());
         places.push(format!("?{}", parameters.len()));
     }
     Ok(format!("e.lead_hash IN ({})", places.join(", ")))
@@ -153,7 +167,7 @@ fn event_row(connection: &Connection, row: &Row<'_>) -> Result<EventRow, StoreEr
     let sequence: i64 = row.get(0)?;
     let decision: Option<String> = row.get(8)?;
     let ids: Option<String> = row.get(9)?;
-    let ids: Vec<crate::lead::SystemId> = match ids {
+    let ids: Vec<SystemId> = match ids {
         Some(text) => serde_json::from_str(&text)?,
         None => Vec::new(),
     };

@@ -14,6 +14,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::{Appended, NewEvent, StoreError, Undecided};
+use super::known::Known;
 use super::{Commit, CommitObserver, connect};
 use crate::delivery::DeliveryState;
 
@@ -83,6 +84,8 @@ pub(super) struct Scope {
     /// The next event's place in the order.
     pub(super) next_sequence: i64,
     pub(super) next_token: i64,
+    /// What was looked up lately; this is the only writer, so it is never stale.
+    pub(super) known: Known,
     tally: HashMap<(String, DeliveryState), i64>,
 }
 
@@ -96,6 +99,7 @@ impl Scope {
             connection,
             next_sequence: 1,
             next_token: 1,
+            known: Known::default(),
             tally: HashMap::new(),
         };
         // Retention may have removed the newest events: a place is never given twice.
@@ -165,6 +169,7 @@ impl Scope {
 
     fn roll_back(&mut self) {
         self.tally.clear();
+        self.known.forget_all();
         if !self.connection.is_autocommit()
             && let Err(error) = self.connection.execute_batch("ROLLBACK")
         {
@@ -176,7 +181,7 @@ impl Scope {
 pub(super) struct Writer {
     pub(super) scope: Scope,
     pub(super) queue: mpsc::Receiver<Job>,
-    pub(super) handover: mpsc::Sender<Undecided>,
+    pub(super) ended: mpsc::Sender<Ended>,
     pub(super) writable: Arc<AtomicBool>,
     pub(super) on_commit: CommitObserver,
     pub(super) checkpointer: Checkpointer,
@@ -198,9 +203,10 @@ impl Writer {
                     });
                     self.checkpointer.committed();
                     self.writable.store(true, Ordering::Relaxed);
-                    for job in batch.drain(..) {
-                        self.finish(job, Ok(()));
-                    }
+                    self.answer(
+                        std::mem::replace(&mut batch, Vec::with_capacity(MAX_BATCH)),
+                        Ok(()),
+                    );
                 }
                 Err(_) => self.run_alone(&mut batch),
             }
@@ -244,33 +250,57 @@ impl Writer {
                 self.writable.store(true, Ordering::Relaxed);
                 self.checkpointer.committed();
             }
-            self.finish(job, outcome);
+            self.answer(vec![job], outcome);
         }
     }
 
-    fn finish(&mut self, job: Job, outcome: Result<(), StoreError>) {
-        match job {
-            Job::Append {
-                event,
-                outcome: appended,
-                reply,
-            } => {
-                let id = event.id;
-                let answer = match (outcome, appended) {
-                    (Err(error), _) => Err(error),
-                    (Ok(()), Some(AppendOutcome::Duplicate(of))) => Ok(Appended::Duplicate(of)),
-                    (Ok(()), Some(AppendOutcome::New(sequence))) => {
-                        // A full queue is no loss: the decider sees the gap and reads the file.
-                        let _ = self.handover.try_send(event.into_undecided(sequence));
-                        Ok(Appended::New(id))
-                    }
-                    (Ok(()), None) => Err(StoreError::NotFound),
-                };
-                let _ = reply.send(answer);
-            }
-            Job::Task(work) => work.finish(outcome),
-            Job::Close => {}
+    fn answer(&self, jobs: Vec<Job>, outcome: Result<(), StoreError>) {
+        // Without a runtime there is nobody left to be answered.
+        let _ = self.ended.blocking_send(Ended { jobs, outcome });
+    }
+}
+
+/// Jobs whose transaction has ended.
+pub(super) struct Ended {
+    jobs: Vec<Job>,
+    outcome: Result<(), StoreError>,
+}
+
+/// Answers who waits, on the runtime: waking many tasks from a thread outside it costs the writer
+/// more than the commit.
+pub(super) async fn answer_all(
+    mut ended: mpsc::Receiver<Ended>,
+    handover: mpsc::Sender<Undecided>,
+) {
+    while let Some(Ended { jobs, outcome }) = ended.recv().await {
+        for job in jobs {
+            finish(job, outcome.clone(), &handover);
         }
+    }
+}
+
+fn finish(job: Job, outcome: Result<(), StoreError>, handover: &mpsc::Sender<Undecided>) {
+    match job {
+        Job::Append {
+            event,
+            outcome: appended,
+            reply,
+        } => {
+            let id = event.id;
+            let answer = match (outcome, appended) {
+                (Err(error), _) => Err(error),
+                (Ok(()), Some(AppendOutcome::Duplicate(of))) => Ok(Appended::Duplicate(of)),
+                (Ok(()), Some(AppendOutcome::New(sequence))) => {
+                    // A full queue is no loss: the decider sees the gap and reads the file.
+                    let _ = handover.try_send(event.into_undecided(sequence));
+                    Ok(Appended::New(id))
+                }
+                (Ok(()), None) => Err(StoreError::NotFound),
+            };
+            let _ = reply.send(answer);
+        }
+        Job::Task(work) => work.finish(outcome),
+        Job::Close => {}
     }
 }
 

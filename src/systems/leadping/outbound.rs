@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::config::{LeadpingApi, Marker};
-use crate::delivery::{DeliveryId, Lease};
+use crate::delivery::DeliveryId;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
@@ -47,15 +47,29 @@ fn path(segments: &[&str]) -> Vec<String> {
         .collect()
 }
 
+/// One disposition to be set.
+#[derive(Debug, Clone, Copy)]
+pub struct Order<'a> {
+    pub id: DeliveryId,
+    pub lead_id: &'a str,
+    /// What the row gave.
+    pub members: &'a Map<String, Value>,
+    /// Sent as `timestamp`, unless the row gave one.
+    pub timestamp: Timestamp,
+}
+
 /// Sets the lead's current disposition: `POST /dispositions`, or `PUT /leads/{id}/status`.
-pub fn set(api: LeadpingApi, marker: Marker, lease: &Lease) -> Request {
-    let mut body = lease.members.clone();
-    mark(&mut body, marker, lease.id);
+pub fn set(api: LeadpingApi, marker: Marker, order: &Order<'_>) -> Request {
+    let mut body = order.members.clone();
+    mark(&mut body, marker, order.id);
     body.entry("timestamp")
-        .or_insert_with(|| Value::String(instant(lease.timestamp)));
+        .or_insert_with(|| Value::String(instant(order.timestamp)));
     match api {
         LeadpingApi::Dispositions => {
-            body.insert(String::from("leadId"), Value::String(lease.lead_id.clone()));
+            body.insert(
+                String::from("leadId"),
+                Value::String(order.lead_id.to_owned()),
+            );
             Request {
                 method: Method::Post,
                 path: path(&["dispositions"]),
@@ -64,7 +78,7 @@ pub fn set(api: LeadpingApi, marker: Marker, lease: &Lease) -> Request {
         }
         LeadpingApi::LeadStatus => Request {
             method: Method::Put,
-            path: path(&["leads", &lease.lead_id, "status"]),
+            path: path(&["leads", order.lead_id, "status"]),
             body: Some(Value::Object(body)),
         },
     }
@@ -138,7 +152,7 @@ pub enum Found {
 /// ids that other deliveries of ours made.
 pub fn find(
     answer: &[u8],
-    lease: &Lease,
+    id: DeliveryId,
     sent: &Request,
     marker: Marker,
     known: &[String],
@@ -147,7 +161,7 @@ pub fn find(
         return Found::Unreadable;
     };
     order_by_creation(&mut entries);
-    let ours = marker_text(lease.id);
+    let ours = marker_text(id);
     if let Some(entry) = entries.iter().rev().find(|entry| {
         member(marker).is_some_and(|member| text(entry, member).is_some_and(|t| t.contains(&ours)))
     }) {
@@ -205,3 +219,6 @@ fn looks_like(entry: &Value, sent: &Request, marker: Marker) -> bool {
         && second(entry).is_some()
         && second(entry) == second(body)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+//! Explaining: one payload → the story of what it would become, and why. Pure, and nothing of its
+//! own: it reads, maps and decides by the very functions of the daemon, and writes down what they
+//! said on the way.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::config::{Config, TargetConfig};
+use crate::decide::{self, Question};
+use crate::decision::{Decision, DecisionRecord, ParkCause};
+use crate::event::{Facts, Standing};
+use crate::lead::{LeadHistory, Previous};
+use crate::map::{self, Considered, Mismatch, Row, RowRef, Table};
+use crate::systems::leadping::outbound::{self, Order};
+
+/// What one payload would become.
+#[derive(Debug, Serialize)]
+pub struct Explanation {
+    pub source: String,
+    #[serde(flatten)]
+    pub standing: Standing,
+    pub facts: Facts,
+    pub lead: LeadStory,
+    /// Rows of the event's status, in the order looked at; the last one spoke, if it matched.
+    pub rows: Vec<RowStory>,
+    pub decision: DecisionRecord,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<ParkCause>,
+    pub requests: Vec<RequestStory>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct LeadStory {
+    pub lead_id: Option<String>,
+    /// `payload`, `link table` or `nowhere`.
+    pub lead_id_from: &'static str,
+    pub calls: u32,
+    pub previous: Option<Previous>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct RowStory {
+    #[serde(flatten)]
+    pub row: RowRef,
+    pub matched: bool,
+    pub because: String,
+}
+
+/// A call exactly as it would be sent, but for the credential.
+#[derive(Debug, Serialize)]
+pub struct RequestStory {
+    pub target: String,
+    pub method: &'static str,
+    pub url: String,
+    pub body: Option<Value>,
+    /// The target is in shadow mode: recorded, not sent.
+    pub withheld: bool,
+}
+
+/// Tells the story of `event` by `table` and the lead's past.
+pub fn explain(question: &Question<'_>, table: &Table, config: &Config) -> Explanation {
+    let facts = &question.reading.facts;
+    let mut rows = Vec::new();
+    if question.reading.standing == Standing::Usable {
+        map::evaluate_noting(table, &question.map_input(), &mut |row, considered| {
+            rows.push(row_story(row, considered, question));
+        });
+    }
+    let decision = decide::decide(question, table);
+    Explanation {
+        source: question.event.source.clone(),
+        standing: question.reading.standing.clone(),
+        facts: facts.clone(),
+        lead: lead_story(facts, question.history),
+        rows,
+        requests: requests(&decision, config),
+        cause: decision.cause,
+        decision: decision.record,
+    }
+}
+
+fn lead_story(facts: &Facts, history: &LeadHistory) -> LeadStory {
+    LeadStory {
+        lead_id: history.lead_id.clone(),
+        lead_id_from: match (&facts.lead_id, &history.lead_id) {
+            (Some(_), _) => "payload",
+            (None, Some(_)) => "link table",
+            (None, None) => "nowhere",
+        },
+        calls: history.calls,
+        previous: history.previous.clone(),
+    }
+}
+
+fn row_story(row: &Row, considered: Considered, question: &Question<'_>) -> RowStory {
+    let facts = &question.reading.facts;
+    let because = match considered {
+        Considered::Mismatch(Mismatch::Kind) => {
+            let kind = facts.kind.map_or("unknown", |kind| kind.as_str());
+            format!("this is a {kind} webhook")
+        }
+        Considered::Mismatch(Mismatch::SubStatus) => match &facts.sub_status {
+            Some(found) => format!("its sub_status is `{found}`"),
+            None => String::from("it has no sub_status"),
+        },
+        Considered::Mismatch(Mismatch::ReasonId) => match facts.reason_id {
+            Some(found) => format!("its reason_id is {found}"),
+            None => String::from("it has no reason_id"),
+        },
+        Considered::ConditionFalse => format!("`{}` is false", condition(row)),
+        Considered::ConditionFailed => format!("`{}` could not be evaluated", condition(row)),
+        Considered::Matched => match &row.when {
+            Some(when) => format!("the status matches and `{}` is true", when.text),
+            None => String::from("the status matches"),
+        },
+    };
+    RowStory {
+        row: row.reference.clone(),
+        matched: considered == Considered::Matched,
+        because,
+    }
+}
+
+fn condition(row: &Row) -> &str {
+    row.when.as_ref().map_or("", |when| when.text.as_str())
+}
+
+fn requests(decision: &Decision, config: &Config) -> Vec<RequestStory> {
+    decision
+        .deliveries
+        .iter()
+        .filter_map(|delivery| {
+            let target: &TargetConfig = config.targets.get(&delivery.target)?;
+            let order = Order {
+                id: delivery.id,
+                lead_id: &delivery.lead_id,
+                members: &delivery.members,
+                timestamp: delivery.timestamp,
+            };
+            let request = outbound::set(target.api, target.marker, &order);
+            Some(RequestStory {
+                target: delivery.target.clone(),
+                method: request.method.as_str(),
+                url: format!("{}/{}", target.base_url, request.path.join("/")),
+                body: request.body,
+                withheld: delivery.withheld,
+            })
+        })
+        .collect()
+}
+
+/// The event that a payload would be if it came in now.
+pub fn as_if_received(
+    source: &str,
+    forced_kind: Option<crate::event::EventKind>,
+    body: bytes::Bytes,
+    now: Timestamp,
+) -> crate::event::Event {
+    crate::event::Event {
+        id: crate::event::EventId::new_at(now),
+        // Newer than everything recorded.
+        sequence: crate::event::Sequence(i64::MAX),
+        source: source.to_owned(),
+        forced_kind,
+        received_at: now,
+        body,
+    }
+}

@@ -1,0 +1,21 @@
+//! Stories with the real binary: what only a process of its own can show.
+//!
+//! Killed, stopped, reloaded and started wrongly; its exit codes, its output, its log. Each story
+//! has a directory, a store and ports of its own, so they run in any order and at once. What one
+//! process can show from the inside is tested elsewhere.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod commands;
+mod faulty_start;
+mod help;
+mod hostile;
+mod kill;
+mod log_hygiene;
+mod place;
+mod process;
+mod reload;
+mod senders;
+mod shipped;
+mod stop;
+mod wire;

@@ -1,0 +1,76 @@
+//! What fits no state is reported as corrupt, never guessed.
+
+use leadping_bridge::store::{EventPage, StoreError};
+use serde_json::json;
+
+use crate::ground::{Engine, Scene};
+
+on_every_engine!(
+    a_row_that_fits_no_state_is_reported,
+    a_delivery_that_cannot_be_read_is_reported_when_taken,
+    a_broken_lead_fails_its_own_decision_and_is_left_undecided,
+);
+
+async fn a_row_that_fits_no_state_is_reported(engine: Engine) {
+    for damage in [
+        "UPDATE event SET state = 'lost'",
+        "UPDATE delivery SET state = 'lost'",
+        "UPDATE event SET decision = '{}'",
+        "UPDATE event SET id = x'00'",
+        "UPDATE event SET received_at = 9223372036854775807",
+    ] {
+        let mut scene = Scene::on(engine);
+        scene
+            .carry(json!({ "own": "v1", "leadping": "L1", "outcome": "a" }))
+            .await;
+        scene.ground.damage(damage);
+        let page = EventPage {
+            limit: 9,
+            ..EventPage::default()
+        };
+        let read = scene.store.events(page).await;
+        assert!(
+            matches!(read, Err(StoreError::Corrupt(_))),
+            "{damage}: {read:?}"
+        );
+    }
+}
+
+async fn a_delivery_that_cannot_be_read_is_reported_when_taken(engine: Engine) {
+    let mut scene = Scene::on(engine);
+    scene
+        .carry(json!({ "own": "v1", "leadping": "L1", "outcome": "a" }))
+        .await;
+    scene.ground.damage("UPDATE delivery SET members = 'none'");
+    let taken = scene.store.take_due(scene.due(1)).await;
+    assert!(matches!(taken, Err(StoreError::Corrupt(_))), "{taken:?}");
+    let counted = scene.ground.counted_deliveries();
+    assert!(
+        counted.keys().all(|(_, state)| state == "due"),
+        "it was not leased: {counted:?}"
+    );
+}
+
+async fn a_broken_lead_fails_its_own_decision_and_is_left_undecided(engine: Engine) {
+    let mut scene = Scene::on(engine);
+    scene
+        .carry(json!({ "own": "v1", "leadping": "L1", "outcome": "a" }))
+        .await;
+    scene.ground.damage("UPDATE lead SET state = 'none'");
+    let _ = scene.handed_on();
+    let id = scene.record(json!({ "own": "v1", "outcome": "b" })).await;
+    let batch = scene.handed_on();
+    let decided = scene
+        .store
+        .decide(batch, scene.judge.clone(), scene.now)
+        .await;
+    assert!(
+        matches!(decided, Err(StoreError::Corrupt(_))),
+        "{decided:?}"
+    );
+    let undecided = scene.store.undecided(9).await.unwrap();
+    assert_eq!(
+        undecided.iter().map(|event| event.id).collect::<Vec<_>>(),
+        [id]
+    );
+}

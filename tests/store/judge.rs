@@ -1,0 +1,227 @@
+//! A decider whose decisions stand in the webhook's body, and which remembers what it was shown.
+//!
+//! `{"own": "v1", "leadping": "L1", "links": {"crm": "c1"}, "calls": ["k1"], "at": 5,
+//!   "outcome": "Won", "targets": ["leadping"], "do": "ignore" | "park" | "panic" | "orphan"}`
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use jiff::Timestamp;
+use leadping_bridge::decision::{
+    AppliedChange, Decision, DecisionRecord, ParkCause, PlannedDelivery, TargetVerdict, Verdict,
+};
+use leadping_bridge::delivery::{Attempt, CallKind, DeliveryId, Lease};
+use leadping_bridge::event::{Event, EventId, Facts, Reading, Standing};
+use leadping_bridge::lead::{LeadHistory, Previous};
+use leadping_bridge::store::{Decider, Undecided};
+use serde_json::{Map, Value};
+
+use crate::ground::{TARGET, at};
+
+#[derive(Default)]
+pub struct Judge {
+    /// `{"do": "park"}` is now covered by a row.
+    pub covers: AtomicBool,
+    /// Every target is in shadow mode.
+    pub shadow: AtomicBool,
+    seen: Mutex<Vec<(EventId, LeadHistory)>>,
+}
+
+impl Judge {
+    /// The history that the event's last decision was made from.
+    pub fn history_of(&self, id: EventId) -> LeadHistory {
+        let seen = self.seen.lock().unwrap();
+        let last = seen.iter().rev().find(|(event, _)| *event == id);
+        last.expect("it was decided").1.clone()
+    }
+
+    /// Events in the order in which they were decided.
+    pub fn order(&self) -> Vec<EventId> {
+        self.seen
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|(id, _)| *id)
+            .collect()
+    }
+
+    pub fn read_again(&self, event: Event) -> Undecided {
+        let (parsed, reading) = self.read(&event);
+        Undecided {
+            event,
+            parsed,
+            reading,
+        }
+    }
+}
+
+pub fn reading(body: &Value) -> Reading {
+    let text = |key: &str| body[key].as_str().map(str::to_owned);
+    let calls: Vec<String> = body["calls"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|call| call.as_str().unwrap().to_owned())
+        .collect();
+    let links = body["links"].as_object().into_iter().flatten();
+    Reading {
+        facts: Facts {
+            source_lead_id: text("own"),
+            lead_id: text("leadping"),
+            links: links
+                .map(|(system, id)| (system.clone(), id.as_str().unwrap().to_owned()))
+                .collect(),
+            call: calls.last().cloned(),
+            calls,
+            occurred_at: body["at"].as_i64().map(at),
+            ..Facts::default()
+        },
+        standing: Standing::Usable,
+    }
+}
+
+pub fn attempt(lease: &Lease, now: Timestamp) -> Attempt {
+    Attempt {
+        number: lease.attempt,
+        call: CallKind::Set,
+        request: String::from("POST /dispositions"),
+        http_status: Some(200),
+        result: "accepted",
+        started_at: now,
+        duration_ms: 1,
+    }
+}
+
+fn decision(verdict: Verdict, now: Timestamp) -> Decision {
+    Decision {
+        record: DecisionRecord {
+            verdict,
+            why: None,
+            table: None,
+            row: None,
+            targets: std::collections::BTreeMap::new(),
+            previous: None,
+            decided_at: now,
+        },
+        cause: None,
+        deliveries: Vec::new(),
+        applied: None,
+    }
+}
+
+impl Decider for Judge {
+    fn read(&self, event: &Event) -> (Value, Reading) {
+        let parsed = serde_json::from_slice(&event.body).unwrap();
+        let reading = reading(&parsed);
+        (parsed, reading)
+    }
+
+    fn is_shadowed(&self, _target: &str) -> bool {
+        self.shadow.load(Ordering::Relaxed)
+    }
+
+    fn decide(&self, event: &Undecided, history: &LeadHistory, now: Timestamp) -> Decision {
+        self.seen
+            .lock()
+            .unwrap()
+            .push((event.event.id, history.clone()));
+        let source = &event.event.source;
+        let covers = self.covers.load(Ordering::Relaxed);
+        match event.parsed["do"].as_str() {
+            Some("ignore") => return decision(Verdict::Ignored, now),
+            Some("panic") => panic!("this event cannot be decided"),
+            Some("park") if !covers => {
+                return Decision {
+                    cause: Some(ParkCause::unmapped(source, "220")),
+                    ..decision(Verdict::Unmapped, now)
+                };
+            }
+            _ => {}
+        }
+        let mut made = decision(Verdict::Matched, now);
+        let orphan = event.parsed["do"] == "orphan";
+        let lead_id = history
+            .lead_id
+            .clone()
+            .or_else(|| orphan.then(|| String::from("L0")));
+        let named = event.parsed["targets"].as_array().cloned();
+        let mut applied = Vec::new();
+        for target in named.unwrap_or_else(|| vec![Value::from(TARGET)]) {
+            let target = target.as_str().unwrap().to_owned();
+            let verdict = self.weigh(event, history, &target, now);
+            if verdict.is_applied() {
+                applied.push(target.clone());
+            }
+            if let (Some(lead_id), TargetVerdict::Delivery { id }) = (&lead_id, &verdict) {
+                made.deliveries
+                    .push(self.planned(event, &target, lead_id, *id));
+            }
+            made.record.targets.insert(target, verdict);
+        }
+        if lead_id.is_none() {
+            made.cause = Some(ParkCause::unlinked(source));
+        }
+        made.applied = (!applied.is_empty() && !orphan).then(|| AppliedChange {
+            occurred_at: event.reading.facts.occurred_at,
+            targets: applied,
+            previous: Previous {
+                category: None,
+                outcome: event.parsed["outcome"].as_str().map(str::to_owned),
+                source: source.clone(),
+                at: event.event.received_at,
+            },
+        });
+        made
+    }
+}
+
+impl Judge {
+    fn weigh(
+        &self,
+        event: &Undecided,
+        history: &LeadHistory,
+        target: &str,
+        now: Timestamp,
+    ) -> TargetVerdict {
+        if history.lead_id.is_none() && event.parsed["do"] != "orphan" {
+            return TargetVerdict::Unlinked;
+        }
+        let past = history.targets.get(target).cloned().unwrap_or_default();
+        if let Some(newest) = past
+            .applied
+            .filter(|applied| *applied > event.event.sequence)
+        {
+            return TargetVerdict::Stale { newest };
+        }
+        match past.has {
+            Some(entry) if entry.members["outcome"] == event.parsed["outcome"] => {
+                TargetVerdict::Unchanged {
+                    since: entry.delivery,
+                }
+            }
+            _ => TargetVerdict::Delivery {
+                id: DeliveryId::new_at(now),
+            },
+        }
+    }
+
+    fn planned(
+        &self,
+        event: &Undecided,
+        target: &str,
+        lead_id: &str,
+        id: DeliveryId,
+    ) -> PlannedDelivery {
+        let mut members = Map::new();
+        members.insert(String::from("outcome"), event.parsed["outcome"].clone());
+        PlannedDelivery {
+            id,
+            target: target.to_owned(),
+            lead_id: lead_id.to_owned(),
+            members,
+            call: event.reading.facts.call.clone(),
+            timestamp: event.event.received_at,
+            withheld: self.is_shadowed(target),
+        }
+    }
+}
