@@ -54,7 +54,7 @@ impl TargetWorker {
         self.write_down(&lease, settlement).await;
         if let Some(held) = held {
             // Only what is on disk as held can be ruled over.
-            self.health().hold(held, now);
+            self.hold_refused(held, now).await;
         }
         if save {
             self.save_health().await;
