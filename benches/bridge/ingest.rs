@@ -23,7 +23,7 @@ struct Line {
     name: &'static str,
     connections: usize,
     leads: usize,
-    /// The issue promises something of it.
+    /// Bounds hold for it.
     judged: bool,
 }
 

@@ -1,7 +1,7 @@
 //! `make bench`: what the bridge costs, side by side with a bare handler and the disk, in one run.
 //!
 //! ```text
-//! cargo bench --bench bridge                        everything, about 4 minutes
+//! cargo bench --bench bridge                        everything, about 3 minutes
 //! cargo bench --bench bridge -- --quick             everything, short: figures mean little
 //! cargo bench --bench bridge -- ingest              one part: ingest latency delivery backlog
 //! ```
