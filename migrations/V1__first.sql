@@ -1,4 +1,5 @@
--- Times are milliseconds since 1970, UTC. Ids are UUID v7, 16 bytes.
+-- Times are milliseconds since 1970, UTC. Ids are UUID v7, 16 bytes. Lists of words are written
+-- with OR: a longer IN builds a table of its own at every insert and update.
 
 -- One verified webhook. Its body stands apart: this row changes, the body never does.
 CREATE TABLE event (
@@ -11,7 +12,7 @@ CREATE TABLE event (
     dedupe_hash     INTEGER NOT NULL,
     dedupe_key      BLOB    NOT NULL,
     received_at     INTEGER NOT NULL,
-    state           TEXT    NOT NULL CHECK (state IN ('received', 'decided', 'settled', 'parked', 'discarded')),
+    state           TEXT    NOT NULL CHECK (state = 'received' OR state = 'decided' OR state = 'settled' OR state = 'parked' OR state = 'discarded'),
     cause           TEXT,
     decision        TEXT,
     duplicates      INTEGER NOT NULL DEFAULT 0,
@@ -61,7 +62,7 @@ CREATE TABLE delivery (
     call             TEXT,
     timestamp        INTEGER NOT NULL,
     received_at      INTEGER NOT NULL,
-    state            TEXT    NOT NULL CHECK (state IN ('due', 'in_flight', 'delivered', 'parked', 'superseded', 'discarded', 'withheld')),
+    state            TEXT    NOT NULL CHECK (state = 'due' OR state = 'in_flight' OR state = 'delivered' OR state = 'parked' OR state = 'superseded' OR state = 'discarded' OR state = 'withheld'),
     head             INTEGER NOT NULL CHECK (head IN (0, 1)),
     due_at           INTEGER NOT NULL,
     attempts         INTEGER NOT NULL DEFAULT 0,

@@ -240,6 +240,23 @@ impl Health {
 
     /// A write worked. Returns whether that changed what must be saved.
     pub fn saw_accepted(&mut self, lead_id: &str, now: Timestamp) -> bool {
+        self.remember_lead(lead_id);
+        self.saw_working(now)
+    }
+
+    /// A look-up found that an earlier write had worked. That ends a pause, but look-ups neither
+    /// count for the breaker nor close it. Returns whether that changed what must be saved.
+    pub fn saw_found(&mut self, lead_id: &str, now: Timestamp) -> bool {
+        self.remember_lead(lead_id);
+        let was_paused = self.pause.is_some();
+        if was_paused {
+            self.roll(now, |health| health.pause = None);
+        }
+        was_paused
+    }
+
+    /// `lead_id` is the lead last written.
+    fn remember_lead(&mut self, lead_id: &str) {
         match self.recent.iter().position(|lead| lead.lead_id == lead_id) {
             Some(0) if !self.recent[0].read_refused => {}
             position => {
@@ -251,7 +268,6 @@ impl Health {
                 });
             }
         }
-        self.saw_working(now)
     }
 
     /// A write got an answer that shows the target at work (accepted, or refused for its own
