@@ -18,10 +18,23 @@ CREATE TABLE event (
     duplicates      INTEGER NOT NULL DEFAULT 0,
     CHECK ((state = 'parked') = (cause IS NOT NULL))
 ) STRICT;
--- By hash: a quarter of the key, and random keys touch a page each.
-CREATE INDEX event_by_dedupe_hash ON event (dedupe_hash);
-CREATE INDEX event_by_lead_hash ON event (lead_hash) WHERE lead_hash IS NOT NULL;
+-- What waits for a link, by its lead.
+CREATE INDEX event_parked_lead ON event (lead_hash) WHERE state = 'parked';
 CREATE INDEX event_parked ON event (cause, sequence) WHERE state = 'parked';
+
+-- Which events have a duplicate key, or a source's lead, of this hash: merged from the event rows
+-- in order of hash, up to the fact `indexed_through`. Random keys written one by one would each
+-- cost a page of the log.
+CREATE TABLE event_dedupe (
+    hash     INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    PRIMARY KEY (hash, sequence)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE event_lead (
+    hash     INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    PRIMARY KEY (hash, sequence)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE event_body (
     sequence INTEGER PRIMARY KEY,
