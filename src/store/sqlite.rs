@@ -24,6 +24,7 @@ mod history;
 mod known;
 mod link;
 mod list;
+mod recorded;
 mod target;
 mod writer;
 
