@@ -8,6 +8,7 @@ pub mod demo;
 pub mod explain;
 pub mod healthcheck;
 pub mod links;
+pub mod plan;
 pub mod sandbox;
 pub mod send;
 pub mod serve;
@@ -85,6 +86,13 @@ pub enum Command {
     /// Show what one payload would become, and why; nothing is written
     #[command(after_help = "Example:\n  leadping-bridge explain --source voice lead.json")]
     Explain(explain::ExplainArgs),
+    /// Show what other tables would have made of the recorded traffic; nothing is written
+    #[command(
+        after_help = "Example:\n  leadping-bridge plan --mappings new-mappings --since 7d\n\n\
+        Exit codes: 0 compared; 1 with --exit-code, if anything differs; 64 a fault in config or \
+        tables; 69 no store, or one that cannot be read."
+    )]
+    Plan(plan::PlanArgs),
     /// Sign a payload as a source would and post it to a running bridge
     #[command(after_help = "Example:\n  leadping-bridge send --source voice call.json")]
     Send(send::SendArgs),
@@ -118,6 +126,9 @@ impl Command {
             Self::Check(args) => check::run(args, global).await,
             Self::Explain(args) => {
                 with_config(global, async |config| explain::run(args, config).await).await
+            }
+            Self::Plan(args) => {
+                with_config(global, async |config| plan::run(args, config).await).await
             }
             Self::Send(args) => {
                 with_config(global, async |config| send::run(args, &config).await).await

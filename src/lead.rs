@@ -13,6 +13,8 @@ use crate::decision::AppliedChange;
 use crate::delivery::DeliveryId;
 use crate::event::Sequence;
 
+pub mod identity;
+
 /// The name under which the link table keeps LeadPing's own lead ids.
 pub const LEADPING: &str = "leadping";
 

@@ -23,6 +23,8 @@ const PURE: &[&str] = &[
     "deliver/judge",
     "deliver/health",
     "explain",
+    "plan",
+    "lead/identity",
 ];
 
 /// What a pure room never says, and which of them may.
@@ -61,8 +63,8 @@ fn allowed(room: &str) -> Vec<&'static str> {
     match room {
         "main" => vec!["cli"],
         "cli" | "app" => with_nouns(&[
-            "app", "explain", "receive", "verify", "record", "decider", "map", "decide", "deliver",
-            "systems", "store", "admin", "listen", "problem", "sandbox",
+            "app", "explain", "plan", "receive", "verify", "record", "decider", "map", "decide",
+            "deliver", "systems", "store", "admin", "listen", "problem", "sandbox",
         ]),
         "receive" => with_nouns(&["verify", "record", "listen", "problem"]),
         "verify" => vec!["config", "secret", "clock"],
@@ -82,6 +84,9 @@ fn allowed(room: &str) -> Vec<&'static str> {
         "store" => vec!["decision", "delivery", "event", "lead"],
         "explain" => vec![
             "config", "decide", "decision", "event", "lead", "map", "systems",
+        ],
+        "plan" => vec![
+            "config", "decider", "decision", "delivery", "event", "lead", "map", "store", "systems",
         ],
         "admin" => with_nouns(&["decider", "explain", "deliver", "store", "problem"]),
         "listen" => vec!["config", "clock", "problem"],

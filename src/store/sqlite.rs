@@ -25,6 +25,7 @@ mod history;
 mod known;
 mod link;
 mod list;
+mod recorded;
 mod tail;
 mod target;
 mod writer;

@@ -13,6 +13,7 @@ mod hostile;
 mod kill;
 mod log_hygiene;
 mod place;
+mod plan;
 mod process;
 mod reload;
 mod senders;

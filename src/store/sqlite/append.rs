@@ -54,7 +54,10 @@ fn dedupe_hash(key: [u8; 16]) -> i64 {
     let whole = u128::from_be_bytes(key);
     let folded = (whole >> 64) ^ (whole & u128::from(u64::MAX));
     // The cut is exact: what is left has 64 bits.
-    #[expect(clippy::cast_possible_truncation, reason = "the upper half was shifted out")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the upper half was shifted out"
+    )]
     let folded = folded as u64;
     folded.cast_signed()
 }

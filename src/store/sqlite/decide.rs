@@ -12,11 +12,11 @@ use super::super::rows::{from_ms, parse_uuid, parse_word, to_ms};
 use super::super::{Again, Decided, Decider, StoreError, Undecided};
 use super::SqliteStore;
 use super::append::lead_hash;
-use super::link::Subject;
 use super::writer::Scope;
 use crate::decision::{Decision, DecisionRecord, ParkCause, PlannedDelivery, Verdict};
 use crate::delivery::DeliveryState;
 use crate::event::{Event, EventId, EventKind, EventState, Facts, Reading, Sequence, Standing};
+use crate::lead::identity::{self, Register, Subject, ids_of};
 use crate::lead::{LEADPING, LeadKey, SystemId};
 
 /// Parked events decided again in one transaction.
@@ -121,7 +121,7 @@ impl SqliteStore {
         now: Timestamp,
     ) -> Result<Vec<Decided>, StoreError> {
         self.write(move |scope| {
-            let subject = scope.resolve(&ids, None)?;
+            let subject = identity::resolve(scope, &ids, None)?;
             let mut sitting = Sitting::of(by.as_ref(), now);
             scope.decide_waiting(&subject.state.ids, None, &mut sitting)?;
             Ok(sitting.decided)
@@ -199,15 +199,7 @@ impl Scope {
         event: &Undecided,
         sitting: &mut Sitting<'_>,
     ) -> Result<(), StoreError> {
-        let facts = &event.reading.facts;
-        let ids = ids_of(event);
-        let mut subject = self.resolve(&ids, facts.pearl_id.as_deref())?;
-        if subject.state.learn_calls(&facts.calls) {
-            if subject.lead.is_none() {
-                subject = self.adopt(subject, &ids)?;
-            }
-            self.save_lead(subject.lead, &subject.state)?;
-        }
+        let mut subject = identity::meet(self, &event.event.source, &event.reading.facts)?;
         if !subject.learnt.is_empty() && subject.state.lead_id().is_some() {
             let own = event.event.sequence;
             self.decide_waiting(&subject.learnt, Some(own), sitting)?;
@@ -216,21 +208,6 @@ impl Scope {
             }
         }
         self.decide_for(event, subject, sitting)
-    }
-
-    /// A lead of its own for an event that names only its own id.
-    fn adopt(&mut self, subject: Subject, ids: &[SystemId]) -> Result<Subject, StoreError> {
-        let mut state = subject.state;
-        state.ids = ids.to_vec();
-        let lead = self.save_lead(None, &state)?;
-        for id in ids {
-            self.point(id, lead, None)?;
-        }
-        Ok(Subject {
-            lead: Some(lead),
-            state,
-            learnt: subject.learnt,
-        })
     }
 
     fn decide_for(
@@ -252,7 +229,8 @@ impl Scope {
             let own = &event.event;
             subject.state.apply(&own.source, own.sequence, change);
             if subject.lead.is_none() {
-                subject = self.adopt(subject, &ids_of(event))?;
+                let ids = ids_of(&own.source, &event.reading.facts);
+                subject = identity::adopt(self, subject, &ids)?;
             }
             self.save_lead(subject.lead, &subject.state)?;
         }
@@ -362,26 +340,13 @@ impl Scope {
             .filter(|event| Some(event.sequence) != not)
         {
             let event = read_again(event, sitting.by);
-            let subject = self.resolve(&ids_of(&event), event.reading.facts.pearl_id.as_deref())?;
+            let facts = &event.reading.facts;
+            let ids = ids_of(&event.event.source, facts);
+            let subject = identity::resolve(self, &ids, facts.pearl_id.as_deref())?;
             self.decide_for(&event, subject, sitting)?;
         }
         Ok(())
     }
-}
-
-/// Every id of the lead that an event names, the sender's own first.
-pub(super) fn ids_of(event: &Undecided) -> Vec<SystemId> {
-    let facts = &event.reading.facts;
-    let own = facts
-        .source_lead_id
-        .iter()
-        .map(|id| SystemId::new(&event.event.source, id));
-    let leadping = facts.lead_id.iter().map(|id| SystemId::new(LEADPING, id));
-    let links = facts
-        .links
-        .iter()
-        .map(|(system, id)| SystemId::new(system, id));
-    own.chain(leadping).chain(links).collect()
 }
 
 /// What an event becomes whose deciding panicked.

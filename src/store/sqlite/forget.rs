@@ -78,7 +78,7 @@ impl Scope {
 }
 
 /// The smallest UUID v7 of the millisecond of `at`; times before 1970 count as 1970, as in ids.
-fn uuid_floor(at: Timestamp) -> [u8; 16] {
+pub(super) fn uuid_floor(at: Timestamp) -> [u8; 16] {
     let mut floor = [0; 16];
     floor[..6].copy_from_slice(&to_ms(at).max(0).to_be_bytes()[2..]);
     floor
