@@ -16,6 +16,7 @@ pub mod decider;
 pub mod map;
 pub mod decide;
 pub mod explain;
+pub mod examples;
 pub mod deliver;
 
 // what we know of each vendor

@@ -23,6 +23,7 @@ const PURE: &[&str] = &[
     "deliver/judge",
     "deliver/health",
     "explain",
+    "examples",
 ];
 
 /// What a pure room never says, and which of them may.
@@ -61,8 +62,8 @@ fn allowed(room: &str) -> Vec<&'static str> {
     match room {
         "main" => vec!["cli"],
         "cli" | "app" => with_nouns(&[
-            "app", "explain", "receive", "verify", "record", "decider", "map", "decide", "deliver",
-            "systems", "store", "admin", "listen", "problem", "sandbox",
+            "app", "explain", "examples", "receive", "verify", "record", "decider", "map",
+            "decide", "deliver", "systems", "store", "admin", "listen", "problem", "sandbox",
         ]),
         "receive" => with_nouns(&["verify", "record", "listen", "problem"]),
         "verify" => vec!["config", "secret", "clock"],
@@ -83,6 +84,7 @@ fn allowed(room: &str) -> Vec<&'static str> {
         "explain" => vec![
             "config", "decide", "decision", "event", "lead", "map", "systems",
         ],
+        "examples" => with_nouns(&["decide", "explain", "map", "systems"]),
         "admin" => with_nouns(&["decider", "explain", "deliver", "store", "problem"]),
         "listen" => vec!["config", "clock", "problem"],
         "sandbox" => vec!["clock", "secret"],
