@@ -198,11 +198,19 @@ fn summary(text: &mut String, results: &Results) -> std::fmt::Result {
         }
         return Ok(());
     }
-    let mut parts = vec![format!("{} hold", count.hold)];
+    let hold = if count.hold == 1 { "holds" } else { "hold" };
+    let mut parts = vec![format!("{} {hold}", count.hold)];
     for (number, word) in [
-        (count.differ, "differ"),
+        (
+            count.differ,
+            if count.differ == 1 {
+                "differs"
+            } else {
+                "differ"
+            },
+        ),
         (count.open, "without expectation"),
-        (count.blessed, "written: review them"),
+        (count.blessed, "written, to be reviewed"),
     ] {
         if number > 0 {
             parts.push(format!("{number} {word}"));
@@ -213,8 +221,11 @@ fn summary(text: &mut String, results: &Results) -> std::fmt::Result {
         1 => String::from("; 1 row without example"),
         number => format!("; {number} rows without example"),
     };
-    let total = results.tried.len();
-    writeln!(text, "\n{total} examples: {}{rows}", parts.join(", "))?;
+    let total = match results.tried.len() {
+        1 => String::from("1 example"),
+        number => format!("{number} examples"),
+    };
+    writeln!(text, "\n{total}: {}{rows}", parts.join(", "))?;
     if count.differ + count.open > 0 {
         writeln!(
             text,
