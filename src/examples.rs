@@ -48,6 +48,8 @@ const RECEIVED_AT: Timestamp = Timestamp::constant(1_785_578_400, 0);
 #[derive(Debug, Clone, PartialEq)]
 pub struct Actual {
     pub verdict: &'static str,
+    /// The LeadPing lead is known, from the payload or from the example.
+    pub linked: bool,
     /// The row that spoke.
     pub row: Option<RowRef>,
     pub why: Option<String>,
@@ -79,7 +81,7 @@ pub fn run(setting: &Setting, source: &SourceConfig, table: &Table, payload: &Va
         shadowed: &shadowed,
         now: received_at,
     };
-    actual(decide::decide(&question, table))
+    actual(decide::decide(&question, table), history.lead_id.is_some())
 }
 
 fn history(setting: &Setting, facts: &Facts, source: &str, received_at: Timestamp) -> LeadHistory {
@@ -114,7 +116,7 @@ fn history(setting: &Setting, facts: &Facts, source: &str, received_at: Timestam
     }
 }
 
-fn actual(decision: Decision) -> Actual {
+fn actual(decision: Decision, linked: bool) -> Actual {
     let record = decision.record;
     let verdict = match record.verdict {
         Verdict::Invalid => "invalid",
@@ -144,6 +146,7 @@ fn actual(decision: Decision) -> Actual {
     });
     Actual {
         verdict,
+        linked,
         row: record.row,
         why: record.why,
         leadping: delivery.map(|delivery| delivery.members),

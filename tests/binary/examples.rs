@@ -58,7 +58,23 @@ async fn a_changed_row_is_shown_as_expected_against_actual_and_blessed_on_demand
     );
     let ended = test(&place, &[]).await;
     assert_eq!((ended.code, ended.err.as_str()), (Some(1), ""));
-    insta::assert_snapshot!(without_ticks(&ended.out), @"");
+    insta::assert_snapshot!(without_ticks(&ended.out), @r#"
+    ✗ voice/unreachable-call
+        outcome         expected  "Unreachable"
+                        actual    "Not reached"
+        followUpStatus  expected  (nothing)
+                        actual    "Try again"
+        decided by mappings/voice.toml:51 row 4 (unreachable)
+    ✗ voice/unreachable-lead
+        outcome         expected  "Unreachable"
+                        actual    "Not reached"
+        followUpStatus  expected  (nothing)
+                        actual    "Try again"
+        decided by mappings/voice.toml:51 row 4 (unreachable)
+
+    32 examples: 30 hold, 2 differ
+    If it is meant so: `leadping-bridge test --bless` writes what is decided now.
+    "#);
 
     let ended = test(&place, &["--json", "voice/unreachable-lead"]).await;
     assert_eq!(ended.code, Some(1));
@@ -73,7 +89,15 @@ async fn a_changed_row_is_shown_as_expected_against_actual_and_blessed_on_demand
     let before = place.read(EXAMPLE);
     let ended = test(&place, &["--bless", "voice/unreachable-lead"]).await;
     assert_eq!(ended.code, Some(0));
-    insta::assert_snapshot!(ended.out, @"");
+    insta::assert_snapshot!(ended.out, @r#"
+    + voice/unreachable-lead: wrote mappings/examples/voice/unreachable-lead.expect.toml
+        outcome         before  "Unreachable"
+                        now     "Not reached"
+        followUpStatus  before  (nothing)
+                        now     "Try again"
+
+    1 example: 0 hold, 1 written, to be reviewed
+    "#);
     assert_ne!(place.read(EXAMPLE), before);
     assert_eq!(
         test(&place, &["voice/unreachable-lead"]).await.code,
@@ -93,7 +117,12 @@ async fn a_new_row_wants_an_example_and_a_new_payload_an_expectation() {
     place.edit(VOICE, voicemail, &format!("{row}{voicemail}"));
     let ended = test(&place, &[]).await;
     assert_eq!(ended.code, Some(0), "{}", ended.out);
-    insta::assert_snapshot!(without_ticks(&ended.out), @"");
+    insta::assert_snapshot!(without_ticks(&ended.out), @r"
+    Rows that no example covers
+      mappings/voice.toml:46: row 3 (third voicemail)
+
+    32 examples: 32 hold; 1 row without example
+    ");
     assert_eq!(test(&place, &["--strict"]).await.code, Some(1));
     // Nothing can be said about the rows of a mapping of which only one example was run.
     let one = test(&place, &["--strict", "voice/voicemail-lead"]).await;
@@ -105,10 +134,29 @@ async fn a_new_row_wants_an_example_and_a_new_payload_an_expectation() {
     place.write("mappings/examples/voice/third-voicemail.json", &payload);
     let ended = test(&place, &["voice"]).await;
     assert_eq!(ended.code, Some(1));
-    insta::assert_snapshot!(without_ticks(&ended.out), @"");
+    insta::assert_snapshot!(without_ticks(&ended.out), @r#"
+    ? voice/third-voicemail: no expectation yet; now it becomes
+        delivery { type = "Call", outcome = "No answer", category = "Lost", changeSource = "AI" }
+        decided by mappings/voice.toml:46 row 3 (third voicemail)
+
+    25 examples: 24 hold, 1 without expectation
+    If it is meant so: `leadping-bridge test --bless` writes what is decided now.
+    "#);
     let ended = test(&place, &["--bless"]).await;
     assert_eq!(ended.code, Some(0));
-    insta::assert_snapshot!(without_ticks(&ended.out), @"");
+    insta::assert_snapshot!(without_ticks(&ended.out), @r#"
+    + voice/third-voicemail: wrote mappings/examples/voice/third-voicemail.expect.toml
+        verdict = "delivery"
+        row = "third voicemail"
+
+        [leadping]
+        type = "Call"
+        outcome = "No answer"
+        category = "Lost"
+        changeSource = "AI"
+
+    33 examples: 32 hold, 1 written, to be reviewed
+    "#);
     assert_eq!(test(&place, &["--strict"]).await.code, Some(0));
 }
 
@@ -132,7 +180,37 @@ async fn faults_in_the_examples_themselves_are_64_and_do_not_hide_the_rest() {
     place.edit(VOICE, UNREACHABLE, "outcome = \"Not reached\"");
     let ended = test(&place, &[]).await;
     assert_eq!((ended.code, ended.err.as_str()), (Some(64), ""));
-    insta::assert_snapshot!(without_ticks(&ended.out), @"");
+    insta::assert_snapshot!(without_ticks(&ended.out), @r#"
+    ✗ voice/unreachable-call
+        outcome  expected  "Unreachable"
+                 actual    "Not reached"
+        decided by mappings/voice.toml:51 row 4 (unreachable)
+
+    mappings/examples/voice/alone.expect.toml:1:1: error: there is no payload `alone.json` beside it
+
+    mappings/examples/voices:1:1: error: examples of a mapping that is not there: mappings/voices.toml
+
+    mappings/examples/voice/broken.json:1:1: error: not JSON, from line 2 column 12 on
+
+    mappings/examples/voice/unreachable-lead.expect.toml:1:11: error: unknown verdict `delivry`
+      |
+    1 | verdict = "delivry"
+      |           ^^^^^^^^^
+      |
+      = help: did you mean `delivery`?
+
+    mappings/examples/voice/unreachable-lead.expect.toml:2:1: error: unknown key `rows`
+      |
+    2 | rows = 4
+      | ^^^^
+      |
+      = help: did you mean `row`?
+
+    5 errors
+
+    31 examples: 30 hold, 1 differs
+    If it is meant so: `leadping-bridge test --bless` writes what is decided now.
+    "#);
     let json = test(&place, &["--json"]).await;
     let results: Value = serde_json::from_str(&json.out).unwrap();
     assert_eq!(

@@ -36,7 +36,38 @@ async fn the_story_of_a_payload_is_told_in_chapters() {
     let ended = explain(&place, &["--source", "crm", LOST]).await;
     assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));
     assert!(!ended.out.contains('\u{1b}'), "colours in a pipe");
-    insta::assert_snapshot!(without_marker(&ended.out), @"");
+    insta::assert_snapshot!(without_marker(&ended.out), @r#"
+    What it says
+      source         crm
+      kind           lead
+      status         LOST
+      sub_status     TooExpensive
+      source lead id 25
+      event name     leadStatusUpdated
+      reason_id      2
+      occurred at    2026-08-01T09:59:59Z
+    The lead
+      LeadPing id    lead_C25E5 (from the payload)
+      calls so far   0
+      was            no store to read its past from
+    The rows
+      · mappings/crm.toml:27 row 3 (lost, wrong number): its sub_status is `TooExpensive`
+      ✓ mappings/crm.toml:33 row 4 (lost): the status matches
+    Becomes
+      leadping: one call
+      POST https://api.leadping.ai/dispositions
+      Authorization: Bearer ****
+      {
+        "category": "Lost",
+        "changeSource": "API",
+        "leadId": "lead_C25E5",
+        "notes": "TooExpensive",
+        "outcome": "Lost",
+        "reason": "[lb:…]",
+        "timestamp": "2026-08-01T09:59:59Z",
+        "type": "CRM"
+      }
+    "#);
 }
 
 #[tokio::test]
