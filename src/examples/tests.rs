@@ -339,6 +339,10 @@ previous = { category = "Open" }
     outcome = "No answer"
     category = "Lost"
     "#);
+}
+
+#[test]
+fn blessing_finds_the_old_lines_however_they_are_written() {
     let before = r#"verdict = "delivery"
 leadping = { outcome = "x" }
 [history]

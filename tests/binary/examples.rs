@@ -20,7 +20,7 @@ async fn test(place: &Place, arguments: &[&str]) -> Ended {
 /// Everything but the lines of the examples that hold.
 fn without_ticks(text: &str) -> String {
     let lines = text.lines().filter(|line| !line.starts_with('✓'));
-    lines.collect::<Vec<_>>().join("\n")
+    lines.collect::<Vec<_>>().join("\n").trim().to_owned()
 }
 
 #[tokio::test]
@@ -64,13 +64,13 @@ async fn a_changed_row_is_shown_as_expected_against_actual_and_blessed_on_demand
                         actual    "Not reached"
         followUpStatus  expected  (nothing)
                         actual    "Try again"
-        decided by mappings/voice.toml:51 row 4 (unreachable)
+        decided by mappings/voice.toml:52 row 4 (unreachable)
     ✗ voice/unreachable-lead
         outcome         expected  "Unreachable"
                         actual    "Not reached"
         followUpStatus  expected  (nothing)
                         actual    "Try again"
-        decided by mappings/voice.toml:51 row 4 (unreachable)
+        decided by mappings/voice.toml:52 row 4 (unreachable)
 
     32 examples: 30 hold, 2 differ
     If it is meant so: `leadping-bridge test --bless` writes what is decided now.
@@ -119,7 +119,7 @@ async fn a_new_row_wants_an_example_and_a_new_payload_an_expectation() {
     assert_eq!(ended.code, Some(0), "{}", ended.out);
     insta::assert_snapshot!(without_ticks(&ended.out), @r"
     Rows that no example covers
-      mappings/voice.toml:46: row 3 (third voicemail)
+      mappings/voice.toml:47: row 3 (third voicemail)
 
     32 examples: 32 hold; 1 row without example
     ");
@@ -137,7 +137,7 @@ async fn a_new_row_wants_an_example_and_a_new_payload_an_expectation() {
     insta::assert_snapshot!(without_ticks(&ended.out), @r#"
     ? voice/third-voicemail: no expectation yet; now it becomes
         delivery { type = "Call", outcome = "No answer", category = "Lost", changeSource = "AI" }
-        decided by mappings/voice.toml:46 row 3 (third voicemail)
+        decided by mappings/voice.toml:47 row 3 (third voicemail)
 
     25 examples: 24 hold, 1 without expectation
     If it is meant so: `leadping-bridge test --bless` writes what is decided now.
@@ -184,7 +184,7 @@ async fn faults_in_the_examples_themselves_are_64_and_do_not_hide_the_rest() {
     ✗ voice/unreachable-call
         outcome  expected  "Unreachable"
                  actual    "Not reached"
-        decided by mappings/voice.toml:51 row 4 (unreachable)
+        decided by mappings/voice.toml:52 row 4 (unreachable)
 
     mappings/examples/voice/alone.expect.toml:1:1: error: there is no payload `alone.json` beside it
 

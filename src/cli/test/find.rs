@@ -15,6 +15,9 @@ pub(super) const FOLDER: &str = "examples";
 const PAYLOAD: &str = ".json";
 const EXPECTATION: &str = ".expect.toml";
 
+/// An expectation and the file it was read from.
+pub(super) type ReadExpectation = (SourceFile, Expectation);
+
 /// A payload, and where its expectation is or would be.
 pub(super) struct Found {
     pub(super) mapping: String,
@@ -36,7 +39,7 @@ impl Found {
     /// `None` without such a file; the inner error is what is wrong with it.
     pub(super) fn read_expectation(
         &self,
-    ) -> anyhow::Result<Result<Option<(SourceFile, Expectation)>, Vec<Finding>>> {
+    ) -> anyhow::Result<Result<Option<ReadExpectation>, Vec<Finding>>> {
         let Some(text) = read_if_there(&self.expectation)? else {
             return Ok(Ok(None));
         };
