@@ -8,10 +8,12 @@ pub mod demo;
 pub mod explain;
 pub mod healthcheck;
 pub mod links;
+pub mod plan;
 pub mod sandbox;
 pub mod schema;
 pub mod send;
 pub mod serve;
+pub mod test;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -83,9 +85,23 @@ pub enum Command {
         after_help = "Example:\n  leadping-bridge check --strict --config config/bridge.toml"
     )]
     Check(check::CheckArgs),
+    /// Run the examples beside the tables: payloads and what must become of them
+    #[command(after_help = "Example:\n  leadping-bridge test voice\n\n\
+        A payload mappings/examples/voice/late-voicemail.json has its expectation beside it, in \
+        late-voicemail.expect.toml; `--bless` writes it. Nothing is sent, no secret is needed.\n\n\
+        Exit codes: 0 all hold; 1 one differs or has no expectation; 2 no such example; 64 a \
+        fault in config, tables or examples.")]
+    Test(test::TestArgs),
     /// Show what one payload would become, and why; nothing is written
     #[command(after_help = "Example:\n  leadping-bridge explain --source voice lead.json")]
     Explain(explain::ExplainArgs),
+    /// Show what other tables would have made of the recorded traffic; nothing is written
+    #[command(
+        after_help = "Example:\n  leadping-bridge plan --mappings new-mappings --since 7d\n\n\
+        Exit codes: 0 compared; 1 with --exit-code, if anything differs; 64 a fault in config or \
+        tables; 69 no store, or one that cannot be read."
+    )]
+    Plan(plan::PlanArgs),
     /// Sign a payload as a source would and post it to a running bridge
     #[command(after_help = "Example:\n  leadping-bridge send --source voice call.json")]
     Send(send::SendArgs),
@@ -127,8 +143,12 @@ impl Command {
             Self::Check(args) => check::run(args, global).await,
             Self::Schema(args) => schema::run(args).await,
             Self::Completions(args) => schema::run_completions(args).await,
+            Self::Test(args) => test::run(args, global).await,
             Self::Explain(args) => {
                 with_config(global, async |config| explain::run(args, config).await).await
+            }
+            Self::Plan(args) => {
+                with_config(global, async |config| plan::run(args, config).await).await
             }
             Self::Send(args) => {
                 with_config(global, async |config| send::run(args, &config).await).await

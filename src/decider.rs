@@ -12,19 +12,16 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
-use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
 use crate::config::{Config, SourceConfig, TargetMode};
 use crate::decide::{self, Question};
 use crate::decision::Decision;
-use crate::deliver::TargetWorker;
+use crate::deliver::{Ground, TargetWorker};
 use crate::event::{Event, Facts, Reading, Sequence, Standing};
 use crate::lead::{LeadHistory, SystemId};
 use crate::map::Tables;
-use crate::store::{Again, Decided, Decider, Store, StoreError, Undecided};
+use crate::store::{Again, Decided, Decider, StoreError, Undecided};
 use crate::systems;
-use crate::telemetry::metrics::Metrics;
 
 /// Events decided in one transaction.
 const BATCH: usize = 256;
@@ -67,6 +64,30 @@ impl Rules {
         self.tables.store(Arc::new(tables));
     }
 
+    fn decide_by(
+        &self,
+        tables: &Tables,
+        (event, history): (&Undecided, &LeadHistory),
+        now: Timestamp,
+    ) -> Decision {
+        let question = Question {
+            event: &event.event,
+            parsed: &event.parsed,
+            reading: &event.reading,
+            history,
+            shadowed: &self.shadowed,
+            now,
+        };
+        let table = self
+            .sources
+            .get(&event.event.source)
+            .and_then(|source| tables.get(&source.mapping));
+        match table {
+            Some(table) => decide::decide(&question, table),
+            None => decide::without_table(&question),
+        }
+    }
+
     /// The rules as they are now, for one transaction: all of its events, and its second try if it
     /// is rolled back, see the same tables.
     pub fn snapshot(self: &Arc<Self>) -> Arc<Snapshot> {
@@ -89,13 +110,14 @@ impl Snapshot {
     }
 }
 
-impl Decider for Snapshot {
+/// Rules that nobody replaces, as `plan` has them.
+impl Decider for Rules {
     fn read(&self, event: &Event) -> (Value, Reading) {
         let unusable = |why: &str| Reading {
             facts: Facts::default(),
             standing: Standing::Invalid(why.to_owned()),
         };
-        let Some(source) = self.rules.sources.get(&event.source) else {
+        let Some(source) = self.sources.get(&event.source) else {
             return (Value::Null, unusable("its source is no longer configured"));
         };
         match serde_json::from_slice(&event.body) {
@@ -109,27 +131,25 @@ impl Decider for Snapshot {
     }
 
     fn decide(&self, event: &Undecided, history: &LeadHistory, now: Timestamp) -> Decision {
-        let question = Question {
-            event: &event.event,
-            parsed: &event.parsed,
-            reading: &event.reading,
-            history,
-            shadowed: &self.rules.shadowed,
-            now,
-        };
-        let table = self
-            .rules
-            .sources
-            .get(&event.event.source)
-            .and_then(|source| self.tables.get(&source.mapping));
-        match table {
-            Some(table) => decide::decide(&question, table),
-            None => decide::without_table(&question),
-        }
+        self.decide_by(&self.tables.load(), (event, history), now)
     }
 
     fn is_shadowed(&self, target: &str) -> bool {
-        self.rules.shadowed.get(target).copied().unwrap_or(false)
+        self.shadowed.get(target).copied().unwrap_or(false)
+    }
+}
+
+impl Decider for Snapshot {
+    fn read(&self, event: &Event) -> (Value, Reading) {
+        self.rules.read(event)
+    }
+
+    fn decide(&self, event: &Undecided, history: &LeadHistory, now: Timestamp) -> Decision {
+        self.rules.decide_by(&self.tables, (event, history), now)
+    }
+
+    fn is_shadowed(&self, target: &str) -> bool {
+        self.rules.is_shadowed(target)
     }
 }
 
@@ -144,14 +164,11 @@ pub enum Request {
 }
 
 pub struct DeciderTask {
-    pub store: Store,
     pub rules: Arc<Rules>,
     pub handed: mpsc::Receiver<Undecided>,
     pub requests: mpsc::Receiver<Request>,
     pub workers: Vec<Arc<TargetWorker>>,
-    pub clock: Clock,
-    pub metrics: Arc<Metrics>,
-    pub stop: CancellationToken,
+    pub ground: Ground,
 }
 
 impl DeciderTask {
@@ -164,7 +181,7 @@ impl DeciderTask {
         loop {
             tokio::select! {
                 biased;
-                () = self.stop.cancelled() => return,
+                () = self.ground.stop.cancelled() => return,
                 Some(request) = self.requests.recv() => match request {
                     Request::SetLink { ids, reply } => self.set_link(ids, reply).await,
                     Request::TablesChanged => again_after = Some(Sequence(0)),
@@ -195,8 +212,9 @@ impl DeciderTask {
             expected += 1;
         }
         match self
+            .ground
             .store
-            .decide(batch, self.rules.snapshot(), self.clock.now())
+            .decide(batch, self.rules.snapshot(), self.ground.clock.now())
             .await
         {
             Ok(decided) => {
@@ -213,7 +231,7 @@ impl DeciderTask {
 
     /// Reads the store until nothing is left undecided.
     async fn catch_up(&mut self, mut last: Sequence) -> Sequence {
-        while !self.stop.is_cancelled() {
+        while !self.ground.stop.is_cancelled() {
             match self.decide_stored().await {
                 Ok(None) => break,
                 Ok(Some(newest)) => last = newest,
@@ -228,7 +246,7 @@ impl DeciderTask {
 
     /// Decides the oldest undecided events; the newest of them, if there were any.
     async fn decide_stored(&mut self) -> Result<Option<Sequence>, StoreError> {
-        let events = self.store.undecided(BATCH).await?;
+        let events = self.ground.store.undecided(BATCH).await?;
         let Some(newest) = events.last().map(|event| event.sequence) else {
             return Ok(None);
         };
@@ -244,8 +262,13 @@ impl DeciderTask {
                 }
             })
             .collect();
-        let now = self.clock.now();
-        match self.store.decide(batch.clone(), rules.clone(), now).await {
+        let now = self.ground.clock.now();
+        match self
+            .ground
+            .store
+            .decide(batch.clone(), rules.clone(), now)
+            .await
+        {
             Ok(decided) => self.announce(&decided),
             Err(error @ StoreError::Unavailable(_)) => return Err(error),
             // One event, or what the store holds for its lead, is at fault: each on its own.
@@ -256,14 +279,19 @@ impl DeciderTask {
 
     async fn decide_each(&mut self, batch: Vec<Undecided>) -> Result<(), StoreError> {
         for event in batch {
-            let now = self.clock.now();
+            let now = self.ground.clock.now();
             let alone = vec![event.clone()];
-            let decided = match self.store.decide(alone, self.rules.snapshot(), now).await {
+            let decided = match self
+                .ground
+                .store
+                .decide(alone, self.rules.snapshot(), now)
+                .await
+            {
                 Ok(decided) => decided,
                 Err(error @ StoreError::Unavailable(_)) => return Err(error),
                 Err(error) => {
                     tracing::error!(event.id = %event.event.id, %error, "this event cannot be decided; parked, please report it");
-                    self.store.park_undecidable(event, now).await?
+                    self.ground.store.park_undecidable(event, now).await?
                 }
             };
             self.announce(&decided);
@@ -277,8 +305,9 @@ impl DeciderTask {
         reply: oneshot::Sender<Result<Vec<Decided>, StoreError>>,
     ) {
         let result = self
+            .ground
             .store
-            .set_link(ids, self.rules.snapshot(), self.clock.now())
+            .set_link(ids, self.rules.snapshot(), self.ground.clock.now())
             .await;
         if let Ok(decided) = &result {
             self.announce(decided);
@@ -290,9 +319,12 @@ impl DeciderTask {
     /// One bounded step through the parked events, in order; `None` when that was the last.
     async fn decide_some_again(&mut self, after: Sequence) -> Option<Sequence> {
         let again = Again::Classes(vec!["unmapped", "invalid", "row"]);
-        let step = self
-            .store
-            .decide_again(again, after, self.rules.snapshot(), self.clock.now());
+        let step = self.ground.store.decide_again(
+            again,
+            after,
+            self.rules.snapshot(),
+            self.ground.clock.now(),
+        );
         match step.await {
             Ok((decided, last)) => {
                 // What stays parked was reported when it was parked.
@@ -313,7 +345,7 @@ impl DeciderTask {
     fn announce(&self, decided: &[Decided]) {
         for event in decided {
             for word in &event.words {
-                self.metrics.decision(&event.source, word);
+                self.ground.metrics.decision(&event.source, word);
             }
             if let Some(cause) = &event.cause {
                 tracing::warn!(event.id = %event.event, source.name = %event.source, "event {} is parked as `{cause}`: {}", event.event, cause.suggestion());

@@ -16,6 +16,8 @@ pub mod decider;
 pub mod map;
 pub mod decide;
 pub mod explain;
+pub mod plan;
+pub mod examples;
 pub mod deliver;
 
 // what we know of each vendor

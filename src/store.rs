@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::decision::{Decision, DecisionRecord, ParkCause};
 use crate::delivery::{Attempt, DeliveryId, DeliveryState, Lease, Patience};
 use crate::event::{Event, EventId, EventKind, EventState, Reading, Sequence};
-use crate::lead::{LeadHistory, SystemId};
+use crate::lead::{LeadHistory, LeadKey, SystemId};
 
 pub mod rows;
 pub mod sqlite;
@@ -280,6 +280,29 @@ pub struct LeadQuery {
     pub sources: Vec<String>,
 }
 
+/// From where recorded events are read again.
+#[derive(Debug, Clone, Copy)]
+pub enum RecordedFrom {
+    /// So many of the newest.
+    Last(u64),
+    /// Those received since then; a few older ones may stand among them.
+    Since(Timestamp),
+}
+
+/// The first and the last event of what is read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordedSpan {
+    pub first: Sequence,
+    pub last: Sequence,
+}
+
+/// A lead as the link table knows it.
+#[derive(Debug, Clone)]
+pub struct KnownLead {
+    pub lead: LeadKey,
+    pub ids: Vec<SystemId>,
+}
+
 /// A verified request that could not be an event.
 #[derive(Debug, Clone)]
 pub struct RejectedRequest {
@@ -470,7 +493,7 @@ impl Store {
     /// Entry ids that our deliveries of this lead made at the target.
     pub async fn known_entries(
         &self,
-        lead: crate::lead::LeadKey,
+        lead: LeadKey,
         target: &str,
     ) -> Result<KnownEntries, StoreError> {
         let Self::Sqlite(store) = self;
@@ -540,6 +563,32 @@ impl Store {
     pub async fn table_text(&self, hash: &str) -> Result<Option<String>, StoreError> {
         let Self::Sqlite(store) = self;
         store.table_text(hash.to_owned()).await
+    }
+
+    /// Where reading recorded events again begins and ends; `None` if there are none.
+    pub async fn recorded_span(
+        &self,
+        from: RecordedFrom,
+    ) -> Result<Option<RecordedSpan>, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.recorded_span(from).await
+    }
+
+    /// A page of recorded events of any state, in the order recorded.
+    pub async fn recorded(
+        &self,
+        after: Sequence,
+        through: Sequence,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.recorded(after, through, limit).await
+    }
+
+    /// The leads that these ids mean today, each once or more; unknown ids are left out.
+    pub async fn known_leads(&self, ids: Vec<SystemId>) -> Result<Vec<KnownLead>, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.known_leads(ids).await
     }
 
     /// Removes what is older than `before` and final, in one bounded step; returns how many

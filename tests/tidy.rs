@@ -24,6 +24,9 @@ const PURE: &[&str] = &[
     "deliver/health",
     "explain",
     "schema",
+    "plan",
+    "lead/identity",
+    "examples",
 ];
 
 /// What a pure room never says, and which of them may.
@@ -62,8 +65,9 @@ fn allowed(room: &str) -> Vec<&'static str> {
     match room {
         "main" => vec!["cli"],
         "cli" | "app" => with_nouns(&[
-            "app", "explain", "receive", "verify", "record", "decider", "map", "decide", "deliver",
-            "systems", "store", "admin", "listen", "problem", "schema", "sandbox",
+            "app", "explain", "examples", "plan", "receive", "verify", "record", "decider", "map",
+            "decide", "deliver", "systems", "store", "admin", "listen", "problem", "schema",
+            "sandbox",
         ]),
         "receive" => with_nouns(&["verify", "record", "listen", "problem"]),
         "verify" => vec!["config", "secret", "clock"],
@@ -84,6 +88,10 @@ fn allowed(room: &str) -> Vec<&'static str> {
         "explain" => vec![
             "config", "decide", "decision", "event", "lead", "map", "systems",
         ],
+        "plan" => vec![
+            "config", "decider", "decision", "delivery", "event", "lead", "map", "store", "systems",
+        ],
+        "examples" => with_nouns(&["decide", "explain", "map", "systems"]),
         "admin" => with_nouns(&["decider", "explain", "deliver", "store", "problem"]),
         "schema" => vec!["config", "event", "map", "systems"],
         "listen" => vec!["config", "clock", "problem"],

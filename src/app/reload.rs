@@ -6,20 +6,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use notify::{RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
 use crate::config::{Config, SourceKind};
 use crate::decider::{Request, Rules};
-use crate::deliver::TargetWorker;
+use crate::deliver::{Ground, TargetWorker};
 use crate::map;
 use crate::map::Tables;
 use crate::receive::Receiver;
-use crate::store::{LoadedBy, Store, StoreError, TableLoaded, TablesLoaded};
-use crate::telemetry::metrics::Metrics;
+use crate::store::{LoadedBy, StoreError, TableLoaded, TablesLoaded};
 
 /// Editors save in several steps: wait until the directory has been quiet for so long …
 const QUIET: Duration = Duration::from_millis(250);
@@ -31,19 +28,18 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 pub(super) struct Reloader {
     dir: PathBuf,
     wanted: BTreeMap<String, SourceKind>,
-    parts: ReloaderParts,
+    reached: Reached,
     /// One reload at a time: a slow one must not put older tables in the place of newer ones.
     turn: tokio::sync::Mutex<()>,
 }
 
-pub(super) struct ReloaderParts {
-    pub store: Store,
-    pub clock: Clock,
+/// What a reload reaches.
+pub(super) struct Reached {
+    pub ground: Ground,
     pub rules: Arc<Rules>,
     pub receiver: Arc<Receiver>,
     pub workers: Vec<Arc<TargetWorker>>,
     pub decider: mpsc::Sender<Request>,
-    pub metrics: Arc<Metrics>,
 }
 
 /// Whether a reload came to an end.
@@ -55,21 +51,21 @@ enum Reloaded {
 }
 
 impl Reloader {
-    pub(super) fn new(config: &Config, parts: ReloaderParts) -> Self {
+    pub(super) fn new(config: &Config, reached: Reached) -> Self {
         Self {
             dir: config.mappings.dir.clone(),
             wanted: config.mapping_kinds(),
-            parts,
+            reached,
             turn: tokio::sync::Mutex::default(),
         }
     }
 
     /// Tables and secrets.
     pub(super) async fn reload(&self, by: LoadedBy) {
-        for (source, fault) in self.parts.receiver.reload_secrets() {
+        for (source, fault) in self.reached.receiver.reload_secrets() {
             tracing::error!(source.name = %source, %fault, "a secret cannot be read again; the old one stays in force");
         }
-        for worker in &self.parts.workers {
+        for worker in &self.reached.workers {
             worker.reload_credential();
         }
         self.reload_tables(by).await;
@@ -77,7 +73,7 @@ impl Reloader {
 
     async fn reload_tables(&self, by: LoadedBy) -> Reloaded {
         let _turn = self.turn.lock().await;
-        let metrics = &self.parts.metrics;
+        let metrics = &self.reached.ground.metrics;
         let (dir, wanted) = (self.dir.clone(), self.wanted.clone());
         let loaded = tokio::task::spawn_blocking(move || map::load_dir(&dir, &wanted)).await;
         let (tables, findings) = match loaded {
@@ -96,20 +92,19 @@ impl Reloader {
             tracing::error!("the tables have faults; the old ones stay in force");
             return Reloaded::Done;
         };
-        if tables.hash == self.parts.rules.tables().hash {
+        if tables.hash == self.reached.rules.tables().hash {
             metrics.mapping_reload("unchanged");
             return Reloaded::Done;
         }
         // First written down: a decision names no table that is not kept.
-        let now = self.parts.clock.now();
-        if let Err(error) = remember(&self.parts.store, &tables, by, now).await {
+        if let Err(error) = remember(&self.reached.ground, &tables, by).await {
             metrics.mapping_reload("refused");
             tracing::error!(%error, "the new tables cannot be written down; the old ones stay in force");
             return Reloaded::NotYet;
         }
         tracing::info!(mapping.hash = %tables.hash, reason = by.as_str(), "new tables are in force");
         metrics.mapping_reload("loaded");
-        self.parts.rules.replace_tables(tables);
+        self.reached.rules.replace_tables(tables);
         self.tables_changed().await;
         Reloaded::Done
     }
@@ -117,7 +112,7 @@ impl Reloader {
     /// Has parked events decided again that the tables may now cover.
     pub(super) async fn tables_changed(&self) {
         if self
-            .parts
+            .reached
             .decider
             .send(Request::TablesChanged)
             .await
@@ -130,10 +125,9 @@ impl Reloader {
 
 /// Writes down which tables are in force from now on.
 pub(super) async fn remember(
-    store: &Store,
+    ground: &Ground,
     tables: &Tables,
     by: LoadedBy,
-    at: Timestamp,
 ) -> Result<(), StoreError> {
     let texts = tables.tables.iter().map(|(mapping, table)| TableLoaded {
         mapping: mapping.clone(),
@@ -143,10 +137,10 @@ pub(super) async fn remember(
     let loaded = TablesLoaded {
         hash: tables.hash.to_string(),
         tables: texts.collect(),
-        at,
+        at: ground.clock.now(),
         by,
     };
-    store.remember_tables(loaded).await
+    ground.store.remember_tables(loaded).await
 }
 
 /// Reloads when something in the mapping directory changes.

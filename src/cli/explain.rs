@@ -104,7 +104,9 @@ pub async fn run(args: ExplainArgs, config: Config) -> anyhow::Result<ExitCode> 
         reading,
     };
     let past = past_of(&event, &config, &rules).await?;
-    let history = past.clone().unwrap_or_else(|| no_past(&event));
+    let history = past
+        .clone()
+        .unwrap_or_else(|| LeadHistory::of_unknown_lead(&event.reading.facts));
     let question = Question {
         event: &event.event,
         parsed: &event.parsed,
@@ -139,18 +141,6 @@ async fn past_of(
     Ok(Some(
         store.peek_history(event.clone(), rules.clone()).await?,
     ))
-}
-
-/// What a lead that nobody has heard of looks like.
-fn no_past(event: &Undecided) -> LeadHistory {
-    let facts = &event.reading.facts;
-    let mut state = crate::lead::LeadState::default();
-    state.learn_calls(&facts.calls);
-    LeadHistory {
-        lead_id: facts.lead_id.clone(),
-        calls: u32::try_from(state.calls.len()).unwrap_or(u32::MAX),
-        ..LeadHistory::default()
-    }
 }
 
 fn explain_verification(

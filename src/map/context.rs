@@ -4,7 +4,7 @@
 //! names it: rows without templates and conditions cost nothing here. null is left out, so that a null member is a missing one.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -111,6 +111,8 @@ impl Roots {
 pub struct Context<'a> {
     input: &'a MapInput<'a>,
     objects: [OnceCell<Value>; ROOTS.len()],
+    /// Made once: the conditions of a table mostly name the same objects.
+    roots: RefCell<Vec<(Roots, Value)>>,
 }
 
 impl<'a> Context<'a> {
@@ -118,11 +120,25 @@ impl<'a> Context<'a> {
         Self {
             input,
             objects: Default::default(),
+            roots: RefCell::default(),
         }
     }
 
     /// The root object for an expression.
     pub fn root(&self, roots: Roots) -> Value {
+        let made = self
+            .roots
+            .borrow()
+            .iter()
+            .find_map(|(of, root)| (*of == roots).then(|| root.clone()));
+        made.unwrap_or_else(|| {
+            let root = self.make_root(roots);
+            self.roots.borrow_mut().push((roots, root.clone()));
+            root
+        })
+    }
+
+    fn make_root(&self, roots: Roots) -> Value {
         let mut root = Members::default();
         for (index, name) in roots.names() {
             let object = self.objects[index].get_or_init(|| object(name, self.input));

@@ -88,7 +88,7 @@ pub fn read(
 }
 
 /// Syntax errors, and those other faults that are not about the same lines.
-fn with_syntax_errors(
+pub fn with_syntax_errors(
     file: &SourceFile,
     errors: &[toml::de::Error],
     others: Vec<Finding>,

@@ -6,13 +6,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod agree;
 mod commands;
+mod docs;
+mod examples;
+mod explain;
 mod faulty_start;
 mod help;
 mod hostile;
 mod kill;
 mod log_hygiene;
 mod place;
+mod plan;
 mod process;
 mod reload;
 mod senders;

@@ -67,6 +67,10 @@ impl Scope {
         let table = self.table_named_by(event)?;
         self.count_use(table.as_deref(), -1);
         for statement in [
+            "DELETE FROM event_dedupe WHERE sequence = ?1
+               AND hash = (SELECT dedupe_hash FROM event WHERE sequence = ?1)",
+            "DELETE FROM event_lead WHERE sequence = ?1
+               AND hash = (SELECT lead_hash FROM event WHERE sequence = ?1)",
             "DELETE FROM event_body WHERE sequence = ?1",
             "DELETE FROM event WHERE sequence = ?1",
         ] {
@@ -79,7 +83,7 @@ impl Scope {
 }
 
 /// The smallest UUID v7 of the millisecond of `at`; times before 1970 count as 1970, as in ids.
-fn uuid_floor(at: Timestamp) -> [u8; 16] {
+pub(super) fn uuid_floor(at: Timestamp) -> [u8; 16] {
     let mut floor = [0; 16];
     floor[..6].copy_from_slice(&to_ms(at).max(0).to_be_bytes()[2..]);
     floor

@@ -9,9 +9,9 @@ use serde_json::{Map, Value};
 use super::super::rows::parse_uuid;
 use super::super::{Decider, StoreError, Undecided};
 use super::SqliteStore;
-use super::decide::ids_of;
 use super::writer::Scope;
 use crate::delivery::DeliveryId;
+use crate::lead::identity::ids_of;
 use crate::lead::{Entry, LEADPING, LeadHistory, LeadKey, LeadState, SystemId, TargetHistory};
 
 /// Looks at leads on any connection; writes nothing.
@@ -80,7 +80,7 @@ impl Past<'_> {
             .0
             .prepare_cached(
                 "SELECT id, members, call FROM delivery WHERE lead = ?1 AND target = ?2
-                 AND (state IN ('due', 'in_flight', 'delivered') OR (?3 AND state = 'withheld'))
+                 AND (state = 'due' OR state = 'in_flight' OR state = 'delivered' OR (?3 AND state = 'withheld'))
                  ORDER BY delivery DESC LIMIT 1",
             )?
             .query_row((lead.0, target, shadowed), |row| {
@@ -121,7 +121,7 @@ pub(super) fn peek_history(
     by: &dyn Decider,
 ) -> Result<LeadHistory, StoreError> {
     let past = Past(connection);
-    let ids = ids_of(event);
+    let ids = ids_of(&event.event.source, &event.reading.facts);
     let named = ids.iter().find(|id| id.system == LEADPING);
     let mut lead = None;
     for id in named.into_iter().chain(&ids) {
@@ -138,42 +138,5 @@ pub(super) fn peek_history(
 impl Scope {
     pub(super) fn past(&self) -> Past<'_> {
         Past(&self.connection)
-    }
-
-    pub(super) fn lead_of(&mut self, id: &SystemId) -> Result<Option<LeadKey>, StoreError> {
-        if let Some(known) = self.known.lead_of(id) {
-            return Ok(Some(known));
-        }
-        let found = self.past().lead_of(id)?;
-        if let Some(lead) = found {
-            self.known.learn_link(id, lead);
-        }
-        Ok(found)
-    }
-
-    pub(super) fn load_lead(&mut self, lead: LeadKey) -> Result<LeadState, StoreError> {
-        if let Some(state) = self.known.lead(lead) {
-            return Ok(state.clone());
-        }
-        let state = self.past().load_lead(lead)?;
-        self.known.learn_lead(lead, &state);
-        Ok(state)
-    }
-
-    pub(super) fn save_lead(
-        &mut self,
-        lead: Option<LeadKey>,
-        state: &LeadState,
-    ) -> Result<LeadKey, StoreError> {
-        let text = serde_json::to_string(state)?;
-        self.connection
-            .prepare_cached(
-                "INSERT INTO lead (lead, state) VALUES (?1, ?2)
-                 ON CONFLICT (lead) DO UPDATE SET state = excluded.state",
-            )?
-            .execute((lead.map(|lead| lead.0), text))?;
-        let lead = lead.unwrap_or_else(|| LeadKey(self.connection.last_insert_rowid()));
-        self.known.learn_lead(lead, state);
-        Ok(lead)
     }
 }

@@ -1,96 +1,52 @@
-//! Links: which ids of which systems are one lead.
-//!
-//! A link is learnt from an event that names ids of two systems, or set by a person. An event's
-//! own LeadPing id is the newest word on its own lead id; another system's id that already belongs
-//! to a different LeadPing lead is left where it is.
+//! Links: which ids of which systems are one lead, kept for `lead::identity`, which knows how that
+//! is learnt. Only leads and links are written here.
 
 use super::super::StoreError;
 use super::writer::Scope;
-use crate::lead::{LEADPING, LeadKey, LeadState, SystemId};
+use crate::lead::identity::Register;
+use crate::lead::{LeadKey, LeadState, SystemId};
 
-/// The lead that an event is about, once its ids were looked up and learnt.
-pub(super) struct Subject {
-    pub(super) lead: Option<LeadKey>,
-    pub(super) state: LeadState,
-    /// Ids that were new to this lead: what waited for them can be decided.
-    pub(super) learnt: Vec<SystemId>,
-}
+impl Register for Scope {
+    type Error = StoreError;
 
-impl Scope {
-    /// Finds the lead of `own` (the sender's id first, then others it named), and learns from it.
-    pub(super) fn resolve(
-        &mut self,
-        ids: &[SystemId],
-        pearl_id: Option<&str>,
-    ) -> Result<Subject, StoreError> {
-        let leads = ids
-            .iter()
-            .map(|id| self.lead_of(id))
-            .collect::<Result<Vec<_>, _>>()?;
-        let leadping = ids.iter().position(|id| id.system == LEADPING);
-        // LeadPing's own id decides; else the first id that is known.
-        let mut lead = match leadping {
-            Some(place) => leads[place],
-            None => leads.iter().copied().flatten().next(),
-        };
-        let mut missing = Vec::new();
-        let mut joined = false;
-        for (place, id) in ids.iter().enumerate() {
-            match leads[place] {
-                None => missing.push(id.clone()),
-                Some(known) if lead == Some(known) => {}
-                Some(_) => {
-                    // A merge just now may have moved it.
-                    let known = self.lead_of(id)?.filter(|known| lead != Some(*known));
-                    let Some(known) = known else { continue };
-                    let other = self.load_lead(known)?;
-                    if other.lead_id().is_none() || leadping.is_none() {
-                        joined |= lead.is_some();
-                        lead = Some(self.merge(lead, known, &other)?);
-                    } else if place == 0 {
-                        // The sender now names another LeadPing lead for its own lead.
-                        self.unlink(known, other, id)?;
-                        missing.push(id.clone());
-                    }
-                }
-            }
+    fn lead_of(&mut self, id: &SystemId) -> Result<Option<LeadKey>, StoreError> {
+        if let Some(known) = self.known.lead_of(id) {
+            return Ok(Some(known));
         }
-        let state = match lead {
-            Some(lead) => self.load_lead(lead)?,
-            None => LeadState::default(),
-        };
-        let mut subject = Subject {
-            lead,
-            state,
-            learnt: Vec::new(),
-        };
-        if ids.len() > 1 && !missing.is_empty() {
-            self.learn(&mut subject, missing, pearl_id)?;
-        } else if joined {
-            // No id is new, but what one of the two waited for the other may have known.
-            subject.learnt.clone_from(&subject.state.ids);
+        let found = self.past().lead_of(id)?;
+        if let Some(lead) = found {
+            self.known.learn_link(id, lead);
         }
-        Ok(subject)
+        Ok(found)
     }
 
-    fn learn(
-        &mut self,
-        subject: &mut Subject,
-        missing: Vec<SystemId>,
-        pearl_id: Option<&str>,
-    ) -> Result<(), StoreError> {
-        subject.state.ids.extend(missing.iter().cloned());
-        let lead = self.save_lead(subject.lead, &subject.state)?;
-        subject.lead = Some(lead);
-        for id in &missing {
-            self.point(id, lead, pearl_id)?;
+    fn load_lead(&mut self, lead: LeadKey) -> Result<LeadState, StoreError> {
+        if let Some(state) = self.known.lead(lead) {
+            return Ok(state.clone());
         }
-        // An id learnt frees what waited for any id of this lead.
-        subject.learnt.clone_from(&subject.state.ids);
-        Ok(())
+        let state = self.past().load_lead(lead)?;
+        self.known.learn_lead(lead, &state);
+        Ok(state)
     }
 
-    pub(super) fn point(
+    fn save_lead(
+        &mut self,
+        lead: Option<LeadKey>,
+        state: &LeadState,
+    ) -> Result<LeadKey, StoreError> {
+        let text = serde_json::to_string(state)?;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO lead (lead, state) VALUES (?1, ?2)
+                 ON CONFLICT (lead) DO UPDATE SET state = excluded.state",
+            )?
+            .execute((lead.map(|lead| lead.0), text))?;
+        let lead = lead.unwrap_or_else(|| LeadKey(self.connection.last_insert_rowid()));
+        self.known.learn_lead(lead, state);
+        Ok(lead)
+    }
+
+    fn point(
         &mut self,
         id: &SystemId,
         lead: LeadKey,
@@ -107,49 +63,11 @@ impl Scope {
         Ok(())
     }
 
-    /// Two leads turn out to be one: `other`, which has no LeadPing id, becomes part of `lead`.
-    fn merge(
-        &mut self,
-        lead: Option<LeadKey>,
-        other: LeadKey,
-        gone: &LeadState,
-    ) -> Result<LeadKey, StoreError> {
-        let Some(lead) = lead else {
-            return Ok(other);
-        };
-        let mut state = self.load_lead(lead)?;
-        if state.lead_id().is_some() && gone.lead_id().is_some() {
-            return Ok(lead);
-        }
-        // The side that is known at LeadPing has the history; it stays.
-        let (stays, mut kept, goes, lost) = if gone.lead_id().is_some() {
-            (other, gone.clone(), lead, std::mem::take(&mut state))
-        } else {
-            (lead, state, other, gone.clone())
-        };
-        kept.learn_calls(&lost.calls);
-        for id in &lost.ids {
-            self.point(id, stays, None)?;
-            if !kept.ids.contains(id) {
-                kept.ids.push(id.clone());
-            }
-        }
-        self.save_lead(Some(stays), &kept)?;
+    fn absorb(&mut self, gone: LeadKey, _stays: LeadKey) -> Result<(), StoreError> {
         self.connection
             .prepare_cached("DELETE FROM lead WHERE lead = ?1")?
-            .execute([goes.0])?;
-        self.known.forget_lead(goes);
-        Ok(stays)
-    }
-
-    fn unlink(
-        &mut self,
-        lead: LeadKey,
-        mut state: LeadState,
-        id: &SystemId,
-    ) -> Result<(), StoreError> {
-        state.ids.retain(|known| known != id);
-        self.save_lead(Some(lead), &state)?;
+            .execute([gone.0])?;
+        self.known.forget_lead(gone);
         Ok(())
     }
 }

@@ -160,7 +160,13 @@ fn lead_condition(
         parameters.push(lead_hash(&id.system, &id.id).into());
         places.push(format!("?{}", parameters.len()));
     }
-    Ok(format!("e.lead_hash IN ({})", places.join(", ")))
+    let hashes = places.join(", ");
+    // The newest events are in no key table yet.
+    Ok(format!(
+        "e.sequence IN (SELECT sequence FROM event_lead WHERE hash IN ({hashes}) UNION
+           SELECT sequence FROM event WHERE lead_hash IN ({hashes}) AND sequence >
+             coalesce((SELECT CAST(value AS INTEGER) FROM fact WHERE name = 'indexed_through'), 0))"
+    ))
 }
 
 fn event_row(connection: &Connection, row: &Row<'_>) -> Result<EventRow, StoreError> {

@@ -1,0 +1,205 @@
+//! Which lead an event is about, and what its ids teach: a link is learnt from an event that names
+//! ids of two systems. Pure over a [`Register`], so that the store and a replay in memory learn
+//! alike.
+//!
+//! An event's own LeadPing id is the newest word on its own lead id; another system's id that
+//! already belongs to a different LeadPing lead is left where it is.
+
+use super::{LEADPING, LeadKey, LeadState, SystemId};
+use crate::event::Facts;
+
+/// Where leads and links are kept.
+pub trait Register {
+    type Error;
+    fn lead_of(&mut self, id: &SystemId) -> Result<Option<LeadKey>, Self::Error>;
+    fn load_lead(&mut self, lead: LeadKey) -> Result<LeadState, Self::Error>;
+    /// `None` makes a new lead.
+    fn save_lead(
+        &mut self,
+        lead: Option<LeadKey>,
+        state: &LeadState,
+    ) -> Result<LeadKey, Self::Error>;
+    /// From now on `id` means `lead`.
+    fn point(
+        &mut self,
+        id: &SystemId,
+        lead: LeadKey,
+        pearl_id: Option<&str>,
+    ) -> Result<(), Self::Error>;
+    /// `gone` became part of `stays`; its ids point there already.
+    fn absorb(&mut self, gone: LeadKey, stays: LeadKey) -> Result<(), Self::Error>;
+}
+
+/// The lead that an event is about, once its ids were looked up and learnt.
+pub struct Subject {
+    pub lead: Option<LeadKey>,
+    pub state: LeadState,
+    /// Ids that were new to this lead: what waited for them can be decided.
+    pub learnt: Vec<SystemId>,
+}
+
+/// Every id of the lead that an event names, the sender's own first.
+pub fn ids_of(source: &str, facts: &Facts) -> Vec<SystemId> {
+    let own = facts
+        .source_lead_id
+        .iter()
+        .map(|id| SystemId::new(source, id));
+    let leadping = facts.lead_id.iter().map(|id| SystemId::new(LEADPING, id));
+    let links = facts
+        .links
+        .iter()
+        .map(|(system, id)| SystemId::new(system, id));
+    own.chain(leadping).chain(links).collect()
+}
+
+/// The lead of a newly decided event, which also teaches the calls that it names.
+pub fn meet<R: Register>(
+    register: &mut R,
+    source: &str,
+    facts: &Facts,
+) -> Result<Subject, R::Error> {
+    let ids = ids_of(source, facts);
+    let mut subject = resolve(register, &ids, facts.pearl_id.as_deref())?;
+    if subject.state.learn_calls(&facts.calls) {
+        if subject.lead.is_none() {
+            subject = adopt(register, subject, &ids)?;
+        }
+        register.save_lead(subject.lead, &subject.state)?;
+    }
+    Ok(subject)
+}
+
+/// A lead of its own for an event that names only its own id.
+pub fn adopt<R: Register>(
+    register: &mut R,
+    subject: Subject,
+    ids: &[SystemId],
+) -> Result<Subject, R::Error> {
+    let mut state = subject.state;
+    state.ids = ids.to_vec();
+    let lead = register.save_lead(None, &state)?;
+    for id in ids {
+        register.point(id, lead, None)?;
+    }
+    Ok(Subject {
+        lead: Some(lead),
+        state,
+        learnt: subject.learnt,
+    })
+}
+
+/// Finds the lead of `ids` (the sender's id first, then others it named), and learns from them.
+pub fn resolve<R: Register>(
+    register: &mut R,
+    ids: &[SystemId],
+    pearl_id: Option<&str>,
+) -> Result<Subject, R::Error> {
+    let leads = ids
+        .iter()
+        .map(|id| register.lead_of(id))
+        .collect::<Result<Vec<_>, _>>()?;
+    let leadping = ids.iter().position(|id| id.system == LEADPING);
+    // LeadPing's own id decides; else the first id that is known.
+    let mut lead = match leadping {
+        Some(place) => leads[place],
+        None => leads.iter().copied().flatten().next(),
+    };
+    let mut missing = Vec::new();
+    let mut joined = false;
+    for (place, id) in ids.iter().enumerate() {
+        match leads[place] {
+            None => missing.push(id.clone()),
+            Some(known) if lead == Some(known) => {}
+            Some(_) => {
+                // A merge just now may have moved it.
+                let known = register.lead_of(id)?.filter(|known| lead != Some(*known));
+                let Some(known) = known else { continue };
+                let other = register.load_lead(known)?;
+                if other.lead_id().is_none() || leadping.is_none() {
+                    joined |= lead.is_some();
+                    lead = Some(merge(register, lead, known, &other)?);
+                } else if place == 0 {
+                    // The sender now names another LeadPing lead for its own lead.
+                    unlink(register, known, other, id)?;
+                    missing.push(id.clone());
+                }
+            }
+        }
+    }
+    let state = match lead {
+        Some(lead) => register.load_lead(lead)?,
+        None => LeadState::default(),
+    };
+    let mut subject = Subject {
+        lead,
+        state,
+        learnt: Vec::new(),
+    };
+    if ids.len() > 1 && !missing.is_empty() {
+        learn(register, &mut subject, missing, pearl_id)?;
+    } else if joined {
+        // No id is new, but what one of the two waited for the other may have known.
+        subject.learnt.clone_from(&subject.state.ids);
+    }
+    Ok(subject)
+}
+
+fn learn<R: Register>(
+    register: &mut R,
+    subject: &mut Subject,
+    missing: Vec<SystemId>,
+    pearl_id: Option<&str>,
+) -> Result<(), R::Error> {
+    subject.state.ids.extend(missing.iter().cloned());
+    let lead = register.save_lead(subject.lead, &subject.state)?;
+    subject.lead = Some(lead);
+    for id in &missing {
+        register.point(id, lead, pearl_id)?;
+    }
+    // An id learnt frees what waited for any id of this lead.
+    subject.learnt.clone_from(&subject.state.ids);
+    Ok(())
+}
+
+/// Two leads turn out to be one: `other`, which has no LeadPing id, becomes part of `lead`.
+fn merge<R: Register>(
+    register: &mut R,
+    lead: Option<LeadKey>,
+    other: LeadKey,
+    gone: &LeadState,
+) -> Result<LeadKey, R::Error> {
+    let Some(lead) = lead else {
+        return Ok(other);
+    };
+    let mut state = register.load_lead(lead)?;
+    if state.lead_id().is_some() && gone.lead_id().is_some() {
+        return Ok(lead);
+    }
+    // The side that is known at LeadPing has the history; it stays.
+    let (stays, mut kept, goes, lost) = if gone.lead_id().is_some() {
+        (other, gone.clone(), lead, std::mem::take(&mut state))
+    } else {
+        (lead, state, other, gone.clone())
+    };
+    kept.learn_calls(&lost.calls);
+    for id in &lost.ids {
+        register.point(id, stays, None)?;
+        if !kept.ids.contains(id) {
+            kept.ids.push(id.clone());
+        }
+    }
+    register.save_lead(Some(stays), &kept)?;
+    register.absorb(goes, stays)?;
+    Ok(stays)
+}
+
+fn unlink<R: Register>(
+    register: &mut R,
+    lead: LeadKey,
+    mut state: LeadState,
+    id: &SystemId,
+) -> Result<(), R::Error> {
+    state.ids.retain(|known| known != id);
+    register.save_lead(Some(lead), &state)?;
+    Ok(())
+}

@@ -1,0 +1,144 @@
+//! What a replay found: the numbers that a person or a script reads.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::Sides;
+use super::leads::Leads;
+use super::lines::{Line, Lines};
+use super::tally::{Counts, Example, SideTotals, Tally, ends_as};
+use crate::config::{Config, RateLimit, TargetConfig, TargetMode};
+use crate::lead::Previous;
+
+/// What would differ, and what would not.
+#[derive(Debug, Clone, Serialize)]
+pub struct Comparison {
+    pub differs: bool,
+    pub events: i64,
+    pub events_differ: i64,
+    /// When the first and the last of them were received.
+    #[serde(serialize_with = "crate::store::rows::optional_timestamp")]
+    pub received_from: Option<Timestamp>,
+    #[serde(serialize_with = "crate::store::rows::optional_timestamp")]
+    pub received_to: Option<Timestamp>,
+    pub leads: usize,
+    pub leads_differ: i64,
+    /// `before → after` → leads.
+    pub lead_ends: LeadEnds,
+    pub rows: Vec<Line>,
+    pub parked: Parking,
+    pub calls: Vec<CallCost>,
+    pub totals: Sides<SideTotals>,
+    pub examples: Vec<Example>,
+}
+
+/// How leads end, where that differs: category / outcome of the last event applied.
+pub type LeadEnds = Counts;
+
+/// Events by cause.
+#[derive(Debug, Clone, Serialize)]
+pub struct Parking {
+    /// Not parked by the tables in force, parked by the candidates for this cause.
+    pub newly: Counts,
+    /// Parked by the tables in force for this cause, no more by the candidates.
+    pub released: Counts,
+    /// Parked by both, for another cause: `before → after`.
+    pub otherwise: Counts,
+}
+
+/// What the calls to one target cost.
+#[derive(Debug, Clone, Serialize)]
+pub struct CallCost {
+    pub target: String,
+    pub mode: TargetMode,
+    pub calls: Sides<i64>,
+    /// Candidate minus current.
+    pub difference: i64,
+    /// How long so many take at the target's rate limit.
+    pub seconds: Sides<u64>,
+    /// Those that the candidates add; 0 if they add none.
+    pub difference_seconds: u64,
+}
+
+impl Comparison {
+    pub(super) fn of(tally: Tally, lines: Lines, leads: &Leads, config: &Config) -> Self {
+        let mut lead_ends = Counts::default();
+        let mut leads_differ = 0;
+        for end in leads.ends() {
+            let (before, after) = (end_of(end.current), end_of(end.candidate));
+            if before != after {
+                leads_differ += 1;
+                lead_ends.add(&format!("{} → {}", shown(before), shown(after)), 1);
+            }
+        }
+        let calls = config
+            .targets
+            .values()
+            .map(|target| cost(target, &tally.sides))
+            .collect();
+        Self {
+            differs: tally.differ > 0 || leads_differ > 0,
+            events: tally.events,
+            events_differ: tally.differ,
+            received_from: tally.received.map(|(first, _)| first),
+            received_to: tally.received.map(|(_, last)| last),
+            leads: leads.count(),
+            leads_differ,
+            lead_ends,
+            rows: lines.lines,
+            calls,
+            examples: tally.examples(),
+            parked: Parking {
+                newly: tally.newly_parked,
+                released: tally.released,
+                otherwise: tally.parked_otherwise,
+            },
+            totals: tally.sides,
+        }
+    }
+}
+
+type End<'a> = Option<(Option<&'a str>, Option<&'a str>)>;
+
+fn end_of(previous: Option<&Previous>) -> End<'_> {
+    let previous = previous?;
+    Some((previous.category.as_deref(), previous.outcome.as_deref()))
+}
+
+fn shown(end: End<'_>) -> String {
+    match end {
+        Some((category, outcome)) => ends_as(category, outcome),
+        None => String::from("nothing"),
+    }
+}
+
+fn cost(target: &TargetConfig, sides: &Sides<SideTotals>) -> CallCost {
+    let of = |counts: &BTreeMap<String, i64>| counts.get(&target.name).copied().unwrap_or(0);
+    let calls = Sides {
+        current: of(&sides.current.calls.0),
+        candidate: of(&sides.candidate.calls.0),
+    };
+    let difference = calls.candidate - calls.current;
+    CallCost {
+        target: target.name.clone(),
+        mode: target.mode,
+        difference,
+        seconds: Sides {
+            current: seconds(calls.current, target.rate_limit),
+            candidate: seconds(calls.candidate, target.rate_limit),
+        },
+        difference_seconds: seconds(difference, target.rate_limit),
+        calls,
+    }
+}
+
+/// The time so many calls take at the rate, from an empty bucket.
+fn seconds(calls: i64, rate: RateLimit) -> u64 {
+    let calls = u64::try_from(calls).unwrap_or(0);
+    let each = rate.per / rate.requests.max(1);
+    let whole = u32::try_from(calls).map_or(Duration::MAX, |calls| each.saturating_mul(calls));
+    whole.as_secs() + u64::from(whole.subsec_nanos() > 0)
+}

@@ -1,0 +1,310 @@
+//! What is counted while two decisions on every event go by. Bounded: causes, ends and examples
+//! have a most, whatever senders send.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::Sides;
+use super::lines::Lines;
+use crate::decision::{Decision, Verdict};
+use crate::event::{Event, EventId, Reading, Sequence};
+
+/// Different keys counted; what comes later is counted together.
+const MOST_KEYS: usize = 1000;
+const OTHERS: &str = "(others)";
+/// Examples shown.
+pub(super) const EXAMPLES: usize = 10;
+
+/// How often each key came, for a bounded number of keys.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Counts(pub BTreeMap<String, i64>);
+
+impl Counts {
+    pub(super) fn add(&mut self, key: &str, weight: i64) {
+        if let Some(count) = self.0.get_mut(key) {
+            *count += weight;
+            if *count == 0 {
+                self.0.remove(key);
+            }
+            return;
+        }
+        let key = if self.0.len() < MOST_KEYS {
+            key
+        } else {
+            OTHERS
+        };
+        *self.0.entry(key.to_owned()).or_default() += weight;
+    }
+
+    pub fn sum(&self) -> i64 {
+        self.0.values().sum()
+    }
+}
+
+/// What one side made of all events.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct SideTotals {
+    /// The words of `decisions_total{decision}`: one per target, else the event's own.
+    pub decisions: Counts,
+    /// Cause → events.
+    pub parked: Counts,
+    /// Target → calls.
+    pub calls: Counts,
+}
+
+/// An event that is decided differently.
+#[derive(Debug, Clone, Serialize)]
+pub struct Example {
+    pub event: EventId,
+    #[serde(skip)]
+    pub sequence: Sequence,
+    pub source: String,
+    /// The lead's id at that source, else at LeadPing.
+    pub lead: Option<String>,
+    #[serde(serialize_with = "crate::store::rows::timestamp")]
+    pub received_at: Timestamp,
+    pub before: String,
+    pub after: String,
+}
+
+/// Two decisions on one event, with the rows that made them.
+pub(super) struct Pair<'a> {
+    pub(super) event: &'a Event,
+    pub(super) reading: &'a Reading,
+    pub(super) mapping: &'a str,
+    pub(super) decisions: Sides<&'a Decision>,
+}
+
+/// Whether a pair is counted, or a count is taken back because the event is decided again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Count {
+    In,
+    Out,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) events: i64,
+    pub(super) differ: i64,
+    pub(super) sides: Sides<SideTotals>,
+    /// By the candidate's cause.
+    pub(super) newly_parked: Counts,
+    /// By the current cause.
+    pub(super) released: Counts,
+    /// `before → after`.
+    pub(super) parked_otherwise: Counts,
+    pub(super) received: Option<(Timestamp, Timestamp)>,
+    examples: Examples,
+}
+
+impl Tally {
+    pub(super) fn count(&mut self, pair: &Pair<'_>, lines: &mut Lines, count: Count) {
+        let weight = match count {
+            Count::In => 1,
+            Count::Out => -1,
+        };
+        let Sides { current, candidate } = pair.decisions;
+        let differs = !std::ptr::eq(current, candidate) && differs(current, candidate);
+        self.events += weight;
+        self.note_time(pair.event.received_at);
+        add_side(&mut self.sides.current, current, weight);
+        add_side(&mut self.sides.candidate, candidate, weight);
+        let places = lines.places(pair.mapping, &pair.decisions);
+        if let Some(places) = &places {
+            lines.lines[places.current].events.current += weight;
+            lines.lines[places.candidate].events.candidate += weight;
+        }
+        if !differs {
+            return;
+        }
+        self.differ += weight;
+        if let Some(places) = &places {
+            lines.lines[places.current].differ += weight;
+            if places.candidate != places.current {
+                lines.lines[places.candidate].differ += weight;
+            }
+        }
+        self.count_parking(current, candidate, weight);
+        match count {
+            Count::In => self.examples.offer(pair, places.unwrap_or_default()),
+            Count::Out => self.examples.withdraw(pair.event.sequence),
+        }
+    }
+
+    fn count_parking(&mut self, current: &Decision, candidate: &Decision, weight: i64) {
+        match (&current.cause, &candidate.cause) {
+            (None, Some(cause)) => self.newly_parked.add(cause.as_str(), weight),
+            (Some(cause), None) => self.released.add(cause.as_str(), weight),
+            (Some(before), Some(after)) if before != after => self
+                .parked_otherwise
+                .add(&format!("{before} → {after}"), weight),
+            _ => {}
+        }
+    }
+
+    fn note_time(&mut self, at: Timestamp) {
+        let (first, last) = self.received.unwrap_or((at, at));
+        self.received = Some((first.min(at), last.max(at)));
+    }
+
+    pub(super) fn examples(&self) -> Vec<Example> {
+        self.examples.chosen()
+    }
+}
+
+fn add_side(side: &mut SideTotals, decision: &Decision, weight: i64) {
+    for word in decision.record.words() {
+        side.decisions.add(word, weight);
+    }
+    if let Some(cause) = &decision.cause {
+        side.parked.add(cause.as_str(), weight);
+    }
+    for delivery in &decision.deliveries {
+        side.calls.add(&delivery.target, weight);
+    }
+}
+
+/// Whether anything but words of explanation differs: where the event ends, what is sent, what
+/// the lead then is.
+fn differs(current: &Decision, candidate: &Decision) -> bool {
+    let verdicts = |decision: &Decision| -> Vec<(String, &'static str)> {
+        let targets = decision.record.targets.iter();
+        targets
+            .map(|(target, verdict)| (target.clone(), verdict.as_str()))
+            .collect()
+    };
+    let becomes = |decision: &Decision| {
+        let change = decision.applied.as_ref()?;
+        let previous = &change.previous;
+        Some((previous.category.clone(), previous.outcome.clone()))
+    };
+    let same_calls = current.deliveries.len() == candidate.deliveries.len()
+        && current
+            .deliveries
+            .iter()
+            .zip(&candidate.deliveries)
+            .all(|(left, right)| {
+                // Everything but the id, which is new each time.
+                left.target == right.target
+                    && left.lead_id == right.lead_id
+                    && left.members == right.members
+                    && left.call == right.call
+                    && left.timestamp == right.timestamp
+            });
+    !same_calls
+        || current.record.verdict != candidate.record.verdict
+        || current.cause != candidate.cause
+        || verdicts(current) != verdicts(candidate)
+        || becomes(current) != becomes(candidate)
+}
+
+/// The first of each kind of difference, then the first of all.
+#[derive(Debug, Default)]
+struct Examples {
+    kinds: Vec<(Kind, Example)>,
+    more: Vec<Example>,
+}
+
+/// Lines and words of both sides.
+type Kind = (Sides<usize>, Sides<Option<&'static str>>);
+
+impl Examples {
+    fn offer(&mut self, pair: &Pair<'_>, places: Sides<usize>) {
+        if self.kinds.len() >= EXAMPLES {
+            return;
+        }
+        let word = |decision: &Decision| decision.record.words().first().copied();
+        let words = Sides {
+            current: word(pair.decisions.current),
+            candidate: word(pair.decisions.candidate),
+        };
+        let kind = (places, words);
+        if self.kinds.iter().all(|(known, _)| *known != kind) {
+            self.kinds.push((kind, example(pair)));
+        } else if self.more.len() < EXAMPLES {
+            self.more.push(example(pair));
+        }
+    }
+
+    fn withdraw(&mut self, event: Sequence) {
+        self.kinds.retain(|(_, known)| known.sequence != event);
+        self.more.retain(|known| known.sequence != event);
+    }
+
+    fn chosen(&self) -> Vec<Example> {
+        let kinds = self.kinds.iter().map(|(_, example)| example);
+        let mut chosen: Vec<Example> = kinds.chain(&self.more).take(EXAMPLES).cloned().collect();
+        chosen.sort_by_key(|example| example.sequence);
+        chosen
+    }
+}
+
+fn example(pair: &Pair<'_>) -> Example {
+    let facts = &pair.reading.facts;
+    let Sides { current, candidate } = pair.decisions;
+    let (mut before, mut after) = (in_words(current), in_words(candidate));
+    if before == after {
+        let members = differing_members(current, candidate).join(", ");
+        before.push_str(" as it is");
+        after.push_str(&format!(" with other {members}"));
+    }
+    Example {
+        event: pair.event.id,
+        sequence: pair.event.sequence,
+        source: pair.event.source.clone(),
+        lead: facts.source_lead_id.clone().or(facts.lead_id.clone()),
+        received_at: pair.event.received_at,
+        before,
+        after,
+    }
+}
+
+/// Where the event ends: category and outcome, but no other value of a member.
+fn in_words(decision: &Decision) -> String {
+    if let Some(cause) = &decision.cause {
+        return format!("parked {cause}");
+    }
+    if decision.record.verdict == Verdict::Ignored {
+        return String::from("ignored");
+    }
+    let becomes = decision
+        .applied
+        .as_ref()
+        .map_or_else(String::new, |change| {
+            ends_as(
+                change.previous.category.as_deref(),
+                change.previous.outcome.as_deref(),
+            )
+        });
+    match decision.record.words().as_slice() {
+        ["delivery"] => becomes,
+        words => {
+            let words = words.join(", ");
+            format!("{words} {becomes}").trim_end().to_owned()
+        }
+    }
+}
+
+/// `Lost / No answer`.
+pub(super) fn ends_as(category: Option<&str>, outcome: Option<&str>) -> String {
+    format!("{} / {}", category.unwrap_or("-"), outcome.unwrap_or("-"))
+}
+
+fn differing_members(current: &Decision, candidate: &Decision) -> Vec<String> {
+    let pairs = current.deliveries.iter().zip(&candidate.deliveries);
+    let mut differing: Vec<String> = pairs
+        .flat_map(|(left, right)| {
+            let names = left.members.keys().chain(right.members.keys());
+            names
+                .filter(|name| left.members.get(*name) != right.members.get(*name))
+                .cloned()
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    differing.sort();
+    differing.dedup();
+    differing
+}
