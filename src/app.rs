@@ -78,11 +78,7 @@ impl App {
             metrics,
             stop: CancellationToken::new(),
         };
-        // Before the first decision: it names no table that is not kept.
-        reload::remember(&ground, &tables, LoadedBy::Start)
-            .await
-            .context("the tables in force cannot be written down")?;
-        let rules = Arc::new(Rules::new(&config, tables));
+        let rules = rules_in_force(&config, tables, &ground).await?;
         let mut workers = Vec::new();
         for target in config.targets.values() {
             workers.push(TargetWorker::start(target.clone(), ground.clone()).await?);
@@ -112,18 +108,15 @@ impl App {
             workers: workers.clone(),
             ground: ground.clone(),
         };
-        let reloader = Arc::new(reload::Reloader::new(
-            &config,
-            reload::Reached {
-                ground: ground.clone(),
-                rules,
-                receiver,
-                workers: workers.clone(),
-                decider: requests_in,
-            },
-        ));
-        let retention = config.store.retention;
-        let house = tokio::spawn(keep_house(ground.clone(), retention));
+        let reached = reload::Reached {
+            ground: ground.clone(),
+            rules,
+            receiver,
+            workers: workers.clone(),
+            decider: requests_in,
+        };
+        let reloader = Arc::new(reload::Reloader::new(&config, reached));
+        let house = tokio::spawn(keep_house(ground.clone(), config.store.retention));
         let mut background = vec![tokio::spawn(decider.run()), house];
         if config.mappings.watch {
             let watching = reload::watch(reloader.clone(), ground.stop.clone());
@@ -196,6 +189,19 @@ async fn open_store(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<(
         .await?
         .with_context(|| format!("cannot open the store {}", config.store.path.display()))?;
     Ok((Store::Sqlite(store), handed))
+}
+
+/// The rules to start with, written down before the first decision: it names no table that is not
+/// kept.
+async fn rules_in_force(
+    config: &Config,
+    tables: Tables,
+    ground: &Ground,
+) -> anyhow::Result<Arc<Rules>> {
+    reload::remember(ground, &tables, LoadedBy::Start)
+        .await
+        .context("the tables in force cannot be written down")?;
+    Ok(Arc::new(Rules::new(config, tables)))
 }
 
 fn admin_of(

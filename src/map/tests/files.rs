@@ -62,106 +62,74 @@ fn a_directory_is_read_whole_or_not_at_all() {
     assert_eq!(findings.len(), 1);
 }
 
-/// Two files, three typos, three findings: no more, no less, each at its word.
-#[test]
-fn three_typos_in_two_files_are_three_findings() {
+/// The shipped tables, each with these edits, have exactly these findings.
+#[track_caller]
+fn check_typos(voice: &[(&str, &str)], crm: &[(&str, &str)], expected: [&str; 3]) {
     let dir = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    for (name, edits) in [("voice.toml", voice), ("crm.toml", crm)] {
+        let mut text = std::fs::read_to_string(format!("{ROOT}/mappings/{name}")).unwrap();
+        for (old, new) in edits {
+            assert!(text.contains(old), "{old}");
+            text = text.replacen(old, new, 1);
+        }
+        std::fs::write(dir.path().join(name), text).unwrap();
+    }
     let wanted = BTreeMap::from([
         ("voice".to_owned(), SourceKind::Nlpearl),
         ("crm".to_owned(), SourceKind::Capillary),
     ]);
-    let shipped = |name: &str| std::fs::read_to_string(format!("{ROOT}/mappings/{name}")).unwrap();
-    let (voice, crm) = (shipped("voice.toml"), shipped("crm.toml"));
-    let edited = |text: &str, edits: &[(&str, &str)]| {
-        edits.iter().fold(text.to_owned(), |text, (old, new)| {
-            assert!(text.contains(old), "{old}");
-            text.replacen(old, new, 1)
-        })
-    };
-    #[track_caller]
-    fn check(findings: &[Finding], expected: [&str; 3]) {
-        let found: Vec<String> = findings
-            .iter()
-            .map(|finding| {
-                let place = &finding.file.text[finding.span.clone()];
-                let hint = finding.hint.as_deref().unwrap_or("-");
-                format!("{place}: {} ({hint})", finding.message)
-            })
-            .collect();
-        assert_eq!(found, expected);
-    }
-
-    write(
-        "voice.toml",
-        &edited(
-            &voice,
-            &[
-                ("\"VoiceMailLeft\"                ", "\"VoiceMailLef\""),
-                ("call.summary | default", "call.sumary | default"),
-            ],
-        ),
-    );
-    write(
-        "crm.toml",
-        &edited(&crm, &[("\"Converted\"", "\"Convertd\"")]),
-    );
     let (tables, findings) = load_dir(dir.path(), &wanted);
     assert!(tables.is_none());
-    check(
-        &findings,
+    let found: Vec<String> = findings
+        .iter()
+        .map(|finding| {
+            let place = &finding.file.text[finding.span.clone()];
+            let hint = finding.hint.as_deref().unwrap_or("-");
+            format!("{place}: {} ({hint})", finding.message)
+        })
+        .collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn three_mistyped_words_in_two_files_are_three_findings() {
+    check_typos(
+        &[
+            ("\"VoiceMailLeft\"                ", "\"VoiceMailLef\""),
+            ("call.summary | default", "call.sumary | default"),
+        ],
+        &[("\"Converted\"", "\"Convertd\"")],
         [
             "\"Convertd\": `category` is not one of Open, Qualified, Converted, Lost, Invalid, Duplicate (did you mean `Converted`?)",
             "\"VoiceMailLef\": unknown status `VoiceMailLef` (did you mean `VoiceMailLeft`?)",
             "call.sumary: `notes`: `call` has no `sumary` (did you mean `call.summary`?)",
         ],
     );
+}
 
-    // Keys: of the file, of a row, of the rows' result.
-    write(
-        "voice.toml",
-        &edited(
-            &voice,
-            &[
-                ("[defaults.leadping]", "[default.leadping]"),
-                ("\nignore =", "\nignroe ="),
-            ],
-        ),
-    );
-    write(
-        "crm.toml",
-        &edited(
-            &crm,
-            &[(
-                "\nleadping = { category = \"Open\"",
-                "\nleadpign = { category = \"Open\"",
-            )],
-        ),
-    );
-    let (_, findings) = load_dir(dir.path(), &wanted);
-    check(
-        &findings,
+#[test]
+fn three_mistyped_keys_in_two_files_are_three_findings() {
+    check_typos(
+        &[
+            ("[defaults.leadping]", "[default.leadping]"),
+            ("\nignore =", "\nignroe ="),
+        ],
+        &[(
+            "\nleadping = { category = \"Open\"",
+            "\nleadpign = { category = \"Open\"",
+        )],
         [
             "leadpign: unknown key `leadpign` (did you mean `leadping`?)",
             "default: unknown key `default` (did you mean `defaults`?)",
             "ignroe: unknown key `ignroe` (did you mean `ignore`?)",
         ],
     );
-
-    write(
-        "voice.toml",
-        &edited(
-            &voice,
-            &[
-                ("kind = \"nlpearl\"", "kind = \"nlperl\""),
-                ("[defaults.leadping]\ntype", "[defaults.leadping]\ntpye"),
-            ],
-        ),
-    );
-    write("crm.toml", &edited(&crm, &[("kind = ", "knd = ")]));
-    let (_, findings) = load_dir(dir.path(), &wanted);
-    check(
-        &findings,
+    check_typos(
+        &[
+            ("kind = \"nlpearl\"", "kind = \"nlperl\""),
+            ("[defaults.leadping]\ntype", "[defaults.leadping]\ntpye"),
+        ],
+        &[("kind = ", "knd = ")],
         [
             "knd: unknown key `knd` (did you mean `kind`?)",
             "\"nlperl\": unknown kind `nlperl` (did you mean `nlpearl`?)",
