@@ -92,7 +92,9 @@ fn allowed(room: &str) -> Vec<&'static str> {
             "config", "decider", "decision", "delivery", "event", "lead", "map", "store", "systems",
         ],
         "examples" => with_nouns(&["decide", "explain", "map", "systems"]),
-        "admin" => with_nouns(&["decider", "explain", "deliver", "store", "problem"]),
+        "admin" => with_nouns(&[
+            "decider", "explain", "deliver", "store", "problem", "systems",
+        ]),
         "schema" => vec!["config", "event", "map", "systems"],
         "listen" => vec!["config", "clock", "problem"],
         "sandbox" => vec!["clock", "secret"],

@@ -90,6 +90,14 @@ pub async fn run(args: ExplainArgs, config: Config) -> anyhow::Result<ExitCode> 
         .cloned()
         .context("the source's mapping was loaded")?;
     let now = Timestamp::now();
+    if args.headers.is_some()
+        && let Err(faults) = Gate::load(source)
+    {
+        for fault in faults {
+            eprintln!("error: the source's secrets are needed to verify: {fault}");
+        }
+        return Ok(Exit::BadConfig.into());
+    }
     let verification = args
         .headers
         .as_deref()

@@ -41,8 +41,6 @@ const LATER_ROW_KEYS: &[&str] = &["nlpearl", "capillary", "write", "final", "req
 /// The largest mapping, in bytes and in rows; a thousand times what a site has.
 pub const MAX_FILE_BYTES: usize = 1024 * 1024;
 const MAX_ROWS: usize = 5_000;
-/// NLPearl's lead statuses lie in this range, whether documented or not.
-const NLPEARL_NUMBERS: std::ops::RangeInclusive<i64> = 1..=500;
 
 /// Whether a TOML file means to be a mapping.
 pub fn looks_like_a_mapping(text: &str) -> bool {
@@ -330,14 +328,14 @@ impl Reader<'_> {
             return Some(status);
         }
         match &status {
-            Status::Number(number) if NLPEARL_NUMBERS.contains(number) => {
+            Status::Number(number) if *number > 0 => {
                 let message = format!("status {number} is not among those that NLPearl documents");
                 self.findings
                     .push(Finding::warning(self.file, value.span(), message));
                 Some(status)
             }
             Status::Number(number) => {
-                let message = format!("status {number} is not between 1 and 500");
+                let message = format!("status {number} is not above 0");
                 self.error(value.span(), message);
                 None
             }
@@ -346,7 +344,10 @@ impl Reader<'_> {
                 let hint = match did_you_mean(word, names.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None if word == "*" => "leave `status` out to match every status".to_owned(),
-                    None => format!("there are: {}", names.join(", ")),
+                    None => format!(
+                        "there are: {}; if the vendor really sends `{word}`, leave `status` out and write when = 'event.status == \"{word}\"'",
+                        names.join(", ")
+                    ),
                 };
                 self.error(value.span(), format!("unknown status `{word}`"))
                     .hint = Some(hint);

@@ -117,9 +117,9 @@ fn statuses(kind: SourceKind) -> Vec<Value> {
             .iter()
             .map(|status| format!("{} {}", status.number, status.name))
             .collect();
-        let range = json!({ "type": "integer", "minimum": 1, "maximum": 500 });
+        let range = json!({ "type": "integer", "minimum": 1 });
         forms.push(described(range, &known.join(", ")));
-        let number = "^\\s*([1-9]|[1-9][0-9]|[1-4][0-9][0-9]|500)\\s*$";
+        let number = "^\\s*[1-9][0-9]*\\s*$";
         forms.push(json!({ "type": "string", "pattern": number }));
     }
     let patterns: Vec<String> = spellings.into_iter().map(in_any_case).collect();

@@ -188,7 +188,8 @@ fn what_the_schema_says_of_a_value_is_what_the_check_says() {
         }
     }
     check_row(voice, "status = [1, 222, \"100\"]\nignore = \"x\"", true);
-    check_row(voice, "status = 501\nignore = \"x\"", false);
+    check_row(voice, "status = 501\nignore = \"x\"", true);
+    check_row(voice, "status = 0\nignore = \"x\"", false);
     check_row(voice, "status = \"WON\"\nignore = \"x\"", false);
     check_row(crm, "status = 100\nignore = \"x\"", false);
     check_row(crm, "status = []\nignore = \"x\"", false);

@@ -10,6 +10,7 @@ use super::tail::Keys;
 use super::writer::{AppendOutcome, Job, Scope};
 use super::{SqliteStore, closed};
 use crate::event::{Event, EventId, Sequence};
+use crate::lead::LEADPING;
 
 /// Rejected requests kept for diagnosis.
 const KEPT_REJECTS: i64 = 1000;
@@ -65,7 +66,12 @@ fn dedupe_hash(key: [u8; 16]) -> i64 {
 impl Scope {
     pub(super) fn append(&mut self, event: &NewEvent) -> Result<AppendOutcome, StoreError> {
         let source_lead_id = event.reading.facts.source_lead_id.as_deref();
-        let lead_hash = source_lead_id.map(|id| lead_hash(&event.source, id));
+        // Without the sender's own id, by LeadPing's: the lead's events are found by either.
+        let lead_hash = match (source_lead_id, &event.reading.facts.lead_id) {
+            (Some(id), _) => Some(lead_hash(&event.source, id)),
+            (None, Some(id)) => Some(lead_hash(LEADPING, id)),
+            (None, None) => None,
+        };
         if let Some((sequence, of)) = self.duplicate_of(event, lead_hash)? {
             self.connection
                 .prepare_cached("UPDATE event SET duplicates = duplicates + 1 WHERE sequence = ?1")?
