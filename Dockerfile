@@ -5,6 +5,7 @@ FROM rust:1.95.0-slim-bookworm AS build
 WORKDIR /build
 
 # Dependencies first, in a layer of their own: it lasts until Cargo.toml or Cargo.lock change.
+COPY .cargo ./.cargo
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir src \
     && touch src/lib.rs \
