@@ -62,8 +62,11 @@ impl Leads {
     /// The lead that an event is about, made if need be; `None`: it names no id at all.
     pub(super) fn meet(&mut self, source: &str, facts: &crate::event::Facts) -> Subject {
         let Ok(subject) = identity::meet(self, source, facts);
+        if subject.lead.is_some() {
+            return subject;
+        }
         let ids = identity::ids_of(source, facts);
-        if subject.lead.is_some() || ids.is_empty() {
+        if ids.is_empty() {
             return subject;
         }
         let Ok(subject) = identity::adopt(self, subject, &ids);

@@ -32,6 +32,7 @@ mod held;
 mod history;
 mod links;
 mod opening;
+mod recorded;
 mod retention;
 mod settle;
 mod take;

@@ -1,15 +1,18 @@
-//! Recorded events, page by page, from the store into the plan: one side reads and parses, the
-//! other decides, with a few pages between them. Memory does not grow with the number of events.
+//! Recorded events, page by page, from the store into the plan. Memory does not grow with the
+//! number of events: only a few pages are under way.
 
 use std::collections::HashSet;
 use std::io::{IsTerminal, Write as _};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use jiff::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
+use crate::decider::Rules;
 use crate::event::{Event, Sequence};
 use crate::lead::SystemId;
 use crate::lead::identity::ids_of;
@@ -18,8 +21,8 @@ use crate::store::{Decider, KnownLead, RecordedSpan, Store, StoreError, Undecide
 
 /// Events of one page.
 const PAGE: usize = 500;
-/// Pages between reading and deciding.
-const PAGES_AHEAD: usize = 4;
+/// Pages between one step and the next.
+const PAGES_AHEAD: usize = 3;
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
 /// Which events: those of the span that were received no earlier than `since`.
@@ -35,93 +38,92 @@ struct Page {
     leads: Vec<KnownLead>,
 }
 
-/// Decides every event of the window, in order.
+/// Decides every event of the window, in order. Fetching, parsing, looking up links and deciding
+/// go on at once, each some pages ahead of the next.
 pub(super) async fn decide_all(
     store: &Store,
     window: Window,
     plan: Plan,
 ) -> anyhow::Result<Result<Plan, StoreError>> {
+    let (parsing, parsed) = mpsc::channel(PAGES_AHEAD);
     let (pages, coming) = mpsc::channel(PAGES_AHEAD);
-    let reader = Reader {
-        store: store.clone(),
-        rules: plan.reader(),
-        seen: HashSet::new(),
-        window,
-    };
-    let store = store.clone();
-    let deciding = tokio::task::spawn_blocking(move || decide_pages(coming, &store, plan, window));
-    let read = reader.read_all(pages).await?;
+    let rules = plan.reader();
+    let deciding = tokio::task::spawn_blocking({
+        let store = store.clone();
+        move || decide_pages(coming, &store, plan, window)
+    });
+    let (fetched, linked) = tokio::join!(
+        fetch_pages(store, window, rules, parsing),
+        link_pages(store, parsed, pages)
+    );
     let decided = deciding.await.context("deciding failed")?;
-    Ok(read.and(decided))
+    Ok(fetched.and(linked?).and(decided))
 }
 
-struct Reader {
-    store: Store,
-    rules: std::sync::Arc<crate::decider::Rules>,
-    /// Ids looked up in the link table, by their key.
-    seen: HashSet<u128>,
+type Parsing = JoinHandle<Vec<Undecided>>;
+
+/// Whoever comes next may have failed and gone: then this ends too, and the failure is told there.
+async fn fetch_pages(
+    store: &Store,
     window: Window,
-}
-
-impl Reader {
-    async fn read_all(
-        mut self,
-        pages: mpsc::Sender<Page>,
-    ) -> anyhow::Result<Result<(), StoreError>> {
-        let span = self.window.span;
-        let mut after = Sequence(span.first.0 - 1);
-        loop {
-            let events = match self.store.recorded(after, span.last, PAGE).await {
-                Ok(events) => events,
-                Err(error) => return Ok(Err(error)),
-            };
-            let Some(last) = events.last() else {
-                return Ok(Ok(()));
-            };
-            after = last.sequence;
-            let (reader, events) = tokio::task::spawn_blocking(move || self.read(events))
-                .await
-                .context("reading failed")?;
-            self = reader;
-            let ids = self.unseen(&events);
-            let leads = match self.store.known_leads(ids).await {
-                Ok(leads) => leads,
-                Err(error) => return Ok(Err(error)),
-            };
-            let named = leads.iter().flat_map(|lead| &lead.ids);
-            self.seen.extend(named.map(id_key));
-            // Whoever decides has failed, and says so itself.
-            if pages.send(Page { events, leads }).await.is_err() {
-                return Ok(Ok(()));
-            }
+    rules: Arc<Rules>,
+    parsing: mpsc::Sender<Parsing>,
+) -> Result<(), StoreError> {
+    let mut after = Sequence(window.span.first.0 - 1);
+    loop {
+        let events = store.recorded(after, window.span.last, PAGE).await?;
+        let Some(last) = events.last() else {
+            return Ok(());
+        };
+        after = last.sequence;
+        let rules = rules.clone();
+        let page = tokio::task::spawn_blocking(move || parse(&rules, events, window.since));
+        if parsing.send(page).await.is_err() {
+            return Ok(());
         }
     }
+}
 
-    fn read(self, events: Vec<Event>) -> (Self, Vec<Undecided>) {
-        let since = self.window.since;
-        let events = events
-            .into_iter()
-            .filter(|event| event.received_at >= since)
-            .map(|event| {
-                let (parsed, reading) = self.rules.read(&event);
-                Undecided {
-                    event,
-                    parsed,
-                    reading,
-                }
-            })
-            .collect();
-        (self, events)
-    }
+fn parse(rules: &Rules, events: Vec<Event>, since: Timestamp) -> Vec<Undecided> {
+    events
+        .into_iter()
+        .filter(|event| event.received_at >= since)
+        .map(|event| {
+            let (parsed, reading) = rules.read(&event);
+            Undecided {
+                event,
+                parsed,
+                reading,
+            }
+        })
+        .collect()
+}
 
-    /// The ids that no earlier page named.
-    fn unseen(&mut self, events: &[Undecided]) -> Vec<SystemId> {
-        events
+/// Adds what the link table knows of the ids that no earlier page named.
+async fn link_pages(
+    store: &Store,
+    mut parsed: mpsc::Receiver<Parsing>,
+    pages: mpsc::Sender<Page>,
+) -> anyhow::Result<Result<(), StoreError>> {
+    let mut seen: HashSet<u128> = HashSet::new();
+    while let Some(page) = parsed.recv().await {
+        let events = page.await.context("reading failed")?;
+        let ids: Vec<SystemId> = events
             .iter()
             .flat_map(|event| ids_of(&event.event.source, &event.reading.facts))
-            .filter(|id| self.seen.insert(id_key(id)))
-            .collect()
+            .filter(|id| seen.insert(id_key(id)))
+            .collect();
+        let leads = match store.known_leads(ids).await {
+            Ok(leads) => leads,
+            Err(error) => return Ok(Err(error)),
+        };
+        let named = leads.iter().flat_map(|lead| &lead.ids);
+        seen.extend(named.map(id_key));
+        if pages.send(Page { events, leads }).await.is_err() {
+            break;
+        }
     }
+    Ok(Ok(()))
 }
 
 fn decide_pages(

@@ -54,7 +54,9 @@ impl SqliteStore {
 
     pub async fn known_leads(&self, ids: Vec<SystemId>) -> Result<Vec<KnownLead>, StoreError> {
         self.read(move |connection| {
-            let past = Past(connection);
+            // One transaction: else every look-up locks and unlocks the file.
+            let reading = connection.unchecked_transaction()?;
+            let past = Past(&reading);
             let mut found: Vec<KnownLead> = Vec::new();
             for id in ids {
                 // Ids of one lead mostly come together.
@@ -71,6 +73,7 @@ impl SqliteStore {
                     found.push(KnownLead { lead, ids });
                 }
             }
+            reading.finish()?;
             Ok(found)
         })
         .await
