@@ -1,4 +1,5 @@
--- Times are milliseconds since 1970, UTC. Ids are UUID v7, 16 bytes.
+-- Times are milliseconds since 1970, UTC. Ids are UUID v7, 16 bytes. Lists of words are written
+-- with OR: a longer IN builds a table of its own at every insert and update.
 
 -- One verified webhook. Its body stands apart: this row changes, the body never does.
 CREATE TABLE event (
@@ -11,16 +12,29 @@ CREATE TABLE event (
     dedupe_hash     INTEGER NOT NULL,
     dedupe_key      BLOB    NOT NULL,
     received_at     INTEGER NOT NULL,
-    state           TEXT    NOT NULL CHECK (state IN ('received', 'decided', 'settled', 'parked', 'discarded')),
+    state           TEXT    NOT NULL CHECK (state = 'received' OR state = 'decided' OR state = 'settled' OR state = 'parked' OR state = 'discarded'),
     cause           TEXT,
     decision        TEXT,
     duplicates      INTEGER NOT NULL DEFAULT 0,
     CHECK ((state = 'parked') = (cause IS NOT NULL))
 ) STRICT;
--- By hash: a quarter of the key, and random keys touch a page each.
-CREATE INDEX event_by_dedupe_hash ON event (dedupe_hash);
-CREATE INDEX event_by_lead_hash ON event (lead_hash) WHERE lead_hash IS NOT NULL;
+-- What waits for a link, by its lead.
+CREATE INDEX event_parked_lead ON event (lead_hash) WHERE state = 'parked';
 CREATE INDEX event_parked ON event (cause, sequence) WHERE state = 'parked';
+
+-- Which events have a duplicate key, or a source's lead, of this hash: merged from the event rows
+-- in order of hash, up to the fact `indexed_through`. Random keys written one by one would each
+-- cost a page of the log.
+CREATE TABLE event_dedupe (
+    hash     INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    PRIMARY KEY (hash, sequence)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE event_lead (
+    hash     INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    PRIMARY KEY (hash, sequence)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE event_body (
     sequence INTEGER PRIMARY KEY,
@@ -61,7 +75,7 @@ CREATE TABLE delivery (
     call             TEXT,
     timestamp        INTEGER NOT NULL,
     received_at      INTEGER NOT NULL,
-    state            TEXT    NOT NULL CHECK (state IN ('due', 'in_flight', 'delivered', 'parked', 'superseded', 'discarded', 'withheld')),
+    state            TEXT    NOT NULL CHECK (state = 'due' OR state = 'in_flight' OR state = 'delivered' OR state = 'parked' OR state = 'superseded' OR state = 'discarded' OR state = 'withheld'),
     head             INTEGER NOT NULL CHECK (head IN (0, 1)),
     due_at           INTEGER NOT NULL,
     attempts         INTEGER NOT NULL DEFAULT 0,

@@ -13,13 +13,14 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::{self, Admin};
 use crate::clock::{Clock, after};
 use crate::config::Config;
-use crate::decider::{DeciderTask, Rules};
+use crate::decider::{self, DeciderTask, Rules};
 use crate::deliver::{Ground, TargetWorker, call};
 use crate::listen::{self, ListenLimits};
 use crate::map::Tables;
 use crate::receive::{BodyLimits, Receiver, ReceiverParts};
 use crate::record::Recorder;
-use crate::store::{Store, sqlite::SqliteStore};
+use crate::store::Store;
+use crate::store::sqlite::{Commit, Handover, SqliteStore};
 use crate::telemetry::metrics::Metrics;
 use crate::verify::Gate;
 
@@ -67,114 +68,69 @@ pub struct App {
 impl App {
     /// Starts everything. The listeners answer when this returns.
     pub async fn start(config: Config, tables: Tables, clock: Clock) -> anyhow::Result<Self> {
-        let webhooks = bind(config.server.listen, "server.listen").await?;
-        let admin_listener = bind(config.admin.listen, "admin.listen").await?;
-        let (webhook_address, admin_address) =
-            (webhooks.local_addr()?, admin_listener.local_addr()?);
+        let (webhooks, webhook_address) = bind(config.server.listen, "server.listen").await?;
+        let (admin_listener, admin_address) = bind(config.admin.listen, "admin.listen").await?;
         let metrics = Arc::new(Metrics::new());
-        let commits = metrics.clone();
-        let path = config.store.path.clone();
-        let (sqlite, handed) = tokio::task::spawn_blocking(move || {
-            SqliteStore::open(
-                &path,
-                Box::new(move |commit| commits.store_commit(commit.took, commit.rows)),
-            )
-        })
-        .await?
-        .with_context(|| format!("cannot open the store {}", config.store.path.display()))?;
-        let store = Store::Sqlite(sqlite);
-        let stop = CancellationToken::new();
-        let closed = CancellationToken::new();
-        let rules = Arc::new(Rules::new(&config, tables));
+        let (store, handed) = open_store(&config, &metrics).await?;
         let ground = Ground {
-            store: store.clone(),
-            clock: clock.clone(),
-            metrics: metrics.clone(),
-            stop: stop.clone(),
+            store,
+            clock,
+            metrics,
+            stop: CancellationToken::new(),
         };
+        let rules = Arc::new(Rules::new(&config, tables));
         let mut workers = Vec::new();
         for target in config.targets.values() {
             workers.push(TargetWorker::start(target.clone(), ground.clone()).await?);
         }
-        let receiver = receiver(&config, &store, &metrics, &clock, &stop)?;
-        let limits = ListenLimits::from(&config.server);
         let (requests_in, requests) = mpsc::channel(REQUESTS);
-        let admin = Arc::new(Admin {
-            store: store.clone(),
-            clock: clock.clone(),
-            metrics: metrics.clone(),
-            workers: workers.clone(),
-            decider: requests_in.clone(),
-            sources: config.sources.keys().cloned().collect(),
-            token: config
-                .admin
-                .token
-                .as_ref()
-                .map(|token| token.load())
-                .transpose()?,
-        });
+        let receiver = receiver(&config, &ground)?;
+        let admin = admin_of(&config, &ground, &workers, &requests_in)?;
+        let closed = CancellationToken::new();
+        let listen = |listener, router| {
+            let limits = ListenLimits::from(&config.server);
+            tokio::spawn(listen::serve(
+                listener,
+                router,
+                limits,
+                ground.stop.clone(),
+                closed.clone(),
+            ))
+        };
         let listeners = vec![
-            tokio::spawn(listen::serve(
-                webhooks,
-                receiver.clone().router(),
-                limits,
-                stop.clone(),
-                closed.clone(),
-            )),
-            tokio::spawn(listen::serve(
-                admin_listener,
-                admin::router(admin),
-                limits,
-                stop.clone(),
-                closed.clone(),
-            )),
+            listen(webhooks, receiver.clone().router()),
+            listen(admin_listener, admin::router(admin)),
         ];
         let decider = DeciderTask {
-            store: store.clone(),
             rules: rules.clone(),
             handed,
             requests,
             workers: workers.clone(),
-            clock: clock.clone(),
-            metrics: metrics.clone(),
-            stop: stop.clone(),
+            ground: ground.clone(),
         };
-        let reloader = Arc::new(reload::Reloader::new(
-            &config,
-            rules,
-            receiver,
-            workers.clone(),
-            requests_in,
-            metrics,
-        ));
-        let mut background = vec![
-            tokio::spawn(decider.run()),
-            tokio::spawn(keep_house(
-                store.clone(),
-                clock,
-                config.store.retention,
-                stop.clone(),
-            )),
-        ];
+        let parts = (rules, receiver, workers.clone(), requests_in);
+        let reloader = Arc::new(reload::Reloader::new(&config, parts, &ground.metrics));
+        let retention = config.store.retention;
+        let house = tokio::spawn(keep_house(ground.clone(), retention));
+        let mut background = vec![tokio::spawn(decider.run()), house];
         if config.mappings.watch {
-            background.push(tokio::spawn(reload::watch(reloader.clone(), stop.clone())));
+            let watching = reload::watch(reloader.clone(), ground.stop.clone());
+            background.push(tokio::spawn(watching));
         }
         // Tables may have changed while the bridge was down.
         reloader.tables_changed().await;
         let grace = config.server.shutdown_grace;
+        let run = |worker: Arc<TargetWorker>| tokio::spawn(worker.run(grace));
         Ok(Self {
             webhook_address,
             admin_address,
-            stop,
+            stop: ground.stop,
             closed,
             grace,
             listeners,
-            workers: workers
-                .into_iter()
-                .map(|worker| tokio::spawn(worker.run(grace)))
-                .collect(),
+            workers: workers.into_iter().map(run).collect(),
             background,
-            store,
+            store: ground.store,
             reloader,
         })
     }
@@ -209,19 +165,46 @@ fn report(ended: Result<(), tokio::task::JoinError>, what: &str) {
     }
 }
 
-async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
+async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(address)
         .await
-        .with_context(|| format!("cannot listen on {address} (`{key}`)"))
+        .with_context(|| format!("cannot listen on {address} (`{key}`)"))?;
+    let bound = listener.local_addr()?;
+    Ok((listener, bound))
 }
 
-fn receiver(
+async fn open_store(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<(Store, Handover)> {
+    let path = config.store.path.clone();
+    let observed = metrics.clone();
+    let opened = tokio::task::spawn_blocking(move || {
+        let on_commit = move |commit: Commit| observed.store_commit(commit.took, commit.rows);
+        SqliteStore::open(&path, Box::new(on_commit))
+    });
+    let (store, handed) = opened
+        .await?
+        .with_context(|| format!("cannot open the store {}", config.store.path.display()))?;
+    Ok((Store::Sqlite(store), handed))
+}
+
+fn admin_of(
     config: &Config,
-    store: &Store,
-    metrics: &Arc<Metrics>,
-    clock: &Clock,
-    stop: &CancellationToken,
-) -> anyhow::Result<Arc<Receiver>> {
+    ground: &Ground,
+    workers: &[Arc<TargetWorker>],
+    decider: &mpsc::Sender<decider::Request>,
+) -> anyhow::Result<Arc<Admin>> {
+    let token = config.admin.token.as_ref().map(|token| token.load());
+    Ok(Arc::new(Admin {
+        store: ground.store.clone(),
+        clock: ground.clock.clone(),
+        metrics: ground.metrics.clone(),
+        workers: workers.to_vec(),
+        decider: decider.clone(),
+        sources: config.sources.keys().cloned().collect(),
+        token: token.transpose()?,
+    }))
+}
+
+fn receiver(config: &Config, ground: &Ground) -> anyhow::Result<Arc<Receiver>> {
     let mut sources = Vec::new();
     for source in config.sources.values() {
         let gate = Gate::load(source).map_err(|faults| {
@@ -230,19 +213,16 @@ fn receiver(
         })?;
         sources.push((Arc::new(source.clone()), gate));
     }
+    let entries = config
+        .sources
+        .values()
+        .map(|source| (source.name.as_str(), source.auth.len()));
     let parts = ReceiverParts {
         sources,
-        recorder: Arc::new(Recorder::new(store.clone())),
-        metrics: Arc::new(
-            metrics.receive(
-                config
-                    .sources
-                    .values()
-                    .map(|source| (source.name.as_str(), source.auth.len())),
-            ),
-        ),
-        clock: clock.clone(),
-        stopping: stop.clone(),
+        recorder: Arc::new(Recorder::new(ground.store.clone())),
+        metrics: Arc::new(ground.metrics.receive(entries)),
+        clock: ground.clock.clone(),
+        stopping: ground.stop.clone(),
     };
     Ok(Arc::new(Receiver::new(
         parts,
@@ -251,7 +231,10 @@ fn receiver(
 }
 
 /// Retention, and the way back from a disk that could not be written.
-async fn keep_house(store: Store, clock: Clock, retention: Duration, stop: CancellationToken) {
+async fn keep_house(ground: Ground, retention: Duration) {
+    let Ground {
+        store, clock, stop, ..
+    } = ground;
     let mut next_sweep = clock.now();
     loop {
         tokio::select! {

@@ -12,6 +12,7 @@ pub mod plan;
 pub mod sandbox;
 pub mod send;
 pub mod serve;
+pub mod test;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -83,6 +84,13 @@ pub enum Command {
         after_help = "Example:\n  leadping-bridge check --strict --config config/bridge.toml"
     )]
     Check(check::CheckArgs),
+    /// Run the examples beside the tables: payloads and what must become of them
+    #[command(after_help = "Example:\n  leadping-bridge test voice\n\n\
+        A payload mappings/examples/voice/late-voicemail.json has its expectation beside it, in \
+        late-voicemail.expect.toml; `--bless` writes it. Nothing is sent, no secret is needed.\n\n\
+        Exit codes: 0 all hold; 1 one differs or has no expectation; 2 no such example; 64 a \
+        fault in config, tables or examples.")]
+    Test(test::TestArgs),
     /// Show what one payload would become, and why; nothing is written
     #[command(after_help = "Example:\n  leadping-bridge explain --source voice lead.json")]
     Explain(explain::ExplainArgs),
@@ -124,6 +132,7 @@ impl Command {
             Self::Demo(args) => demo::run(args).await,
             Self::Sandbox(args) => sandbox::run(args).await.map(|()| Exit::Fine.into()),
             Self::Check(args) => check::run(args, global).await,
+            Self::Test(args) => test::run(args, global).await,
             Self::Explain(args) => {
                 with_config(global, async |config| explain::run(args, config).await).await
             }

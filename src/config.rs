@@ -113,6 +113,14 @@ pub struct SourceConfig {
     pub auth: Vec<AuthConfig>,
 }
 
+impl SourceConfig {
+    /// A source of which nothing but the kind is known, for trying out a mapping that no source
+    /// uses yet. It has no credential: it must never receive.
+    pub fn unconfigured(name: &str, kind: SourceKind) -> Self {
+        check::unconfigured_source(name, kind)
+    }
+}
+
 /// One accepted credential of a source.
 #[derive(Debug, Clone)]
 pub struct AuthConfig {

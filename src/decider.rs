@@ -12,19 +12,16 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
-use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
 use crate::config::{Config, SourceConfig, TargetMode};
 use crate::decide::{self, Question};
 use crate::decision::Decision;
-use crate::deliver::TargetWorker;
+use crate::deliver::{Ground, TargetWorker};
 use crate::event::{Event, Facts, Reading, Sequence, Standing};
 use crate::lead::{LeadHistory, SystemId};
 use crate::map::Tables;
-use crate::store::{Again, Decided, Decider, Store, StoreError, Undecided};
+use crate::store::{Again, Decided, Decider, StoreError, Undecided};
 use crate::systems;
-use crate::telemetry::metrics::Metrics;
 
 /// Events decided in one transaction.
 const BATCH: usize = 256;
@@ -123,14 +120,11 @@ pub enum Request {
 }
 
 pub struct DeciderTask {
-    pub store: Store,
     pub rules: Arc<Rules>,
     pub handed: mpsc::Receiver<Undecided>,
     pub requests: mpsc::Receiver<Request>,
     pub workers: Vec<Arc<TargetWorker>>,
-    pub clock: Clock,
-    pub metrics: Arc<Metrics>,
-    pub stop: CancellationToken,
+    pub ground: Ground,
 }
 
 impl DeciderTask {
@@ -143,7 +137,7 @@ impl DeciderTask {
         loop {
             tokio::select! {
                 biased;
-                () = self.stop.cancelled() => return,
+                () = self.ground.stop.cancelled() => return,
                 Some(request) = self.requests.recv() => match request {
                     Request::SetLink { ids, reply } => self.set_link(ids, reply).await,
                     Request::TablesChanged => again_after = Some(Sequence(0)),
@@ -172,8 +166,9 @@ impl DeciderTask {
             expected += 1;
         }
         match self
+            .ground
             .store
-            .decide(batch, self.rules.clone(), self.clock.now())
+            .decide(batch, self.rules.clone(), self.ground.clock.now())
             .await
         {
             Ok(decided) => {
@@ -190,7 +185,7 @@ impl DeciderTask {
 
     /// Reads the store until nothing is left undecided.
     async fn catch_up(&mut self, mut last: Sequence) -> Sequence {
-        while !self.stop.is_cancelled() {
+        while !self.ground.stop.is_cancelled() {
             match self.decide_stored().await {
                 Ok(None) => break,
                 Ok(Some(newest)) => last = newest,
@@ -205,7 +200,7 @@ impl DeciderTask {
 
     /// Decides the oldest undecided events; the newest of them, if there were any.
     async fn decide_stored(&mut self) -> Result<Option<Sequence>, StoreError> {
-        let events = self.store.undecided(BATCH).await?;
+        let events = self.ground.store.undecided(BATCH).await?;
         let Some(newest) = events.last().map(|event| event.sequence) else {
             return Ok(None);
         };
@@ -220,8 +215,9 @@ impl DeciderTask {
                 }
             })
             .collect();
-        let now = self.clock.now();
+        let now = self.ground.clock.now();
         match self
+            .ground
             .store
             .decide(batch.clone(), self.rules.clone(), now)
             .await
@@ -236,14 +232,19 @@ impl DeciderTask {
 
     async fn decide_each(&mut self, batch: Vec<Undecided>) -> Result<(), StoreError> {
         for event in batch {
-            let now = self.clock.now();
+            let now = self.ground.clock.now();
             let alone = vec![event.clone()];
-            let decided = match self.store.decide(alone, self.rules.clone(), now).await {
+            let decided = match self
+                .ground
+                .store
+                .decide(alone, self.rules.clone(), now)
+                .await
+            {
                 Ok(decided) => decided,
                 Err(error @ StoreError::Unavailable(_)) => return Err(error),
                 Err(error) => {
                     tracing::error!(event.id = %event.event.id, %error, "this event cannot be decided; parked, please report it");
-                    self.store.park_undecidable(event, now).await?
+                    self.ground.store.park_undecidable(event, now).await?
                 }
             };
             self.announce(&decided);
@@ -257,8 +258,9 @@ impl DeciderTask {
         reply: oneshot::Sender<Result<Vec<Decided>, StoreError>>,
     ) {
         let result = self
+            .ground
             .store
-            .set_link(ids, self.rules.clone(), self.clock.now())
+            .set_link(ids, self.rules.clone(), self.ground.clock.now())
             .await;
         if let Ok(decided) = &result {
             self.announce(decided);
@@ -270,9 +272,12 @@ impl DeciderTask {
     /// One bounded step through the parked events, in order; `None` when that was the last.
     async fn decide_some_again(&mut self, after: Sequence) -> Option<Sequence> {
         let again = Again::Classes(vec!["unmapped", "invalid", "row"]);
-        let step = self
-            .store
-            .decide_again(again, after, self.rules.clone(), self.clock.now());
+        let step = self.ground.store.decide_again(
+            again,
+            after,
+            self.rules.clone(),
+            self.ground.clock.now(),
+        );
         match step.await {
             Ok((decided, last)) => {
                 // What stays parked was reported when it was parked.
@@ -293,7 +298,7 @@ impl DeciderTask {
     fn announce(&self, decided: &[Decided]) {
         for event in decided {
             for word in &event.words {
-                self.metrics.decision(&event.source, word);
+                self.ground.metrics.decision(&event.source, word);
             }
             if let Some(cause) = &event.cause {
                 tracing::warn!(event.id = %event.event, source.name = %event.source, "event {} is parked as `{cause}`: {}", event.event, cause.suggestion());

@@ -98,7 +98,7 @@ impl TargetWorker {
             .transpose()
             .map_err(|_| StoreError::Corrupt(String::from("a target's health")))?
             .unwrap_or_default();
-        health.remember(memory.held, memory.recent_leads, now);
+        health.remember(memory.held, memory.recent_leads);
         Ok(Arc::new(Self {
             caller: Caller::new(&config)?,
             limit: Limit::empty(config.rate_limit, &clock),
@@ -219,10 +219,15 @@ impl TargetWorker {
     }
 
     async fn wait_for_limit(&self) {
-        while let Err(wait) = self.limit.take() {
+        loop {
+            // Read first: a clock that moves on in between must not lengthen the wait.
+            let now = self.clock.now();
+            let Err(wait) = self.limit.take() else {
+                return;
+            };
             // At least a millisecond: a test clock moves in steps.
             let wait = wait.max(Duration::from_millis(1));
-            self.clock.sleep_until(after(self.clock.now(), wait)).await;
+            self.clock.sleep_until(after(now, wait)).await;
         }
     }
 
@@ -268,7 +273,17 @@ impl TargetWorker {
         }
         self.caller.reload_credential();
         self.health().busy = true;
-        if self.take(vec![slot], Some(not)).await == 0 {
+        let is_round_over = !not.is_empty();
+        let mut taken = self.take(vec![slot], Some(not)).await;
+        if taken == 0
+            && is_round_over
+            && let Some(slot) = self.slot().await
+        {
+            // Every lead was probed once; a probe left out would lengthen the pause.
+            self.health().begin_probe_round();
+            taken = self.take(vec![slot], Some(Vec::new())).await;
+        }
+        if taken == 0 {
             let mut health = self.health();
             health.busy = false;
             health.probe_found_nothing(self.clock.now());

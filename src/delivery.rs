@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::event::{EventId, Sequence, uuid_at};
+use crate::event::{Sequence, uuid_at};
 use crate::lead::LeadKey;
 
 /// The public id of a delivery, a UUID v7; unique across stores, because it marks our entries at
@@ -100,7 +100,6 @@ pub struct Lease {
     pub row: i64,
     pub token: i64,
     pub id: DeliveryId,
-    pub event: EventId,
     /// The event's place in the order recorded.
     pub sequence: Sequence,
     pub lead: LeadKey,

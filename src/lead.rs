@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::decision::AppliedChange;
 use crate::delivery::DeliveryId;
-use crate::event::Sequence;
+use crate::event::{Facts, Sequence};
 
 pub mod identity;
 
@@ -84,6 +84,19 @@ pub struct LeadHistory {
     pub applied: BTreeMap<String, Applied>,
     /// Target name → what it has.
     pub targets: BTreeMap<String, TargetHistory>,
+}
+
+impl LeadHistory {
+    /// Of a lead that nobody has heard of before the event with these facts.
+    pub fn of_unknown_lead(facts: &Facts) -> Self {
+        let mut state = LeadState::default();
+        state.learn_calls(&facts.calls);
+        Self {
+            lead_id: facts.lead_id.clone(),
+            calls: u32::try_from(state.calls.len()).unwrap_or(u32::MAX),
+            ..Self::default()
+        }
+    }
 }
 
 /// Distinct calls remembered per lead; more than a campaign ever makes.

@@ -17,6 +17,7 @@ pub mod map;
 pub mod decide;
 pub mod explain;
 pub mod plan;
+pub mod examples;
 pub mod deliver;
 
 // what we know of each vendor

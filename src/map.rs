@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use context::MapInput;
+pub use reader::{Reader, Value as TomlValue, with_syntax_errors};
 pub use row::{Mismatch, Row};
 pub use table::{
     Considered, Table, TableHash, Tables, evaluate, evaluate_noting, load_dir, parse_table,

@@ -24,7 +24,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tracing::{info, warn};
 
 pub use self::body::BodyLimits;
 use self::limits::InboundLimit;
@@ -260,7 +260,7 @@ impl<R: Record> Receiver<R> {
         if refusal == Refusal::Unavailable {
             warn!(source.name = name, http.status = status, %request_id, "{refusal}; the sender is asked to come back");
         } else {
-            debug!(source.name = name, http.status = status, %request_id, "webhook refused: {refusal}");
+            info!(source.name = name, http.status = status, %request_id, "webhook refused: {refusal}");
         }
         let mut response = problem.into_response();
         if refusal.is_early() && !body.is_end_stream() {

@@ -25,10 +25,18 @@ pub fn read(source: &SourceConfig, forced: Option<EventKind>, body: &Value) -> R
         SourceKind::Nlpearl => nlpearl::inbound::read(source, forced, body, &mut facts),
         SourceKind::Capillary => capillary::inbound::read(source, body, &mut facts),
     };
-    Reading {
-        facts,
-        standing: standing.unwrap_or_else(Standing::Invalid),
+    let mut standing = standing.unwrap_or_else(Standing::Invalid);
+    // A path segment of only dots is no id: it would change the path it stands in.
+    if facts.lead_id.as_deref().is_some_and(is_only_dots) {
+        facts.lead_id = None;
+        standing = Standing::Invalid(String::from("the LeadPing lead id is not an id"));
     }
+    Reading { facts, standing }
+}
+
+/// `.` and `..` name no lead, whatever a sender says.
+pub fn is_only_dots(id: &str) -> bool {
+    id == "." || id == ".."
 }
 
 /// A status written as text, in a body or in a table: a known name, a number, or a name that the

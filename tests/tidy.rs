@@ -25,6 +25,7 @@ const PURE: &[&str] = &[
     "explain",
     "plan",
     "lead/identity",
+    "examples",
 ];
 
 /// What a pure room never says, and which of them may.
@@ -63,8 +64,8 @@ fn allowed(room: &str) -> Vec<&'static str> {
     match room {
         "main" => vec!["cli"],
         "cli" | "app" => with_nouns(&[
-            "app", "explain", "plan", "receive", "verify", "record", "decider", "map", "decide",
-            "deliver", "systems", "store", "admin", "listen", "problem", "sandbox",
+            "app", "explain", "examples", "plan", "receive", "verify", "record", "decider", "map",
+            "decide", "deliver", "systems", "store", "admin", "listen", "problem", "sandbox",
         ]),
         "receive" => with_nouns(&["verify", "record", "listen", "problem"]),
         "verify" => vec!["config", "secret", "clock"],
@@ -88,7 +89,10 @@ fn allowed(room: &str) -> Vec<&'static str> {
         "plan" => vec![
             "config", "decider", "decision", "delivery", "event", "lead", "map", "store", "systems",
         ],
-        "admin" => with_nouns(&["decider", "explain", "deliver", "store", "problem"]),
+        "examples" => with_nouns(&["decide", "explain", "map", "systems"]),
+        "admin" => with_nouns(&[
+            "decider", "explain", "deliver", "store", "problem", "systems",
+        ]),
         "listen" => vec!["config", "clock", "problem"],
         "sandbox" => vec!["clock", "secret"],
         "decision" => vec!["delivery", "event", "lead", "map"],

@@ -1,8 +1,11 @@
-//! The yardstick: a bare axum handler that reads the body and checks the same signature. It keeps
-//! nothing. It runs in a process of its own, as the bridge does: this program started again.
+//! The yardsticks: a bare axum handler that reads the body and checks the same signature, and
+//! keeps nothing; and the same one that appends the body to a plain file, durable before it answers.
+//! Each runs in a process of its own, as the bridge does: this program started again.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::Context;
@@ -14,6 +17,7 @@ use data_encoding::HEXLOWER;
 use hmac::Mac;
 use http::{HeaderMap, StatusCode};
 
+use crate::journal::Journal;
 use crate::webhook::{self, HmacSha256, SIGNATURE_HEADER, SIGNATURE_PREFIX};
 
 /// The argument that makes this program the bare handler.
@@ -27,8 +31,18 @@ pub struct Bare {
 
 impl Bare {
     pub fn start() -> anyhow::Result<Self> {
+        Self::start_with(&[])
+    }
+
+    /// One that keeps what it gets, in this file.
+    pub fn start_keeping(file: &Path) -> anyhow::Result<Self> {
+        Self::start_with(&[file.as_os_str()])
+    }
+
+    fn start_with(arguments: &[&OsStr]) -> anyhow::Result<Self> {
         let mut process = Command::new(std::env::current_exe()?)
             .arg(ROLE)
+            .args(arguments)
             .stdout(Stdio::piped())
             .spawn()?;
         let output = process.stdout.take().context("it was piped")?;
@@ -56,7 +70,7 @@ impl Drop for Bare {
 }
 
 /// Being the handler, until killed. Says where it listens on stdout.
-pub fn serve() -> anyhow::Result<()> {
+pub fn serve(file: Option<&Path>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -64,26 +78,38 @@ pub fn serve() -> anyhow::Result<()> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         println!("{}", listener.local_addr()?);
         std::io::stdout().flush()?;
+        let handler = Handler {
+            key: webhook::key(),
+            journal: file.map(Journal::create).transpose()?,
+        };
         let router = Router::new()
             .route("/webhooks/crm", post(receive))
-            .with_state(webhook::key());
+            .with_state(handler);
         axum::serve(listener, router).await?;
         Ok(())
     })
 }
 
-async fn receive(State(key): State<HmacSha256>, headers: HeaderMap, body: Bytes) -> StatusCode {
+#[derive(Clone)]
+struct Handler {
+    key: HmacSha256,
+    journal: Option<Journal>,
+}
+
+async fn receive(State(handler): State<Handler>, headers: HeaderMap, body: Bytes) -> StatusCode {
     let given = headers
         .get(SIGNATURE_HEADER)
         .and_then(|value| value.to_str().ok())
         .and_then(|text| text.strip_prefix(SIGNATURE_PREFIX))
         .and_then(|hex| HEXLOWER.decode(hex.as_bytes()).ok())
         .unwrap_or_default();
-    let mut mac = key;
+    let mut mac = handler.key;
     mac.update(&body);
-    if mac.verify_slice(&given).is_ok() {
-        StatusCode::ACCEPTED
-    } else {
-        StatusCode::UNAUTHORIZED
+    if mac.verify_slice(&given).is_err() {
+        return StatusCode::UNAUTHORIZED;
+    }
+    match &handler.journal {
+        Some(journal) if !journal.keep(body).await => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::ACCEPTED,
     }
 }

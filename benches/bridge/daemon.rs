@@ -15,8 +15,8 @@ use crate::webhook::{SECRET, SIGNATURE_HEADER, SIGNATURE_PREFIX};
 
 const START_WAIT: Duration = Duration::from_secs(60);
 const STOP_WAIT: Duration = Duration::from_secs(60);
-/// Complaints of a run that are shown.
-const SHOWN_COMPLAINTS: usize = 5;
+/// Errors of a run that are shown.
+const SHOWN_ERRORS: usize = 5;
 
 /// Store, tables and config of one bridge; removed with this value.
 pub struct Place {
@@ -147,9 +147,10 @@ impl Drop for Daemon {
     }
 }
 
-/// Finds out where it listens, and shows what it complains of.
+/// Finds out where it listens, and shows its errors. Warnings are expected: it is stopped in the
+/// middle of calls that LeadPing pretended never answers.
 fn read_log(log: ChildStderr, ready: &mpsc::Sender<(SocketAddr, SocketAddr)>) {
-    let mut complaints = 0;
+    let mut errors = 0;
     for line in BufReader::new(log).lines().map_while(Result::ok) {
         let entry: Value = serde_json::from_str(&line).unwrap_or_default();
         let address = |key: &str| entry[key].as_str().and_then(|text| text.parse().ok());
@@ -157,10 +158,10 @@ fn read_log(log: ChildStderr, ready: &mpsc::Sender<(SocketAddr, SocketAddr)>) {
             // Nobody waits any more where the start took too long.
             let _ = ready.send((webhooks, admin));
         }
-        let level = entry["level"].as_str().unwrap_or("ERROR");
-        if level == "WARN" || level == "ERROR" {
-            complaints += 1;
-            if complaints <= SHOWN_COMPLAINTS {
+        // What is no log entry is a panic's message, or a bad config's.
+        if entry["level"].as_str().is_none_or(|level| level == "ERROR") {
+            errors += 1;
+            if errors <= SHOWN_ERRORS {
                 println!("  the bridge says: {line}");
             }
         }

@@ -23,7 +23,7 @@ struct Line {
     name: &'static str,
     connections: usize,
     leads: usize,
-    /// The issue promises something of it.
+    /// Bounds hold for it.
     judged: bool,
 }
 
@@ -58,6 +58,8 @@ pub async fn run(scale: &Scale, report: &mut Report) -> anyhow::Result<f64> {
 struct Rounds {
     ours_per_second: Vec<f64>,
     bare_per_second: Vec<f64>,
+    /// The plain file's.
+    file_per_second: Vec<f64>,
     ack_ms: Vec<f64>,
     recorded: usize,
     /// Until everything recorded was decided as well.
@@ -69,6 +71,7 @@ async fn measure(line: &Line, scale: &Scale, report: &mut Report) -> anyhow::Res
     let syncs = disk::measure(place.path(), scale.disk)?;
     let daemon = Daemon::start(&place)?;
     let bare = Bare::start()?;
+    let keeping = Bare::start_keeping(&place.path().join("journal"))?;
     let mut sender = Sender::new();
     let mut rounds = Rounds::default();
     let before = Scrape::of(daemon.admin).await?;
@@ -79,7 +82,9 @@ async fn measure(line: &Line, scale: &Scale, report: &mut Report) -> anyhow::Res
             rounds.recorded,
             scale.round,
         ));
-        rounds.turn(&batch, line, scale, (&daemon, &bare)).await?;
+        rounds
+            .turn(&batch, line, scale, (&daemon, &bare, &keeping))
+            .await?;
     }
     let after = Scrape::of(daemon.admin).await?;
     rounds.report(line, &syncs, report);
@@ -105,13 +110,13 @@ fn ignored(sender: &mut Sender, leads: usize, first: usize, round: Duration) -> 
 }
 
 impl Rounds {
-    /// First the bridge, then, once it is at rest, the bare handler.
+    /// First the bridge, then, once it is at rest, the bare handler, then the plain file.
     async fn turn(
         &mut self,
         batch: &Arc<Batch>,
         line: &Line,
         scale: &Scale,
-        (daemon, bare): (&Daemon, &Bare),
+        (daemon, bare, keeping): (&Daemon, &Bare, &Bare),
     ) -> anyhow::Result<()> {
         let to_bridge = Drive {
             address: daemon.webhooks,
@@ -133,12 +138,19 @@ impl Rounds {
         };
         let driven = drive(batch, to_bare).await?;
         self.bare_per_second.push(driven.per_second());
+        let to_file = Drive {
+            address: keeping.address,
+            ..to_bare
+        };
+        let driven = drive(batch, to_file).await?;
+        self.file_per_second.push(driven.per_second());
         Ok(())
     }
 
     fn report(&self, line: &Line, syncs: &Syncs, report: &mut Report) {
         let median = |rates: &[f64]| Spread::of(rates.iter().copied()).median();
         let (ours, bare) = (median(&self.ours_per_second), median(&self.bare_per_second));
+        let file = median(&self.file_per_second);
         let pairs = self.ours_per_second.iter().zip(&self.bare_per_second);
         let ratio = Spread::of(pairs.map(|(ours, bare)| ours / bare)).median();
         let acks = Spread::of(self.ack_ms.iter().copied());
@@ -146,6 +158,8 @@ impl Rounds {
         let name = format!("ingest, {}", line.name);
         report.show(name, format!("{ours:.0} webhooks/s"));
         report.show("  bare handler beside it", format!("{bare:.0} requests/s"));
+        let file = format!("{file:.0} requests/s ({:.2} of bare)", file / bare);
+        report.show("  plain durable file beside it", file);
         if line.judged {
             let (must, aim) = (0.30, 0.40);
             let bound = Bound::AtLeast { must, aim };

@@ -1,7 +1,7 @@
 //! `make bench`: what the bridge costs, side by side with a bare handler and the disk, in one run.
 //!
 //! ```text
-//! cargo bench --bench bridge                        everything, about 4 minutes
+//! cargo bench --bench bridge                        everything, about 3 minutes
 //! cargo bench --bench bridge -- --quick             everything, short: figures mean little
 //! cargo bench --bench bridge -- ingest              one part: ingest latency delivery backlog
 //! ```
@@ -18,6 +18,7 @@ mod decide;
 mod delivery;
 mod disk;
 mod ingest;
+mod journal;
 mod latency;
 mod load;
 mod memory;
@@ -28,6 +29,7 @@ mod stub;
 mod webhook;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -53,7 +55,7 @@ pub struct Scale {
 
 const FULL: Scale = Scale {
     rounds: 3,
-    round: Duration::from_millis(2500),
+    round: Duration::from_millis(2000),
     disk: Duration::from_millis(1000),
     paced: Duration::from_secs(8),
     leads: 6400,
@@ -74,8 +76,11 @@ const QUICK: Scale = Scale {
 fn main() -> anyhow::Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let has = |word: &str| arguments.iter().any(|argument| argument == word);
-    if has(bare::ROLE) {
-        bare::serve()?;
+    if let Some((bare::ROLE, file)) = arguments
+        .split_first()
+        .map(|(first, rest)| (first.as_str(), rest.first()))
+    {
+        bare::serve(file.map(Path::new))?;
         return Ok(ExitCode::SUCCESS);
     }
     // `cargo bench` says so; `cargo test --all-targets` only wants to know that it starts.

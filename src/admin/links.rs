@@ -10,6 +10,7 @@ use super::{Shared, store_problem};
 use crate::decider::Request;
 use crate::lead::{LEADPING, SystemId};
 use crate::problem::Problem;
+use crate::systems::is_only_dots;
 
 /// Longer ids than any vendor's.
 const MAX_ID: usize = 256;
@@ -49,8 +50,10 @@ pub(super) async fn set_link(
         ("source_lead_id", &body.source_lead_id),
         ("lead_id", &body.lead_id),
     ] {
-        if id.trim().is_empty() || id.len() > MAX_ID {
-            return Err(bad(&format!("{name} has 1 to {MAX_ID} characters")));
+        if id.trim().is_empty() || id.len() > MAX_ID || is_only_dots(id) {
+            return Err(bad(&format!(
+                "{name} has 1 to {MAX_ID} characters, and not only dots"
+            )));
         }
     }
     let (reply, answer) = oneshot::channel();

@@ -30,15 +30,17 @@ pub(super) struct Reloader {
     metrics: Arc<Metrics>,
 }
 
+/// What a reload reaches.
+pub(super) type Reached = (
+    Arc<Rules>,
+    Arc<Receiver>,
+    Vec<Arc<TargetWorker>>,
+    mpsc::Sender<Request>,
+);
+
 impl Reloader {
-    pub(super) fn new(
-        config: &Config,
-        rules: Arc<Rules>,
-        receiver: Arc<Receiver>,
-        workers: Vec<Arc<TargetWorker>>,
-        decider: mpsc::Sender<Request>,
-        metrics: Arc<Metrics>,
-    ) -> Self {
+    pub(super) fn new(config: &Config, reached: Reached, metrics: &Arc<Metrics>) -> Self {
+        let (rules, receiver, workers, decider) = reached;
         Self {
             dir: config.mappings.dir.clone(),
             wanted: config.mapping_kinds(),
@@ -46,7 +48,7 @@ impl Reloader {
             receiver,
             workers,
             decider,
-            metrics,
+            metrics: metrics.clone(),
         }
     }
 

@@ -90,6 +90,14 @@ pub async fn run(args: ExplainArgs, config: Config) -> anyhow::Result<ExitCode> 
         .cloned()
         .context("the source's mapping was loaded")?;
     let now = Timestamp::now();
+    if args.headers.is_some()
+        && let Err(faults) = Gate::load(source)
+    {
+        for fault in faults {
+            eprintln!("error: the source's secrets are needed to verify: {fault}");
+        }
+        return Ok(Exit::BadConfig.into());
+    }
     let verification = args
         .headers
         .as_deref()
@@ -104,7 +112,9 @@ pub async fn run(args: ExplainArgs, config: Config) -> anyhow::Result<ExitCode> 
         reading,
     };
     let past = past_of(&event, &config, &rules).await?;
-    let history = past.clone().unwrap_or_else(|| no_past(&event));
+    let history = past
+        .clone()
+        .unwrap_or_else(|| LeadHistory::of_unknown_lead(&event.reading.facts));
     let question = Question {
         event: &event.event,
         parsed: &event.parsed,
@@ -139,18 +149,6 @@ async fn past_of(
     Ok(Some(
         store.peek_history(event.clone(), rules.clone()).await?,
     ))
-}
-
-/// What a lead that nobody has heard of looks like.
-fn no_past(event: &Undecided) -> LeadHistory {
-    let facts = &event.reading.facts;
-    let mut state = crate::lead::LeadState::default();
-    state.learn_calls(&facts.calls);
-    LeadHistory {
-        lead_id: facts.lead_id.clone(),
-        calls: u32::try_from(state.calls.len()).unwrap_or(u32::MAX),
-        ..LeadHistory::default()
-    }
 }
 
 fn explain_verification(

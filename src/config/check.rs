@@ -7,6 +7,8 @@ mod server;
 mod source;
 mod target;
 
+pub(super) use source::unconfigured as unconfigured_source;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 

@@ -25,6 +25,10 @@ pub(super) enum End {
         verdict: Verdict,
         fate_unknown: bool,
     },
+    /// The look-up shows that an earlier try arrived.
+    Found {
+        entry_id: Option<String>,
+    },
     Parked(ParkCause),
     /// Looked up, not there, and the target is in shadow mode.
     NotSent,
@@ -128,10 +132,7 @@ impl TargetWorker {
         };
         Looked::Ended(match found {
             Found::NotThere => return Looked::Send,
-            Found::Ours { entry_id } => End::Judged {
-                verdict: Verdict::Delivered { entry_id },
-                fate_unknown: false,
-            },
+            Found::Ours { entry_id } => End::Found { entry_id },
             Found::Several => End::Parked(ParkCause::unsure(&lease.target)),
             Found::Unreadable => End::Judged {
                 verdict: judge_lookup(&answer, &self.terms(lease.attempt)),

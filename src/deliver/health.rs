@@ -80,7 +80,17 @@ pub struct Pause {
 #[derive(Debug, Clone)]
 struct Held {
     delivery: HeldDelivery,
-    at: Timestamp,
+    /// The read under way, or the last one, began after this was held.
+    is_asked: bool,
+}
+
+impl Held {
+    fn unasked(delivery: HeldDelivery) -> Self {
+        Self {
+            delivery,
+            is_asked: false,
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -119,11 +129,8 @@ pub enum HeldRuling {
 
 impl Health {
     /// Takes up what the store remembers.
-    pub fn remember(&mut self, held: Vec<HeldDelivery>, recent: Vec<String>, now: Timestamp) {
-        self.held = held
-            .into_iter()
-            .map(|delivery| Held { delivery, at: now })
-            .collect();
+    pub fn remember(&mut self, held: Vec<HeldDelivery>, recent: Vec<String>) {
+        self.held = held.into_iter().map(Held::unasked).collect();
         self.recent = recent
             .into_iter()
             .take(RECENT_LEADS)
@@ -168,7 +175,10 @@ impl Health {
                 .recent
                 .iter()
                 .filter(|lead| !pause.probed.contains(&lead.lead_id));
-            others
+            // A lead whose read was refused may be gone; with a dead credential all of them were.
+            let trusted = others.clone().filter(|lead| !lead.read_refused);
+            trusted
+                .chain(others)
                 .chain(&self.recent)
                 .next()
                 .map(|lead| lead.lead_id.clone())
@@ -230,6 +240,23 @@ impl Health {
 
     /// A write worked. Returns whether that changed what must be saved.
     pub fn saw_accepted(&mut self, lead_id: &str, now: Timestamp) -> bool {
+        self.remember_lead(lead_id);
+        self.saw_working(now)
+    }
+
+    /// A look-up found that an earlier write had worked. That ends a pause, but look-ups neither
+    /// count for the breaker nor close it. Returns whether that changed what must be saved.
+    pub fn saw_found(&mut self, lead_id: &str, now: Timestamp) -> bool {
+        self.remember_lead(lead_id);
+        let was_paused = self.pause.is_some();
+        if was_paused {
+            self.roll(now, |health| health.pause = None);
+        }
+        was_paused
+    }
+
+    /// `lead_id` is the lead last written.
+    fn remember_lead(&mut self, lead_id: &str) {
         match self.recent.iter().position(|lead| lead.lead_id == lead_id) {
             Some(0) if !self.recent[0].read_refused => {}
             position => {
@@ -241,7 +268,6 @@ impl Health {
                 });
             }
         }
-        self.saw_working(now)
     }
 
     /// A write got an answer that shows the target at work (accepted, or refused for its own
@@ -310,28 +336,30 @@ impl Health {
         true
     }
 
-    /// The refusal that came at `at` is on disk as held: it waits for a ruling.
-    pub fn hold(&mut self, delivery: HeldDelivery, at: Timestamp) {
-        self.held.push(Held { delivery, at });
+    /// The refusal is on disk as held. True if it waits for a ruling; false if the target was
+    /// paused meanwhile, which is the ruling.
+    pub fn hold(&mut self, delivery: HeldDelivery) -> bool {
+        let waits = self.pause.is_none();
+        if waits {
+            self.held.push(Held::unasked(delivery));
+        }
+        waits
     }
 
     /// A read for judging or probing began.
     pub fn begin_read(&mut self, now: Timestamp) {
         self.busy = true;
         self.judged_at = Some(now);
+        for held in &mut self.held {
+            held.is_asked = true;
+        }
     }
 
-    /// The read of `lead_id` that began at `began` was answered (`None`: no answer).
-    pub fn saw_read(
-        &mut self,
-        lead_id: &str,
-        status: Option<u16>,
-        began: Timestamp,
-        now: Timestamp,
-    ) -> HeldRuling {
+    /// The read of `lead_id` was answered (`None`: no answer).
+    pub fn saw_read(&mut self, lead_id: &str, status: Option<u16>, now: Timestamp) -> HeldRuling {
         self.busy = false;
         match status.map(class) {
-            Some(Class::Accepted | Class::Own) => self.read_works(began, now),
+            Some(Class::Accepted | Class::Own) => self.read_works(now),
             Some(Class::Whose) => {
                 for lead in self
                     .recent
@@ -353,13 +381,13 @@ impl Health {
         }
     }
 
-    fn read_works(&mut self, began: Timestamp, now: Timestamp) -> HeldRuling {
+    fn read_works(&mut self, now: Timestamp) -> HeldRuling {
         if self.pause.is_some() {
             self.roll(now, |health| health.pause = None);
             return HeldRuling::Nothing;
         }
         let (before, since): (Vec<Held>, Vec<Held>) =
-            self.held.drain(..).partition(|held| held.at < began);
+            self.held.drain(..).partition(|held| held.is_asked);
         self.held = since;
         for held in &before {
             if !self.refused_row.contains(&held.delivery.lead_id) {
@@ -418,6 +446,15 @@ impl Health {
             if pause.probed.len() > RECENT_LEADS {
                 pause.probed.remove(0);
             }
+        }
+    }
+
+    /// Every lead with something due was probed: all may be probed again.
+    pub fn begin_probe_round(&mut self) {
+        if let Some(pause) = &mut self.pause {
+            pause.probed.clear();
+        } else if let Some(open) = &mut self.breaker.open {
+            open.probed.clear();
         }
     }
 

@@ -207,15 +207,19 @@ fn retry(terms: &Terms<'_>, floor: Option<Timestamp>) -> Retry {
     }
 }
 
-/// `Retry-After`: seconds, or an HTTP date.
+/// Nobody means more than a week: a longer wait is a slip of the target, and must have an end.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// `Retry-After`: seconds, or an HTTP date; at most a week from now.
 pub fn parse_retry_after(text: &str, now: Timestamp) -> Option<Timestamp> {
     let text = text.trim();
+    let latest = after(now, LONGEST_RETRY_AFTER);
     if let Ok(seconds) = text.parse::<u64>() {
-        return Some(after(now, Duration::from_secs(seconds)));
+        return Some(after(now, Duration::from_secs(seconds)).min(latest));
     }
     jiff::fmt::rfc2822::parse(text)
         .ok()
-        .map(|date| date.timestamp().max(now))
+        .map(|date| date.timestamp().clamp(now, latest))
 }
 
 #[cfg(test)]
@@ -331,6 +335,11 @@ mod tests {
             Some(now)
         );
         assert_eq!(parse_retry_after("soon", now), None);
-        assert!(parse_retry_after("18446744073709551615", now).is_some());
+        let week = Some(after(now, LONGEST_RETRY_AFTER));
+        assert_eq!(parse_retry_after("18446744073709551615", now), week);
+        assert_eq!(
+            parse_retry_after("Fri, 01 Jan 2100 10:00:30 GMT", now),
+            week
+        );
     }
 }

@@ -13,7 +13,7 @@ impl TargetWorker {
     /// Reads the history of `lead_id` and acts on what that says about the held deliveries.
     pub(super) async fn read_and_rule(&self, lead_id: String) {
         let request = outbound::history(self.config.api, &lead_id);
-        let (heard, began, _) = self.ask(&request).await;
+        let (heard, _, _) = self.ask(&request).await;
         let (answer, _) = heard.split();
         self.metrics.attempt(&self.config.name, answer.word());
         let now = self.clock.now();
@@ -21,14 +21,22 @@ impl TargetWorker {
         if let Some(until) = answer.gate() {
             self.health().saw_gate(until, &self.config.retry, now);
         }
-        let ruling = self
-            .health()
-            .saw_read(&lead_id, answer.status(), began, now);
+        let ruling = self.health().saw_read(&lead_id, answer.status(), now);
         if was_paused && self.health().pause.is_none() {
             tracing::info!(target.name = %self.config.name, "`{}` answers again; deliveries go on", self.config.name);
             self.wake(1);
         }
         self.carry_out(ruling, now).await;
+    }
+
+    /// Has a refused delivery wait for a ruling; during a pause it is due again at once.
+    pub(super) async fn hold_refused(&self, held: HeldDelivery, now: Timestamp) {
+        if self.health().hold(held.clone()) {
+            return;
+        }
+        if let Err(error) = self.release(&[held], HeldFate::DueAt(now), now).await {
+            tracing::error!(target.name = %self.config.name, %error, "a held delivery cannot be released; the next start does it");
+        }
     }
 
     pub(super) async fn settle_unanswerable(&self, now: Timestamp) {

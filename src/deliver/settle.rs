@@ -54,7 +54,7 @@ impl TargetWorker {
         self.write_down(&lease, settlement).await;
         if let Some(held) = held {
             // Only what is on disk as held can be ruled over.
-            self.health().hold(held, now);
+            self.hold_refused(held, now).await;
         }
         if save {
             self.save_health().await;
@@ -66,6 +66,10 @@ impl TargetWorker {
         match end {
             End::Parked(cause) => (Outcome::Parked(cause), false),
             End::NotSent => (Outcome::Withheld, false),
+            End::Found { entry_id } => {
+                let save = self.health().saw_found(&lease.lead_id, now);
+                (Outcome::Delivered { entry_id }, save)
+            }
             End::Unread(error) => {
                 tracing::error!(delivery.id = %lease.id, %error, "the look-up needs the store; tried again");
                 let retry = Outcome::Retry {

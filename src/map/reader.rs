@@ -35,8 +35,6 @@ const ROW_KEYS: &[&str] = &[
 ];
 /// Keys that the format knows and this version does not act on.
 const LATER_ROW_KEYS: &[&str] = &["nlpearl", "capillary", "write", "final", "required"];
-/// NLPearl's lead statuses lie in this range, whether documented or not.
-const NLPEARL_NUMBERS: std::ops::RangeInclusive<i64> = 1..=500;
 
 /// Whether a TOML file means to be a mapping.
 pub fn looks_like_a_mapping(text: &str) -> bool {
@@ -76,7 +74,7 @@ pub fn read(
 }
 
 /// Syntax errors, and those other faults that are not about the same lines.
-fn with_syntax_errors(
+pub fn with_syntax_errors(
     file: &SourceFile,
     errors: &[toml::de::Error],
     others: Vec<Finding>,
@@ -297,14 +295,14 @@ impl Reader<'_> {
             return Some(status);
         }
         match &status {
-            Status::Number(number) if NLPEARL_NUMBERS.contains(number) => {
+            Status::Number(number) if *number > 0 => {
                 let message = format!("status {number} is not among those that NLPearl documents");
                 self.findings
                     .push(Finding::warning(self.file, value.span(), message));
                 Some(status)
             }
             Status::Number(number) => {
-                let message = format!("status {number} is not between 1 and 500");
+                let message = format!("status {number} is not above 0");
                 self.error(value.span(), message);
                 None
             }
@@ -313,7 +311,10 @@ impl Reader<'_> {
                 let hint = match did_you_mean(word, names.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None if word == "*" => "leave `status` out to match every status".to_owned(),
-                    None => format!("there are: {}", names.join(", ")),
+                    None => format!(
+                        "there are: {}; if the vendor really sends `{word}`, leave `status` out and write when = 'event.status == \"{word}\"'",
+                        names.join(", ")
+                    ),
                 };
                 self.error(value.span(), format!("unknown status `{word}`"))
                     .hint = Some(hint);

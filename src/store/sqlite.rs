@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
@@ -25,6 +26,7 @@ mod known;
 mod link;
 mod list;
 mod recorded;
+mod tail;
 mod target;
 mod writer;
 
@@ -215,12 +217,15 @@ fn closed() -> StoreError {
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(Duration::from_secs(5))?;
+    // Plans do not depend on bound values: without this each new value prepares a statement anew
+    // wherever a partial index could apply, which cost more than all the rest of the writer.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.execute_batch(
         "PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;
          PRAGMA temp_store = MEMORY;
-         PRAGMA cache_size = -24000;
+         PRAGMA cache_size = -8000;
          PRAGMA wal_autocheckpoint = 16000;
          PRAGMA journal_size_limit = 67108864;",
     )?;

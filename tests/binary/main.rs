@@ -6,7 +6,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod agree;
 mod commands;
+mod docs;
+mod examples;
+mod explain;
 mod faulty_start;
 mod help;
 mod hostile;

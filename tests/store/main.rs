@@ -30,6 +30,7 @@ mod corrupt;
 mod decide;
 mod held;
 mod history;
+mod keys;
 mod links;
 mod opening;
 mod recorded;

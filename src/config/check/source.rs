@@ -12,6 +12,34 @@ use crate::diagnostic::did_you_mean;
 /// Capillary event names that change a lead's status.
 const CAPILLARY_EVENTS: [&str; 3] = ["leadUpdated", "leadStatusUpdated", "leadStatusChanged"];
 
+fn default_lead(kind: SourceKind) -> &'static str {
+    match kind {
+        SourceKind::Nlpearl => "/callData/leadpingLeadId",
+        SourceKind::Capillary => "/extendedFields/leadpingLeadId",
+    }
+}
+
+/// What reading a body needs, as it is where the file says nothing but the kind. It admits no
+/// webhook.
+pub(in crate::config) fn unconfigured(name: &str, kind: SourceKind) -> SourceConfig {
+    let events: &[&str] = match kind {
+        SourceKind::Capillary => &CAPILLARY_EVENTS,
+        SourceKind::Nlpearl => &[],
+    };
+    SourceConfig {
+        name: name.to_owned(),
+        kind,
+        mapping: name.to_owned(),
+        lead: vec![default_lead(kind).to_owned()],
+        links: BTreeMap::new(),
+        events: events.iter().map(|name| (*name).to_owned()).collect(),
+        dedupe_window: Duration::ZERO,
+        redelivery: Duration::ZERO,
+        rate_limit: None,
+        auth: Vec::new(),
+    }
+}
+
 pub(super) fn source(name: &str, section: &Section<'_>, names: &[&str]) -> Option<SourceConfig> {
     check_name(name, section);
     if !section.has("kind") {
@@ -25,12 +53,7 @@ pub(super) fn source(name: &str, section: &Section<'_>, names: &[&str]) -> Optio
         ("capillary", SourceKind::Capillary),
     ];
     let kind = section.choice("kind", &kinds);
-    let default_lead = match kind {
-        Some(SourceKind::Nlpearl) => "/callData/leadpingLeadId",
-        Some(SourceKind::Capillary) => "/extendedFields/leadpingLeadId",
-        None => "/",
-    };
-    let lead = section.texts("lead", &[default_lead]);
+    let lead = section.texts("lead", &[kind.map_or("/", default_lead)]);
     for (pointer, place) in &lead {
         if let Some(problem) = pointer_fault(pointer) {
             let message = format!("`{}`: `{pointer}` {problem}", section.name_of("lead"));

@@ -45,7 +45,7 @@ fn written(leads: &[&str]) -> Health {
 fn refuse(health: &mut Health, leads: &[&str], http_status: u16, now: Timestamp) {
     for (row, lead) in (1..).zip(leads) {
         assert!(health.saw_refusal(lead, now), "not held");
-        health.hold(held(row, lead, http_status), now);
+        health.hold(held(row, lead, http_status));
     }
 }
 
@@ -75,7 +75,7 @@ fn the_read_works_so_the_held_ones_are_their_own_fault() {
         let mut health = written(&["a"]);
         refuse(&mut health, &["x", "y"], 404, at(10));
         health.begin_read(at(11));
-        let ruling = health.saw_read("a", Some(status), at(11), at(12));
+        let ruling = health.saw_read("a", Some(status), at(12));
         let expected = HeldRuling::Own(vec![held(1, "x", 404), held(2, "y", 404)]);
         assert_eq!(ruling, expected, "{status}");
         assert_eq!(health.permission(at(12)), Permission::Open { until: None });
@@ -88,7 +88,7 @@ fn the_read_is_refused_too_so_the_target_is_paused_with_that_status() {
         let mut health = written(&["a"]);
         refuse(&mut health, &["x"], 404, at(10));
         health.begin_read(at(11));
-        let ruling = health.saw_read("a", Some(status), at(11), at(12));
+        let ruling = health.saw_read("a", Some(status), at(12));
         assert_eq!(ruling, HeldRuling::DueNow(vec![held(1, "x", 404)]));
         assert_eq!(
             health.pause.as_ref().map(|pause| pause.http_status),
@@ -109,10 +109,7 @@ fn a_read_without_a_usable_answer_judges_nobody() {
         let mut health = written(&["a"]);
         refuse(&mut health, &["x"], 404, at(10));
         health.begin_read(at(11));
-        assert_eq!(
-            health.saw_read("a", status, at(11), at(12)),
-            HeldRuling::Nothing
-        );
+        assert_eq!(health.saw_read("a", status, at(12)), HeldRuling::Nothing);
         assert!(health.pause.is_none());
         let again = at(21);
         assert_eq!(
@@ -129,12 +126,12 @@ fn only_a_read_that_began_after_the_refusal_judges_it() {
     refuse(&mut health, &["x"], 404, at(10));
     health.begin_read(at(11));
     health.saw_refusal("y", at(12));
-    health.hold(held(2, "y", 403), at(12));
-    let ruling = health.saw_read("a", Some(200), at(11), at(13));
+    health.hold(held(2, "y", 403));
+    let ruling = health.saw_read("a", Some(200), at(13));
     assert_eq!(ruling, HeldRuling::Own(vec![held(1, "x", 404)]));
     assert_eq!(health.permission(at(21)), judge_read("a"));
     health.begin_read(at(21));
-    let ruling = health.saw_read("a", Some(200), at(21), at(22));
+    let ruling = health.saw_read("a", Some(200), at(22));
     assert_eq!(ruling, HeldRuling::Own(vec![held(2, "y", 403)]));
 }
 
@@ -148,7 +145,7 @@ fn it_reads_at_most_once_in_ten_seconds_and_one_at_a_time() {
         Permission::Open { until: None },
         "one is under way"
     );
-    health.saw_read("a", Some(200), at(11), at(12));
+    health.saw_read("a", Some(200), at(12));
     refuse(&mut health, &["y"], 404, at(13));
     assert_eq!(
         health.permission(at(13)),
@@ -163,7 +160,7 @@ fn it_reads_at_most_once_in_ten_seconds_and_one_at_a_time() {
 fn once_three_leads_are_held_nothing_new_is_sent_until_the_read() {
     let mut health = written(&["a"]);
     health.begin_read(at(9));
-    health.saw_read("a", Some(200), at(9), at(9));
+    health.saw_read("a", Some(200), at(9));
     refuse(&mut health, &["x", "y", "x"], 404, at(10));
     assert_eq!(
         health.permission(at(10)),
@@ -216,7 +213,7 @@ fn a_lead_whose_read_was_refused_is_asked_again_only_once_written() {
     let mut health = written(&["a", "b"]);
     refuse(&mut health, &["x"], 404, at(10));
     health.begin_read(at(11));
-    health.saw_read("b", Some(404), at(11), at(12));
+    health.saw_read("b", Some(404), at(12));
     // The pause ends with a write of somebody else.
     health.saw_accepted("c", at(20));
     refuse(&mut health, &["c"], 404, at(30));
@@ -233,11 +230,11 @@ fn ten_different_leads_in_a_row_pause_although_the_read_works() {
         let lead = format!("x{number}");
         refuse(&mut health, &[&lead], 405, at(now));
         // The same lead again counts once.
-        health.hold(held(99, &lead, 405), at(now));
+        health.hold(held(99, &lead, 405));
         now += 10;
         assert_eq!(health.permission(at(now)), judge_read("a"));
         health.begin_read(at(now));
-        let ruling = health.saw_read("a", Some(200), at(now), at(now));
+        let ruling = health.saw_read("a", Some(200), at(now));
         let is_paused = matches!(ruling, HeldRuling::DueNow(_));
         assert_eq!(is_paused, number == 10, "lead {number}");
     }
@@ -263,7 +260,7 @@ fn a_write_that_works_ends_the_row_of_ten() {
         refuse(&mut health, &[&format!("x{number}")], 404, now);
         let later = at(20 + number * 20);
         health.begin_read(later);
-        let ruling = health.saw_read("a", Some(200), later, later);
+        let ruling = health.saw_read("a", Some(200), later);
         assert!(matches!(ruling, HeldRuling::Own(_)), "paused at {number}");
         if number % 9 == 8 {
             health.saw_working(later);
@@ -275,7 +272,7 @@ fn paused() -> Health {
     let mut health = written(&["a", "b"]);
     refuse(&mut health, &["x"], 401, at(-1));
     health.begin_read(at(0));
-    health.saw_read("b", Some(401), at(0), at(0));
+    health.saw_read("b", Some(401), at(0));
     health
 }
 
@@ -295,7 +292,7 @@ fn probes_take_turns_and_double_from_five_to_sixty_seconds() {
             Permission::ProbeRead { lead_id } => {
                 kinds.push('r');
                 health.begin_read(now);
-                health.saw_read(&lead_id, Some(401), now, now);
+                health.saw_read(&lead_id, Some(401), now);
             }
             Permission::ProbeDelivery { not } => {
                 kinds.push('d');
@@ -318,7 +315,7 @@ fn a_probe_reads_another_lead_each_time() {
     let mut health = paused();
     let first = read_of(&health.permission(at(5))).to_owned();
     health.begin_read(at(5));
-    health.saw_read(&first, Some(401), at(5), at(5));
+    health.saw_read(&first, Some(401), at(5));
     health.saw_refusal("x", at(15));
     let second = health.permission(at(35));
     assert_ne!(read_of(&second), first);
@@ -339,10 +336,7 @@ fn every_answer_but_refusals_retries_and_silence_resumes() {
     ] {
         let mut health = paused();
         health.begin_read(at(5));
-        assert_eq!(
-            health.saw_read("a", status, at(5), at(5)),
-            HeldRuling::Nothing
-        );
+        assert_eq!(health.saw_read("a", status, at(5)), HeldRuling::Nothing);
         assert_eq!(health.pause.is_none(), resumes, "{status:?}");
     }
     let mut health = paused();
@@ -359,7 +353,7 @@ fn what_is_saved_is_taken_up_again() {
     health.saw_gate(at(20), &RETRY, at(1));
     let saved = serde_json::to_string(&health).unwrap();
     let mut again: Health = serde_json::from_str(&saved).unwrap();
-    again.remember(vec![held(4, "x", 404)], vec![String::from("a")], at(2));
+    again.remember(vec![held(4, "x", 404)], vec![String::from("a")]);
     assert_eq!(
         again.permission(at(2)),
         Permission::Wait {
@@ -368,4 +362,35 @@ fn what_is_saved_is_taken_up_again() {
     );
     assert_eq!(read_of(&again.permission(at(20))), "a");
     assert_eq!(again.lost_ms(at(20)), health.lost_ms(at(20)));
+}
+
+#[test]
+fn a_refusal_written_down_after_the_pause_began_is_not_held() {
+    let mut health = written(&["ok"]);
+    assert!(health.saw_refusal("a", at(1)));
+    assert!(health.saw_refusal("b", at(1)));
+    assert!(health.hold(held(1, "a", 401)));
+    health.begin_read(at(1));
+    let ruling = health.saw_read("ok", Some(401), at(1));
+    assert_eq!(ruling, HeldRuling::DueNow(vec![held(1, "a", 401)]));
+    assert!(!health.hold(held(2, "b", 401)));
+    // Or the first read that works would park it as its own fault.
+    let later = at(6);
+    health.begin_read(later);
+    assert_eq!(health.saw_read("ok", Some(200), later), HeldRuling::Nothing);
+    assert_eq!(
+        health.permission(later),
+        Permission::Open { until: None },
+        "nothing is left to judge"
+    );
+}
+
+#[test]
+fn a_probe_reads_a_lead_that_was_not_refused_before() {
+    let mut health = written(&["old", "gone"]);
+    assert!(health.hold(held(1, "a", 401)));
+    health.begin_read(at(0));
+    health.saw_read("gone", Some(404), at(0));
+    let lead_id = String::from("old");
+    assert_eq!(health.permission(at(5)), Permission::ProbeRead { lead_id });
 }

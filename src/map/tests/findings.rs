@@ -30,7 +30,7 @@ fn a_fault_in_a_row_is_named_with_its_place_and_a_hint() {
         "status = [\"Sucess\", 0, 1.5]\nignore = \"x\"",
         &[
             "3:11: error: unknown status `Sucess` (did you mean `Success`?)",
-            "3:21: error: status 0 is not between 1 and 500",
+            "3:21: error: status 0 is not above 0",
             "3:24: error: `status` is not a name or a number but float",
         ],
     );

@@ -6,9 +6,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::super::rows::{parse_uuid, to_ms};
 use super::super::{Appended, NewEvent, RejectedRequest, StoreError, Undecided};
+use super::tail::Keys;
 use super::writer::{AppendOutcome, Job, Scope};
 use super::{SqliteStore, closed};
 use crate::event::{Event, EventId, Sequence};
+use crate::lead::LEADPING;
 
 /// Rejected requests kept for diagnosis.
 const KEPT_REJECTS: i64 = 1000;
@@ -48,17 +50,28 @@ pub(super) fn lead_hash(source: &str, source_lead_id: &str) -> i64 {
     i64::from_be_bytes(bytes)
 }
 
-/// The index key of a duplicate key.
+/// The index key of a duplicate key: both halves folded into one.
 fn dedupe_hash(key: [u8; 16]) -> i64 {
-    let mut bytes = [0; 8];
-    bytes.copy_from_slice(&key[..8]);
-    i64::from_be_bytes(bytes)
+    let whole = u128::from_be_bytes(key);
+    let folded = (whole >> 64) ^ (whole & u128::from(u64::MAX));
+    // The cut is exact: what is left has 64 bits.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the upper half was shifted out"
+    )]
+    let folded = folded as u64;
+    folded.cast_signed()
 }
 
 impl Scope {
     pub(super) fn append(&mut self, event: &NewEvent) -> Result<AppendOutcome, StoreError> {
         let source_lead_id = event.reading.facts.source_lead_id.as_deref();
-        let lead_hash = source_lead_id.map(|id| lead_hash(&event.source, id));
+        // Without the sender's own id, by LeadPing's: the lead's events are found by either.
+        let lead_hash = match (source_lead_id, &event.reading.facts.lead_id) {
+            (Some(id), _) => Some(lead_hash(&event.source, id)),
+            (None, Some(id)) => Some(lead_hash(LEADPING, id)),
+            (None, None) => None,
+        };
         if let Some((sequence, of)) = self.duplicate_of(event, lead_hash)? {
             self.connection
                 .prepare_cached("UPDATE event SET duplicates = duplicates + 1 WHERE sequence = ?1")?
@@ -86,6 +99,11 @@ impl Scope {
         self.connection
             .prepare_cached("INSERT INTO event_body (sequence, body) VALUES (?1, ?2)")?
             .execute((sequence, &event.body[..]))?;
+        self.add_keys(Keys {
+            sequence,
+            dedupe_hash: dedupe_hash(event.dedupe.key),
+            lead_hash,
+        });
         self.next_sequence += 1;
         Ok(AppendOutcome::New(Sequence(sequence)))
     }
@@ -97,21 +115,22 @@ impl Scope {
     ) -> Result<Option<(i64, EventId)>, StoreError> {
         let oldest = to_ms(event.received_at)
             .saturating_sub(i64::try_from(event.dedupe.within.as_millis()).unwrap_or(i64::MAX));
-        let same_key = self
+        let Some(sequence) = self.newest_by_dedupe(dedupe_hash(event.dedupe.key))? else {
+            return Ok(None);
+        };
+        let same = self
             .connection
-            .prepare_cached(
-                "SELECT sequence, id, received_at FROM event WHERE dedupe_hash = ?1 AND dedupe_key = ?2
-                 ORDER BY sequence DESC LIMIT 1",
-            )?
-            .query_row((dedupe_hash(event.dedupe.key), event.dedupe.key), |row| {
+            .prepare_cached("SELECT id, received_at, dedupe_key FROM event WHERE sequence = ?1")?
+            .query_row([sequence], |row| {
                 Ok((
-                    row.get::<_, i64>(0)?,
-                    row.get::<_, Vec<u8>>(1)?,
-                    row.get::<_, i64>(2)?,
+                    row.get::<_, Vec<u8>>(0)?,
+                    row.get::<_, i64>(1)?,
+                    row.get::<_, Vec<u8>>(2)?,
                 ))
             })
             .optional()?;
-        let Some((sequence, id, received_at)) = same_key else {
+        // Retention may have removed it; and equal hashes are not equal keys.
+        let Some((id, received_at, _)) = same.filter(|(_, _, key)| *key == event.dedupe.key) else {
             return Ok(None);
         };
         let id = EventId(parse_uuid(&id)?);
@@ -121,14 +140,7 @@ impl Scope {
         let Some(lead_hash) = lead_hash.filter(|_| event.dedupe.or_newest_of_lead) else {
             return Ok(None);
         };
-        let newest: Option<i64> = self
-            .connection
-            .prepare_cached(
-                "SELECT sequence FROM event WHERE lead_hash = ?1 AND source = ?2
-                 ORDER BY sequence DESC LIMIT 1",
-            )?
-            .query_row((lead_hash, &event.source), |row| row.get(0))
-            .optional()?;
+        let newest = self.newest_by_lead(lead_hash)?;
         Ok((newest == Some(sequence)).then_some((sequence, id)))
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use rusqlite::Connection;
+use serde_json::Value;
 
 use super::super::rows::{from_ms, parse_uuid, parse_word, to_ms};
 use super::super::{Again, Decided, Decider, StoreError, Undecided};
@@ -14,7 +15,7 @@ use super::append::lead_hash;
 use super::writer::Scope;
 use crate::decision::{Decision, DecisionRecord, ParkCause, PlannedDelivery, Verdict};
 use crate::delivery::DeliveryState;
-use crate::event::{Event, EventId, EventKind, EventState, Sequence};
+use crate::event::{Event, EventId, EventKind, EventState, Facts, Reading, Sequence, Standing};
 use crate::lead::identity::{self, Register, Subject, ids_of};
 use crate::lead::{LEADPING, LeadKey, SystemId};
 
@@ -45,7 +46,7 @@ impl SqliteStore {
         now: Timestamp,
     ) -> Result<Vec<Decided>, StoreError> {
         self.write(move |scope| {
-            let mut decided = Vec::with_capacity(batch.len());
+            let mut sitting = Sitting::of(by.as_ref(), now);
             let mut through = scope.decided_through()?;
             for event in &batch {
                 // Handed over twice after an overflow: decided already.
@@ -53,10 +54,10 @@ impl SqliteStore {
                     continue;
                 }
                 through = event.event.sequence.0;
-                scope.decide_one(event, by.as_ref(), now, &mut decided)?;
+                scope.decide_one(event, &mut sitting)?;
             }
             scope.set_fact("decided_through", &through.to_string())?;
-            Ok(decided)
+            Ok(sitting.decided)
         })
         .await
     }
@@ -104,11 +105,11 @@ impl SqliteStore {
                 (after.0, AGAIN_BATCH),
             )?;
             let last = events.last().map(|event| event.sequence);
-            let mut decided = Vec::new();
+            let mut sitting = Sitting::of(by.as_ref(), now);
             for event in events {
-                scope.decide_one(&read_again(event, by.as_ref()), by.as_ref(), now, &mut decided)?;
+                scope.decide_one(&read_again(event, by.as_ref()), &mut sitting)?;
             }
-            Ok((decided, last))
+            Ok((sitting.decided, last))
         })
         .await
     }
@@ -121,16 +122,40 @@ impl SqliteStore {
     ) -> Result<Vec<Decided>, StoreError> {
         self.write(move |scope| {
             let subject = identity::resolve(scope, &ids, None)?;
-            let mut decided = Vec::new();
-            scope.decide_waiting(&subject.state.ids, None, by.as_ref(), now, &mut decided)?;
-            Ok(decided)
+            let mut sitting = Sitting::of(by.as_ref(), now);
+            scope.decide_waiting(&subject.state.ids, None, &mut sitting)?;
+            Ok(sitting.decided)
         })
         .await
     }
 }
 
+/// One transaction's deciding: who judges, when, and what came of it.
+struct Sitting<'a> {
+    by: &'a dyn Decider,
+    now: Timestamp,
+    decided: Vec<Decided>,
+}
+
+impl<'a> Sitting<'a> {
+    fn of(by: &'a dyn Decider, now: Timestamp) -> Self {
+        Self {
+            by,
+            now,
+            decided: Vec::new(),
+        }
+    }
+}
+
+/// Reads a recorded body again; a panic in that must not end the writer.
 fn read_again(event: Event, by: &dyn Decider) -> Undecided {
-    let (parsed, reading) = by.read(&event);
+    let read = catch_unwind(AssertUnwindSafe(|| by.read(&event)));
+    let (parsed, reading) = read.unwrap_or_else(|_| {
+        tracing::error!(event.id = %event.id, "reading this event failed inside the bridge; please report it");
+        let standing = Standing::Invalid(String::from("reading failed inside the bridge"));
+        let facts = Facts::default();
+        (Value::Null, Reading { facts, standing })
+    });
     Undecided {
         event,
         parsed,
@@ -172,29 +197,26 @@ impl Scope {
     fn decide_one(
         &mut self,
         event: &Undecided,
-        by: &dyn Decider,
-        now: Timestamp,
-        decided: &mut Vec<Decided>,
+        sitting: &mut Sitting<'_>,
     ) -> Result<(), StoreError> {
         let mut subject = identity::meet(self, &event.event.source, &event.reading.facts)?;
         if !subject.learnt.is_empty() && subject.state.lead_id().is_some() {
             let own = event.event.sequence;
-            self.decide_waiting(&subject.learnt, Some(own), by, now, decided)?;
+            self.decide_waiting(&subject.learnt, Some(own), sitting)?;
             if let Some(lead) = subject.lead {
                 subject.state = self.load_lead(lead)?;
             }
         }
-        self.decide_for(event, subject, by, now, decided)
+        self.decide_for(event, subject, sitting)
     }
 
     fn decide_for(
         &mut self,
         event: &Undecided,
         mut subject: Subject,
-        by: &dyn Decider,
-        now: Timestamp,
-        decided: &mut Vec<Decided>,
+        sitting: &mut Sitting<'_>,
     ) -> Result<(), StoreError> {
+        let (by, now) = (sitting.by, sitting.now);
         let history = self
             .past()
             .history(event, subject.lead, &subject.state, by)?;
@@ -222,7 +244,7 @@ impl Scope {
             }
         }
         self.write_decision(event, &decision)?;
-        decided.push(Decided {
+        sitting.decided.push(Decided {
             event: event.event.id,
             source: event.event.source.clone(),
             words: decision.record.words(),
@@ -265,13 +287,7 @@ impl Scope {
         lead: LeadKey,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let waiting: bool = self
-            .connection
-            .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM delivery INDEXED BY delivery_head
-                 WHERE lead = ?1 AND target = ?2 AND head = 1)",
-            )?
-            .query_row((lead.0, &delivery.target), |row| row.get(0))?;
+        let waiting = self.has_head(lead, &delivery.target)?;
         let head = !waiting && !delivery.withheld;
         let state = if delivery.withheld {
             DeliveryState::Withheld
@@ -308,9 +324,7 @@ impl Scope {
         &mut self,
         ids: &[SystemId],
         not: Option<Sequence>,
-        by: &dyn Decider,
-        now: Timestamp,
-        decided: &mut Vec<Decided>,
+        sitting: &mut Sitting<'_>,
     ) -> Result<(), StoreError> {
         let mut waiting = Vec::new();
         for id in ids.iter().filter(|id| id.system != LEADPING) {
@@ -325,11 +339,11 @@ impl Scope {
             .into_iter()
             .filter(|event| Some(event.sequence) != not)
         {
-            let event = read_again(event, by);
+            let event = read_again(event, sitting.by);
             let facts = &event.reading.facts;
             let ids = ids_of(&event.event.source, facts);
             let subject = identity::resolve(self, &ids, facts.pearl_id.as_deref())?;
-            self.decide_for(&event, subject, by, now, decided)?;
+            self.decide_for(&event, subject, sitting)?;
         }
         Ok(())
     }

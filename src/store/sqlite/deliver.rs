@@ -11,14 +11,13 @@ use super::SqliteStore;
 use super::writer::Scope;
 use crate::decision::ParkCause;
 use crate::delivery::{Attempt, CallKind, DeliveryId, DeliveryState, Lease, Patience};
-use crate::event::{EventId, Sequence};
+use crate::event::Sequence;
 use crate::lead::LeadKey;
 
 /// How far what is ready is counted.
 const COUNTED_READY: i64 = 64;
-const LEASED: &str = "delivery, token, id, (SELECT id FROM event WHERE sequence = delivery.event), \
-     event, lead, lead_id, members, timestamp, received_at, attempts, fate_unknown, \
-     patience_since, patience_lost_ms";
+const LEASED: &str = "SELECT delivery, id, event, lead, lead_id, members, timestamp, received_at, \
+     attempts, fate_unknown, patience_since, patience_lost_ms FROM delivery WHERE delivery = ?1";
 
 impl SqliteStore {
     pub async fn take_due(&self, take: TakeDue) -> Result<Taken, StoreError> {
@@ -58,27 +57,27 @@ impl SqliteStore {
     }
 }
 
-fn lease(row: &Row<'_>, take: &TakeDue) -> Result<Lease, StoreError> {
-    let patience: Option<i64> = row.get(12)?;
+/// The lease that a due row becomes under `token`.
+fn lease(row: &Row<'_>, token: i64, take: &TakeDue) -> Result<Lease, StoreError> {
+    let patience: Option<i64> = row.get(10)?;
     Ok(Lease {
         row: row.get(0)?,
-        token: row.get(1)?,
-        id: DeliveryId(parse_uuid(row.get_ref(2)?.as_blob().unwrap_or_default())?),
-        event: EventId(parse_uuid(row.get_ref(3)?.as_blob().unwrap_or_default())?),
-        sequence: Sequence(row.get(4)?),
-        lead: LeadKey(row.get(5)?),
-        lead_id: row.get(6)?,
+        token,
+        id: DeliveryId(parse_uuid(row.get_ref(1)?.as_blob().unwrap_or_default())?),
+        sequence: Sequence(row.get(2)?),
+        lead: LeadKey(row.get(3)?),
+        lead_id: row.get(4)?,
         target: take.target.clone(),
-        members: serde_json::from_str(row.get_ref(7)?.as_str().unwrap_or_default())?,
-        timestamp: from_ms(row.get(8)?)?,
-        received_at: from_ms(row.get(9)?)?,
-        attempt: row.get(10)?,
-        fate_unknown: row.get(11)?,
+        members: serde_json::from_str(row.get_ref(5)?.as_str().unwrap_or_default())?,
+        timestamp: from_ms(row.get(6)?)?,
+        received_at: from_ms(row.get(7)?)?,
+        attempt: row.get::<_, u32>(8)?.saturating_add(1),
+        fate_unknown: row.get(9)?,
         look_only: take.look_only,
         patience: match patience {
             Some(since) => Some(Patience {
                 since: from_ms(since)?,
-                lost_ms_then: row.get::<_, Option<i64>>(13)?.unwrap_or(0),
+                lost_ms_then: row.get::<_, Option<i64>>(11)?.unwrap_or(0),
             }),
             None => None,
         },
@@ -90,22 +89,29 @@ impl Scope {
     fn take_due(&mut self, take: &TakeDue) -> Result<Taken, StoreError> {
         let now = to_ms(take.now);
         let rows = self.choose(take, now)?;
-        let mut statement = self.connection.prepare_cached(&format!(
-            "UPDATE delivery SET state = 'in_flight', token = ?2, leased_at = ?3, attempts = attempts + 1
-             WHERE delivery = ?1 AND state = 'due' RETURNING {LEASED}"
-        ))?;
         let mut leases = Vec::with_capacity(rows.len());
         for row in rows {
             let token = self.next_token;
             self.next_token += 1;
-            let mut found = statement.query((row, token, now))?;
-            if let Some(found) = found.next()? {
-                leases.push(lease(found, take)?);
+            let found = self
+                .connection
+                .prepare_cached(LEASED)?
+                .query_row([row], |found| Ok(lease(found, token, take)))?;
+            match found {
+                Ok(lease) => leases.push(lease),
+                // One damaged row must not stop its target.
+                Err(error) => {
+                    self.park_damaged(row, &take.target, &error)?;
+                    continue;
+                }
             }
-            // Stepping to the end is what makes the update happen.
-            while found.next()?.is_some() {}
+            self.connection
+                .prepare_cached(
+                    "UPDATE delivery SET state = 'in_flight', token = ?2, leased_at = ?3,
+                            attempts = attempts + 1 WHERE delivery = ?1",
+                )?
+                .execute((row, token, now))?;
         }
-        drop(statement);
         let taken = i64::try_from(leases.len()).unwrap_or(i64::MAX);
         self.count(&take.target, DeliveryState::Due, -taken);
         self.count(&take.target, DeliveryState::InFlight, taken);
@@ -184,35 +190,41 @@ impl Scope {
             } => (None, *fate_unknown, None, Some(*http_status)),
             _ => (None, false, None, None),
         };
-        let changed = self
+        let leased = self
             .connection
             .prepare_cached(
-                "UPDATE delivery SET state = ?3, cause = ?4, entry_id = ?5, due_at = coalesce(?6, due_at),
-                        fate_unknown = ?7, patience_since = coalesce(?8, patience_since),
-                        patience_lost_ms = coalesce(?9, patience_lost_ms), held_status = ?10,
-                        settled_at = CASE WHEN ?3 = 'due' THEN NULL ELSE ?11 END,
-                        head = CASE WHEN ?3 = 'due' THEN head ELSE 0 END, token = NULL, leased_at = NULL
-                 WHERE delivery = ?1 AND token = ?2
-                 RETURNING event, lead, target",
+                "SELECT event, lead, target FROM delivery WHERE delivery = ?1 AND token = ?2",
             )?
-            .query_row(
-                rusqlite::params![
-                    settlement.row,
-                    settlement.token,
-                    state.as_str(),
-                    cause.map(ParkCause::as_str),
-                    entry_id,
-                    due_at,
-                    fate_unknown,
-                    patience.map(|patience| to_ms(patience.since)),
-                    patience.map(|patience| patience.lost_ms_then),
-                    held,
-                    now,
-                ],
-                |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?)),
-            )
+            .query_row((settlement.row, settlement.token), |row| {
+                Ok((
+                    row.get::<_, i64>(0)?,
+                    row.get::<_, i64>(1)?,
+                    row.get::<_, String>(2)?,
+                ))
+            })
             .optional()?;
-        let (event, lead, target) = changed.ok_or(StoreError::LeaseLost)?;
+        let (event, lead, target) = leased.ok_or(StoreError::LeaseLost)?;
+        self.connection
+            .prepare_cached(
+                "UPDATE delivery SET state = ?2, cause = ?3, entry_id = ?4, due_at = coalesce(?5, due_at),
+                        fate_unknown = ?6, patience_since = coalesce(?7, patience_since),
+                        patience_lost_ms = coalesce(?8, patience_lost_ms), held_status = ?9,
+                        settled_at = CASE WHEN ?2 = 'due' THEN NULL ELSE ?10 END,
+                        head = CASE WHEN ?2 = 'due' THEN head ELSE 0 END, token = NULL, leased_at = NULL
+                 WHERE delivery = ?1",
+            )?
+            .execute(rusqlite::params![
+                settlement.row,
+                state.as_str(),
+                cause.map(ParkCause::as_str),
+                entry_id,
+                due_at,
+                fate_unknown,
+                patience.map(|patience| to_ms(patience.since)),
+                patience.map(|patience| patience.lost_ms_then),
+                held,
+                now,
+            ])?;
         for attempt in &settlement.attempts {
             self.insert_attempt(settlement.row, attempt)?;
         }
@@ -250,19 +262,58 @@ impl Scope {
         lead: i64,
         target: &str,
     ) -> Result<Option<Timestamp>, StoreError> {
-        let due_at: Option<i64> = self
+        let waiting: Option<(i64, i64)> = self
             .connection
             .prepare_cached(
-                "UPDATE delivery SET head = 1 WHERE delivery =
-                 (SELECT min(delivery) FROM delivery INDEXED BY delivery_waiting
-                  WHERE lead = ?1 AND target = ?2 AND state = 'due' AND head = 0)
-                 AND NOT EXISTS (SELECT 1 FROM delivery INDEXED BY delivery_head
-                                 WHERE lead = ?1 AND target = ?2 AND head = 1)
-                 RETURNING due_at",
+                "SELECT delivery, due_at FROM delivery INDEXED BY delivery_waiting
+                 WHERE lead = ?1 AND target = ?2 AND state = 'due' AND head = 0
+                 ORDER BY delivery LIMIT 1",
             )?
-            .query_row((lead, target), |row| row.get(0))
+            .query_row((lead, target), |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        due_at.map(from_ms).transpose()
+        let Some((delivery, due_at)) = waiting else {
+            return Ok(None);
+        };
+        if self.has_head(LeadKey(lead), target)? {
+            return Ok(None);
+        }
+        self.connection
+            .prepare_cached("UPDATE delivery SET head = 1 WHERE delivery = ?1")?
+            .execute([delivery])?;
+        Ok(Some(from_ms(due_at)?))
+    }
+
+    /// Whether a delivery of the lead to this target is due, held or in flight.
+    pub(super) fn has_head(&self, lead: LeadKey, target: &str) -> Result<bool, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM delivery INDEXED BY delivery_head
+                 WHERE lead = ?1 AND target = ?2 AND head = 1)",
+            )?
+            .query_row((lead.0, target), |row| row.get(0))?)
+    }
+
+    /// A row that cannot be read is parked for a person, and its lead goes on.
+    fn park_damaged(
+        &mut self,
+        row: i64,
+        target: &str,
+        error: &StoreError,
+    ) -> Result<(), StoreError> {
+        tracing::error!(%error, target.name = target, delivery.row = row, "this delivery cannot be read; parked, please report it");
+        let lead: i64 = self
+            .connection
+            .prepare_cached("SELECT lead FROM delivery WHERE delivery = ?1")?
+            .query_row([row], |row| row.get(0))?;
+        self.connection
+            .prepare_cached(
+                "UPDATE delivery SET state = 'parked', cause = ?2, head = 0 WHERE delivery = ?1",
+            )?
+            .execute((row, ParkCause::unsure(target).as_str()))?;
+        self.moved(target, DeliveryState::Due, DeliveryState::Parked);
+        self.promote(lead, target)?;
+        Ok(())
     }
 
     /// An event is settled when all its deliveries are final.
@@ -271,7 +322,7 @@ impl Scope {
             .prepare_cached(
                 "UPDATE event SET state = 'settled' WHERE sequence = ?1 AND state = 'decided'
                  AND NOT EXISTS (SELECT 1 FROM delivery WHERE event = ?1
-                                 AND state IN ('due', 'in_flight', 'parked'))",
+                                 AND (state = 'due' OR state = 'in_flight' OR state = 'parked'))",
             )?
             .execute([event])?;
         Ok(())

@@ -62,6 +62,10 @@ impl Scope {
             self.count(&target, state, -1);
         }
         for statement in [
+            "DELETE FROM event_dedupe WHERE sequence = ?1
+               AND hash = (SELECT dedupe_hash FROM event WHERE sequence = ?1)",
+            "DELETE FROM event_lead WHERE sequence = ?1
+               AND hash = (SELECT lead_hash FROM event WHERE sequence = ?1)",
             "DELETE FROM event_body WHERE sequence = ?1",
             "DELETE FROM event WHERE sequence = ?1",
         ] {

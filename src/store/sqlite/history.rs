@@ -80,7 +80,7 @@ impl Past<'_> {
             .0
             .prepare_cached(
                 "SELECT id, members, call FROM delivery WHERE lead = ?1 AND target = ?2
-                 AND (state IN ('due', 'in_flight', 'delivered') OR (?3 AND state = 'withheld'))
+                 AND (state = 'due' OR state = 'in_flight' OR state = 'delivered' OR (?3 AND state = 'withheld'))
                  ORDER BY delivery DESC LIMIT 1",
             )?
             .query_row((lead.0, target, shadowed), |row| {

@@ -142,6 +142,7 @@ fn lead_condition(
         .iter()
         .map(|source| SystemId::new(source, &query.id));
     let mut ids: Vec<SystemId> = named.collect();
+    ids.push(SystemId::new(LEADPING, &query.id));
     let mut linked = connection.prepare_cached(
         "SELECT l.state FROM link k JOIN lead l ON l.lead = k.lead WHERE k.system = ?1 AND k.id = ?2",
     )?;
@@ -156,11 +157,17 @@ fn lead_condition(
         }
     }
     let mut places = Vec::new();
-    for id in ids.iter().filter(|id| id.system != LEADPING) {
+    for id in &ids {
         parameters.push(lead_hash(&id.system, &id.id).into());
         places.push(format!("?{}", parameters.len()));
     }
-    Ok(format!("e.lead_hash IN ({})", places.join(", ")))
+    let hashes = places.join(", ");
+    // The newest events are in no key table yet.
+    Ok(format!(
+        "e.sequence IN (SELECT sequence FROM event_lead WHERE hash IN ({hashes}) UNION
+           SELECT sequence FROM event WHERE lead_hash IN ({hashes}) AND sequence >
+             coalesce((SELECT CAST(value AS INTEGER) FROM fact WHERE name = 'indexed_through'), 0))"
+    ))
 }
 
 fn event_row(connection: &Connection, row: &Row<'_>) -> Result<EventRow, StoreError> {

@@ -79,7 +79,7 @@ impl Machine {
                 let saved = serde_json::to_string(&self.health).unwrap();
                 self.health = serde_json::from_str(&saved).unwrap();
                 let recent = vec![String::from("L0"), String::from("L1")];
-                self.health.remember(self.stored.clone(), recent, self.now);
+                self.health.remember(self.stored.clone(), recent);
             }
             Step::Answer { lead, status } => self.answer(&format!("L{lead}"), Some(*status)),
             Step::Silence { lead } => self.answer(&format!("L{lead}"), None),
@@ -108,7 +108,7 @@ impl Machine {
             }
             Permission::JudgeRead { lead_id } | Permission::ProbeRead { lead_id } => {
                 self.health.begin_read(self.now);
-                let ruling = self.health.saw_read(&lead_id, status, self.now, self.now);
+                let ruling = self.health.saw_read(&lead_id, status, self.now);
                 self.rule(ruling);
             }
             Permission::Unanswerable => {
@@ -139,7 +139,7 @@ impl Machine {
                     self.rows += 1;
                     let delivery = held(self.rows, lead, status.unwrap_or_default());
                     self.stored.push(delivery.clone());
-                    self.health.hold(delivery, self.now);
+                    self.health.hold(delivery);
                 }
             }
             Some(Class::Busy) | None => {

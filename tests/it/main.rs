@@ -1,0 +1,27 @@
+//! Feature stories: webhooks go in over HTTP, a scripted LeadPing stands behind, the clock is moved
+//! by hand. One file per feature; `harness` is the world that every story starts.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a story whose ground gives way has failed"
+)]
+
+mod harness;
+
+mod answers;
+mod retry_after;
+mod unknown_fate;
+mod refusals;
+mod pause;
+mod breaker;
+mod retries;
+mod order;
+mod rate;
+mod shadow;
+mod decisions;
+mod stale;
+mod links;
+mod duplicates;
+mod reload;
+mod stopping;
+mod admin;
