@@ -27,7 +27,7 @@ pub(super) struct Leads {
 #[derive(Debug, Default)]
 struct Lead {
     ids: Box<[(Name, Box<str>)]>,
-    calls: Box<[Box<str>]>,
+    calls: Vec<Box<str>>,
     /// One and the same while both tables lead to the same.
     pasts: Sides<Option<Arc<Past>>>,
 }
@@ -101,11 +101,21 @@ impl Leads {
     fn keep(&mut self, lead: LeadKey, ids: &[SystemId], calls: &[String]) {
         let names = &mut self.names;
         let kept = self.leads.entry(lead).or_default();
-        kept.ids = ids
-            .iter()
-            .map(|id| (names.number_of(&id.system), id.id.as_str().into()))
-            .collect();
-        kept.calls = calls.iter().map(|call| call.as_str().into()).collect();
+        let same_ids =
+            kept.ids.len() == ids.len()
+                && kept.ids.iter().zip(ids).all(|((system, known), id)| {
+                    **known == *id.id && names.name(*system) == id.system
+                });
+        if !same_ids {
+            kept.ids = ids
+                .iter()
+                .map(|id| (names.number_of(&id.system), id.id.as_str().into()))
+                .collect();
+        }
+        // Calls are only ever added.
+        let known = kept.calls.len();
+        kept.calls
+            .extend(calls.iter().skip(known).map(|call| call.as_str().into()));
     }
 }
 

@@ -3,14 +3,12 @@
 
 use std::collections::HashSet;
 use std::io::{IsTerminal, Write as _};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use jiff::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
 use crate::decider::Rules;
 use crate::event::{Event, Sequence};
@@ -45,29 +43,33 @@ pub(super) async fn decide_all(
     window: Window,
     plan: Plan,
 ) -> anyhow::Result<Result<Plan, StoreError>> {
-    let (parsing, parsed) = mpsc::channel(PAGES_AHEAD);
-    let (pages, coming) = mpsc::channel(PAGES_AHEAD);
+    let (fetched, to_parse) = mpsc::channel(PAGES_AHEAD);
+    let (parsed, to_link) = mpsc::channel(PAGES_AHEAD);
+    let (linked, to_decide) = mpsc::channel(PAGES_AHEAD);
+    let (spent, to_drop) = std::sync::mpsc::channel();
     let rules = plan.reader();
+    let parsing = tokio::task::spawn_blocking(move || {
+        parse_pages(&rules, window.since, to_parse, &parsed, &to_drop);
+    });
     let deciding = tokio::task::spawn_blocking({
         let store = store.clone();
-        move || decide_pages(coming, &store, plan, window)
+        move || decide_pages(to_decide, &store, plan, (window.span, spent))
     });
     let (fetched, linked) = tokio::join!(
-        fetch_pages(store, window, rules, parsing),
-        link_pages(store, parsed, pages)
+        fetch_pages(store, window, fetched),
+        link_pages(store, to_link, linked)
     );
+    parsing.await.context("parsing failed")?;
     let decided = deciding.await.context("deciding failed")?;
-    Ok(fetched.and(linked?).and(decided))
+    Ok(fetched.and(linked).and(decided))
 }
 
-type Parsing = JoinHandle<Vec<Undecided>>;
+// Whoever comes next may have failed and gone: then a step ends too, and the failure is told there.
 
-/// Whoever comes next may have failed and gone: then this ends too, and the failure is told there.
 async fn fetch_pages(
     store: &Store,
     window: Window,
-    rules: Arc<Rules>,
-    parsing: mpsc::Sender<Parsing>,
+    pages: mpsc::Sender<Vec<Event>>,
 ) -> Result<(), StoreError> {
     let mut after = Sequence(window.span.first.0 - 1);
     loop {
@@ -76,61 +78,68 @@ async fn fetch_pages(
             return Ok(());
         };
         after = last.sequence;
-        let rules = rules.clone();
-        let page = tokio::task::spawn_blocking(move || parse(&rules, events, window.since));
-        if parsing.send(page).await.is_err() {
+        if pages.send(events).await.is_err() {
             return Ok(());
         }
     }
 }
 
-fn parse(rules: &Rules, events: Vec<Event>, since: Timestamp) -> Vec<Undecided> {
-    events
-        .into_iter()
-        .filter(|event| event.received_at >= since)
-        .map(|event| {
-            let (parsed, reading) = rules.read(&event);
-            Undecided {
-                event,
-                parsed,
-                reading,
-            }
-        })
-        .collect()
+/// Pages come back here to be dropped: memory is freed fastest by the thread that took it.
+fn parse_pages(
+    rules: &Rules,
+    since: Timestamp,
+    mut pages: mpsc::Receiver<Vec<Event>>,
+    parsed: &mpsc::Sender<Vec<Undecided>>,
+    to_drop: &std::sync::mpsc::Receiver<Vec<Undecided>>,
+) {
+    while let Some(events) = pages.blocking_recv() {
+        to_drop.try_iter().for_each(drop);
+        let events = events
+            .into_iter()
+            .filter(|event| event.received_at >= since)
+            .map(|event| {
+                let (parsed, reading) = rules.read(&event);
+                Undecided {
+                    event,
+                    parsed,
+                    reading,
+                }
+            })
+            .collect();
+        if parsed.blocking_send(events).is_err() {
+            return;
+        }
+    }
 }
 
 /// Adds what the link table knows of the ids that no earlier page named.
 async fn link_pages(
     store: &Store,
-    mut parsed: mpsc::Receiver<Parsing>,
+    mut parsed: mpsc::Receiver<Vec<Undecided>>,
     pages: mpsc::Sender<Page>,
-) -> anyhow::Result<Result<(), StoreError>> {
+) -> Result<(), StoreError> {
     let mut seen: HashSet<u128> = HashSet::new();
-    while let Some(page) = parsed.recv().await {
-        let events = page.await.context("reading failed")?;
+    while let Some(events) = parsed.recv().await {
         let ids: Vec<SystemId> = events
             .iter()
             .flat_map(|event| ids_of(&event.event.source, &event.reading.facts))
             .filter(|id| seen.insert(id_key(id)))
             .collect();
-        let leads = match store.known_leads(ids).await {
-            Ok(leads) => leads,
-            Err(error) => return Ok(Err(error)),
-        };
+        let leads = store.known_leads(ids).await?;
         let named = leads.iter().flat_map(|lead| &lead.ids);
         seen.extend(named.map(id_key));
         if pages.send(Page { events, leads }).await.is_err() {
             break;
         }
     }
-    Ok(Ok(()))
+    Ok(())
 }
 
 fn decide_pages(
     mut pages: mpsc::Receiver<Page>,
     store: &Store,
     mut plan: Plan,
-    window: Window,
+    (span, spent): (RecordedSpan, std::sync::mpsc::Sender<Vec<Undecided>>),
 ) -> Result<Plan, StoreError> {
     let runtime = Handle::current();
     let mut recall = |sequence: Sequence| {
@@ -138,7 +147,7 @@ fn decide_pages(
         let events = runtime.block_on(store.recorded(before, sequence, 1))?;
         Ok(events.into_iter().next())
     };
-    let mut progress = Progress::start(window.span);
+    let mut progress = Progress::start(span);
     while let Some(page) = pages.blocking_recv() {
         plan.know(page.leads);
         for event in &page.events {
@@ -147,6 +156,8 @@ fn decide_pages(
         if let Some(last) = page.events.last() {
             progress.show(last.event.sequence, plan.events());
         }
+        // After the last page nobody is left to take it.
+        let _ = spent.send(page.events);
     }
     progress.end();
     Ok(plan)

@@ -69,7 +69,7 @@ impl SqliteStore {
                     continue;
                 }
                 if let Some(lead) = past.lead_of(&id)? {
-                    let ids = past.load_lead(lead)?.ids;
+                    let ids = past.ids_of_lead(lead)?;
                     found.push(KnownLead { lead, ids });
                 }
             }
