@@ -21,6 +21,7 @@ use crate::map::Tables;
 use crate::store::{Decider, KnownLead, StoreError, Undecided};
 
 mod comparison;
+mod judged;
 mod leads;
 mod lines;
 mod past;
@@ -33,6 +34,7 @@ pub use leads::id_key;
 pub use lines::{Line, LineKind};
 pub use tally::{Counts, Example, SideTotals};
 
+use judged::{Judged, waits};
 use leads::Leads;
 use lines::Lines;
 use past::Past;
@@ -130,8 +132,8 @@ impl Plan {
     }
 
     /// What differs, now that everything was decided.
-    pub fn finish(self, config: &Config) -> Comparison {
-        Comparison::of(self.tally, self.lines, &self.leads, config)
+    pub fn finish(&self, config: &Config) -> Comparison {
+        Comparison::of(&self.tally, &self.lines, &self.leads, config)
     }
 
     pub fn events(&self) -> i64 {
@@ -141,16 +143,21 @@ impl Plan {
     fn judge(&self, event: &Undecided, subject: &Subject) -> Judged {
         let pasts = self.leads.pasts(subject.lead);
         let same_past = pasts.current == pasts.candidate;
-        let by = |rules: &Rules, past: &Option<Arc<Past>>| {
-            let history = self.history(event, &subject.state, past.as_deref());
-            rules.decide(event, &history, event.event.received_at)
-        };
         let mapping = self.mappings.get(&event.event.source);
         let same_table = mapping.is_none_or(|(_, same)| *same);
-        let current = by(&self.rules.current, &pasts.current);
-        let candidate =
-            (!same_past || !same_table).then(|| by(&self.rules.candidate, &pasts.candidate));
-        Judged { current, candidate }
+        let now = event.event.received_at;
+        let history = self.history(event, &subject.state, pasts.current.as_deref());
+        let current = self.rules.current.decide(event, &history, now);
+        let by_candidate = |history: &LeadHistory| self.rules.candidate.decide(event, history, now);
+        let candidate = match (same_past, same_table) {
+            (true, true) => None,
+            (true, false) => Some(by_candidate(&history)),
+            (false, _) => {
+                let past = pasts.candidate.as_deref();
+                Some(by_candidate(&self.history(event, &subject.state, past)))
+            }
+        };
+        Judged::new(current, candidate)
     }
 
     /// What a decision may see, as the store would show it.
@@ -178,7 +185,7 @@ impl Plan {
             return;
         }
         let before = self.leads.pasts(Some(lead));
-        let shared = judged.candidate.is_none() && before.current == before.candidate;
+        let shared = !judged.differs && before.current == before.candidate;
         let names = &mut self.leads.names;
         let mut after = |past: Option<Arc<Past>>, decision: &Decision| {
             if decision.applied.is_none() {
@@ -203,6 +210,7 @@ impl Plan {
             reading: &event.reading,
             mapping: mapping.map_or("", |(mapping, _)| mapping),
             decisions: judged.sides(),
+            differs: judged.differs,
         };
         self.tally.count(&pair, &mut self.lines, count);
     }
@@ -250,10 +258,10 @@ impl Plan {
             let before = before.into_sides();
             // A side on which it did not wait keeps what it decided.
             let again = |before: Decision, now: Decision| if waits(&before) { now } else { before };
-            let judged = Judged {
-                current: again(before.current, now.current),
-                candidate: Some(again(before.candidate, now.candidate)),
-            };
+            let judged = Judged::new(
+                again(before.current, now.current),
+                Some(again(before.candidate, now.candidate)),
+            );
             self.take_in(&event, &subject, &judged);
             self.count(&event, &judged, Count::In);
         }
@@ -267,39 +275,9 @@ impl Plan {
             ..LeadHistory::default()
         };
         let now = event.event.received_at;
-        Judged {
-            current: self.rules.current.decide(event, &history, now),
-            candidate: Some(self.rules.candidate.decide(event, &history, now)),
-        }
+        Judged::new(
+            self.rules.current.decide(event, &history, now),
+            Some(self.rules.candidate.decide(event, &history, now)),
+        )
     }
-}
-
-/// Both decisions on one event.
-struct Judged {
-    current: Decision,
-    /// `None`: by purity the same.
-    candidate: Option<Decision>,
-}
-
-impl Judged {
-    fn sides(&self) -> Sides<&Decision> {
-        Sides {
-            current: &self.current,
-            candidate: self.candidate.as_ref().unwrap_or(&self.current),
-        }
-    }
-
-    fn into_sides(self) -> Sides<Decision> {
-        let candidate = self.candidate.unwrap_or_else(|| self.current.clone());
-        Sides {
-            current: self.current,
-            candidate,
-        }
-    }
-}
-
-/// Parked until the lead's link is known.
-fn waits(decision: &Decision) -> bool {
-    let cause = decision.cause.as_ref();
-    cause.is_some_and(|cause| cause.class() == "unlinked")
 }

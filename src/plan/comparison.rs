@@ -64,7 +64,7 @@ pub struct CallCost {
 }
 
 impl Comparison {
-    pub(super) fn of(tally: Tally, lines: Lines, leads: &Leads, config: &Config) -> Self {
+    pub(super) fn of(tally: &Tally, lines: &Lines, leads: &Leads, config: &Config) -> Self {
         let mut lead_ends = Counts::default();
         let mut leads_differ = 0;
         for end in leads.ends() {
@@ -88,15 +88,15 @@ impl Comparison {
             leads: leads.count(),
             leads_differ,
             lead_ends,
-            rows: lines.lines,
+            rows: lines.lines.clone(),
             calls,
             examples: tally.examples(),
             parked: Parking {
-                newly: tally.newly_parked,
-                released: tally.released,
-                otherwise: tally.parked_otherwise,
+                newly: tally.newly_parked.clone(),
+                released: tally.released.clone(),
+                otherwise: tally.parked_otherwise.clone(),
             },
-            totals: tally.sides,
+            totals: tally.sides.clone(),
         }
     }
 }

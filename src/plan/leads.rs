@@ -27,7 +27,7 @@ pub(super) struct Leads {
 #[derive(Debug, Default)]
 struct Lead {
     ids: Box<[(Name, Box<str>)]>,
-    calls: Box<[Box<str>]>,
+    calls: Vec<Box<str>>,
     /// One and the same while both tables lead to the same.
     pasts: Sides<Option<Arc<Past>>>,
 }
@@ -62,8 +62,11 @@ impl Leads {
     /// The lead that an event is about, made if need be; `None`: it names no id at all.
     pub(super) fn meet(&mut self, source: &str, facts: &crate::event::Facts) -> Subject {
         let Ok(subject) = identity::meet(self, source, facts);
+        if subject.lead.is_some() {
+            return subject;
+        }
         let ids = identity::ids_of(source, facts);
-        if subject.lead.is_some() || ids.is_empty() {
+        if ids.is_empty() {
             return subject;
         }
         let Ok(subject) = identity::adopt(self, subject, &ids);
@@ -98,11 +101,21 @@ impl Leads {
     fn keep(&mut self, lead: LeadKey, ids: &[SystemId], calls: &[String]) {
         let names = &mut self.names;
         let kept = self.leads.entry(lead).or_default();
-        kept.ids = ids
-            .iter()
-            .map(|id| (names.number_of(&id.system), id.id.as_str().into()))
-            .collect();
-        kept.calls = calls.iter().map(|call| call.as_str().into()).collect();
+        let same_ids =
+            kept.ids.len() == ids.len()
+                && kept.ids.iter().zip(ids).all(|((system, known), id)| {
+                    **known == *id.id && names.name(*system) == id.system
+                });
+        if !same_ids {
+            kept.ids = ids
+                .iter()
+                .map(|id| (names.number_of(&id.system), id.id.as_str().into()))
+                .collect();
+        }
+        // Calls are only ever added.
+        let known = kept.calls.len();
+        kept.calls
+            .extend(calls.iter().skip(known).map(|call| call.as_str().into()));
     }
 }
 

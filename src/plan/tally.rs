@@ -76,6 +76,7 @@ pub(super) struct Pair<'a> {
     pub(super) reading: &'a Reading,
     pub(super) mapping: &'a str,
     pub(super) decisions: Sides<&'a Decision>,
+    pub(super) differs: bool,
 }
 
 /// Whether a pair is counted, or a count is taken back because the event is decided again.
@@ -107,7 +108,6 @@ impl Tally {
             Count::Out => -1,
         };
         let Sides { current, candidate } = pair.decisions;
-        let differs = !std::ptr::eq(current, candidate) && differs(current, candidate);
         self.events += weight;
         self.note_time(pair.event.received_at);
         add_side(&mut self.sides.current, current, weight);
@@ -117,7 +117,7 @@ impl Tally {
             lines.lines[places.current].events.current += weight;
             lines.lines[places.candidate].events.candidate += weight;
         }
-        if !differs {
+        if !pair.differs {
             return;
         }
         self.differ += weight;
@@ -165,40 +165,6 @@ fn add_side(side: &mut SideTotals, decision: &Decision, weight: i64) {
     for delivery in &decision.deliveries {
         side.calls.add(&delivery.target, weight);
     }
-}
-
-/// Whether anything but words of explanation differs: where the event ends, what is sent, what
-/// the lead then is.
-fn differs(current: &Decision, candidate: &Decision) -> bool {
-    let verdicts = |decision: &Decision| -> Vec<(String, &'static str)> {
-        let targets = decision.record.targets.iter();
-        targets
-            .map(|(target, verdict)| (target.clone(), verdict.as_str()))
-            .collect()
-    };
-    let becomes = |decision: &Decision| {
-        let change = decision.applied.as_ref()?;
-        let previous = &change.previous;
-        Some((previous.category.clone(), previous.outcome.clone()))
-    };
-    let same_calls = current.deliveries.len() == candidate.deliveries.len()
-        && current
-            .deliveries
-            .iter()
-            .zip(&candidate.deliveries)
-            .all(|(left, right)| {
-                // Everything but the id, which is new each time.
-                left.target == right.target
-                    && left.lead_id == right.lead_id
-                    && left.members == right.members
-                    && left.call == right.call
-                    && left.timestamp == right.timestamp
-            });
-    !same_calls
-        || current.record.verdict != candidate.record.verdict
-        || current.cause != candidate.cause
-        || verdicts(current) != verdicts(candidate)
-        || becomes(current) != becomes(candidate)
 }
 
 /// The first of each kind of difference, then the first of all.

@@ -33,6 +33,7 @@ mod history;
 mod keys;
 mod links;
 mod opening;
+mod recorded;
 mod retention;
 mod settle;
 mod take;

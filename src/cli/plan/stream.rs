@@ -1,5 +1,5 @@
-//! Recorded events, page by page, from the store into the plan: one side reads and parses, the
-//! other decides, with a few pages between them. Memory does not grow with the number of events.
+//! Recorded events, page by page, from the store into the plan. Memory does not grow with the
+//! number of events: only a few pages are under way.
 
 use std::collections::HashSet;
 use std::io::{IsTerminal, Write as _};
@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
+use crate::decider::Rules;
 use crate::event::{Event, Sequence};
 use crate::lead::SystemId;
 use crate::lead::identity::ids_of;
@@ -18,8 +19,8 @@ use crate::store::{Decider, KnownLead, RecordedSpan, Store, StoreError, Undecide
 
 /// Events of one page.
 const PAGE: usize = 500;
-/// Pages between reading and deciding.
-const PAGES_AHEAD: usize = 4;
+/// Pages between one step and the next.
+const PAGES_AHEAD: usize = 3;
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
 /// Which events: those of the span that were received no earlier than `since`.
@@ -35,75 +36,69 @@ struct Page {
     leads: Vec<KnownLead>,
 }
 
-/// Decides every event of the window, in order.
+/// Decides every event of the window, in order. Fetching, parsing, looking up links and deciding
+/// go on at once, each some pages ahead of the next.
 pub(super) async fn decide_all(
     store: &Store,
     window: Window,
     plan: Plan,
 ) -> anyhow::Result<Result<Plan, StoreError>> {
-    let (pages, coming) = mpsc::channel(PAGES_AHEAD);
-    let reader = Reader {
-        store: store.clone(),
-        rules: plan.reader(),
-        seen: HashSet::new(),
-        window,
-    };
-    let store = store.clone();
-    let deciding = tokio::task::spawn_blocking(move || decide_pages(coming, &store, plan, window));
-    let read = reader.read_all(pages).await?;
+    let (fetched, to_parse) = mpsc::channel(PAGES_AHEAD);
+    let (parsed, to_link) = mpsc::channel(PAGES_AHEAD);
+    let (linked, to_decide) = mpsc::channel(PAGES_AHEAD);
+    let (spent, to_drop) = std::sync::mpsc::channel();
+    let rules = plan.reader();
+    let parsing = tokio::task::spawn_blocking(move || {
+        parse_pages(&rules, window.since, to_parse, &parsed, &to_drop);
+    });
+    let deciding = tokio::task::spawn_blocking({
+        let store = store.clone();
+        move || decide_pages(to_decide, &store, plan, (window.span, spent))
+    });
+    let (fetched, linked) = tokio::join!(
+        fetch_pages(store, window, fetched),
+        link_pages(store, to_link, linked)
+    );
+    parsing.await.context("parsing failed")?;
     let decided = deciding.await.context("deciding failed")?;
-    Ok(read.and(decided))
+    Ok(fetched.and(linked).and(decided))
 }
 
-struct Reader {
-    store: Store,
-    rules: std::sync::Arc<crate::decider::Rules>,
-    /// Ids looked up in the link table, by their key.
-    seen: HashSet<u128>,
+// Whoever comes next may have failed and gone: then a step ends too, and the failure is told there.
+
+async fn fetch_pages(
+    store: &Store,
     window: Window,
-}
-
-impl Reader {
-    async fn read_all(
-        mut self,
-        pages: mpsc::Sender<Page>,
-    ) -> anyhow::Result<Result<(), StoreError>> {
-        let span = self.window.span;
-        let mut after = Sequence(span.first.0 - 1);
-        loop {
-            let events = match self.store.recorded(after, span.last, PAGE).await {
-                Ok(events) => events,
-                Err(error) => return Ok(Err(error)),
-            };
-            let Some(last) = events.last() else {
-                return Ok(Ok(()));
-            };
-            after = last.sequence;
-            let (reader, events) = tokio::task::spawn_blocking(move || self.read(events))
-                .await
-                .context("reading failed")?;
-            self = reader;
-            let ids = self.unseen(&events);
-            let leads = match self.store.known_leads(ids).await {
-                Ok(leads) => leads,
-                Err(error) => return Ok(Err(error)),
-            };
-            let named = leads.iter().flat_map(|lead| &lead.ids);
-            self.seen.extend(named.map(id_key));
-            // Whoever decides has failed, and says so itself.
-            if pages.send(Page { events, leads }).await.is_err() {
-                return Ok(Ok(()));
-            }
+    pages: mpsc::Sender<Vec<Event>>,
+) -> Result<(), StoreError> {
+    let mut after = Sequence(window.span.first.0 - 1);
+    loop {
+        let events = store.recorded(after, window.span.last, PAGE).await?;
+        let Some(last) = events.last() else {
+            return Ok(());
+        };
+        after = last.sequence;
+        if pages.send(events).await.is_err() {
+            return Ok(());
         }
     }
+}
 
-    fn read(self, events: Vec<Event>) -> (Self, Vec<Undecided>) {
-        let since = self.window.since;
+/// Pages come back here to be dropped: memory is freed fastest by the thread that took it.
+fn parse_pages(
+    rules: &Rules,
+    since: Timestamp,
+    mut pages: mpsc::Receiver<Vec<Event>>,
+    parsed: &mpsc::Sender<Vec<Undecided>>,
+    to_drop: &std::sync::mpsc::Receiver<Vec<Undecided>>,
+) {
+    while let Some(events) = pages.blocking_recv() {
+        to_drop.try_iter().for_each(drop);
         let events = events
             .into_iter()
             .filter(|event| event.received_at >= since)
             .map(|event| {
-                let (parsed, reading) = self.rules.read(&event);
+                let (parsed, reading) = rules.read(&event);
                 Undecided {
                     event,
                     parsed,
@@ -111,24 +106,40 @@ impl Reader {
                 }
             })
             .collect();
-        (self, events)
+        if parsed.blocking_send(events).is_err() {
+            return;
+        }
     }
+}
 
-    /// The ids that no earlier page named.
-    fn unseen(&mut self, events: &[Undecided]) -> Vec<SystemId> {
-        events
+/// Adds what the link table knows of the ids that no earlier page named.
+async fn link_pages(
+    store: &Store,
+    mut parsed: mpsc::Receiver<Vec<Undecided>>,
+    pages: mpsc::Sender<Page>,
+) -> Result<(), StoreError> {
+    let mut seen: HashSet<u128> = HashSet::new();
+    while let Some(events) = parsed.recv().await {
+        let ids: Vec<SystemId> = events
             .iter()
             .flat_map(|event| ids_of(&event.event.source, &event.reading.facts))
-            .filter(|id| self.seen.insert(id_key(id)))
-            .collect()
+            .filter(|id| seen.insert(id_key(id)))
+            .collect();
+        let leads = store.known_leads(ids).await?;
+        let named = leads.iter().flat_map(|lead| &lead.ids);
+        seen.extend(named.map(id_key));
+        if pages.send(Page { events, leads }).await.is_err() {
+            break;
+        }
     }
+    Ok(())
 }
 
 fn decide_pages(
     mut pages: mpsc::Receiver<Page>,
     store: &Store,
     mut plan: Plan,
-    window: Window,
+    (span, spent): (RecordedSpan, std::sync::mpsc::Sender<Vec<Undecided>>),
 ) -> Result<Plan, StoreError> {
     let runtime = Handle::current();
     let mut recall = |sequence: Sequence| {
@@ -136,7 +147,7 @@ fn decide_pages(
         let events = runtime.block_on(store.recorded(before, sequence, 1))?;
         Ok(events.into_iter().next())
     };
-    let mut progress = Progress::start(window.span);
+    let mut progress = Progress::start(span);
     while let Some(page) = pages.blocking_recv() {
         plan.know(page.leads);
         for event in &page.events {
@@ -145,6 +156,8 @@ fn decide_pages(
         if let Some(last) = page.events.last() {
             progress.show(last.event.sequence, plan.events());
         }
+        // After the last page nobody is left to take it.
+        let _ = spent.send(page.events);
     }
     progress.end();
     Ok(plan)

@@ -34,6 +34,20 @@ impl Past<'_> {
         Ok(serde_json::from_str(&text)?)
     }
 
+    /// Its ids alone, which are the smaller part of its state.
+    pub(super) fn ids_of_lead(&self, lead: LeadKey) -> Result<Vec<SystemId>, StoreError> {
+        #[derive(serde::Deserialize)]
+        struct Ids {
+            ids: Vec<SystemId>,
+        }
+        let text: String = self
+            .0
+            .prepare_cached("SELECT state FROM lead WHERE lead = ?1")?
+            .query_row([lead.0], |row| row.get(0))?;
+        let Ids { ids } = serde_json::from_str(&text)?;
+        Ok(ids)
+    }
+
     /// What a decision may see. `lead_id` from the event's own pointers goes before the link's.
     pub(super) fn history(
         &self,

@@ -54,7 +54,9 @@ impl SqliteStore {
 
     pub async fn known_leads(&self, ids: Vec<SystemId>) -> Result<Vec<KnownLead>, StoreError> {
         self.read(move |connection| {
-            let past = Past(connection);
+            // One transaction: else every look-up locks and unlocks the file.
+            let reading = connection.unchecked_transaction()?;
+            let past = Past(&reading);
             let mut found: Vec<KnownLead> = Vec::new();
             for id in ids {
                 // Ids of one lead mostly come together.
@@ -67,10 +69,11 @@ impl SqliteStore {
                     continue;
                 }
                 if let Some(lead) = past.lead_of(&id)? {
-                    let ids = past.load_lead(lead)?.ids;
+                    let ids = past.ids_of_lead(lead)?;
                     found.push(KnownLead { lead, ids });
                 }
             }
+            reading.finish()?;
             Ok(found)
         })
         .await
