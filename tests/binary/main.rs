@@ -22,5 +22,6 @@ mod process;
 mod reload;
 mod senders;
 mod shipped;
+mod shipped_place;
 mod stop;
 mod wire;

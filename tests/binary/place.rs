@@ -82,10 +82,7 @@ pub struct Place {
 impl Place {
     /// Delivers to `target`; without one to a port where nobody answers.
     pub fn new(target: Option<&Sandbox>) -> Self {
-        let place = Self {
-            directory: tempfile::tempdir().unwrap(),
-            variables: Vec::new(),
-        };
+        let place = Self::empty();
         let target = target.map_or("http://127.0.0.1:9".to_owned(), Sandbox::base_url);
         place.write("config/bridge.toml", &CONFIG.replace("{sandbox}", &target));
         place.write("mappings/voice.toml", VOICE_TABLE);
@@ -96,31 +93,12 @@ impl Place {
             .variable("LEADPING_API_KEY", LEADPING_TOKEN)
     }
 
-    /// The config, the tables and the examples that are shipped, without a store yet.
-    pub fn shipped(target: Option<&Sandbox>) -> Self {
-        let place = Self {
+    /// Nothing in it yet.
+    pub fn empty() -> Self {
+        Self {
             directory: tempfile::tempdir().unwrap(),
             variables: Vec::new(),
-        };
-        for folder in ["config", "mappings"] {
-            let from = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-            copy_all(&from, &place.path().join(folder));
         }
-        let place = match target {
-            Some(sandbox) => place
-                .with("TARGETS__LEADPING__BASE_URL", sandbox.base_url())
-                .with(
-                    "TARGETS__LEADPING__RATE_LIMIT",
-                    "{ requests = 100000, per_seconds = 1, burst = 100000 }",
-                ),
-            None => place,
-        };
-        place
-            .with("SERVER__LISTEN", "127.0.0.1:0")
-            .with("ADMIN__LISTEN", "127.0.0.1:0")
-            .variable("VOICE_WEBHOOK_SECRET", VOICE_SECRET)
-            .variable("CRM_WEBHOOK_SECRET", CRM_SECRET)
-            .variable("LEADPING_API_KEY", LEADPING_TOKEN)
     }
 
     /// One value of the config: `.with("TARGETS__LEADPING__TIMEOUT_MS", 1000)`.
@@ -191,19 +169,6 @@ impl Place {
     /// `serve`, ready.
     pub async fn serve(&self) -> Bridge {
         Bridge::ready(self.spawn_serve()).await
-    }
-}
-
-fn copy_all(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let to = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy_all(&path, &to);
-        } else {
-            std::fs::copy(&path, &to).unwrap();
-        }
     }
 }
 
