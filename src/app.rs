@@ -79,10 +79,7 @@ impl App {
             stop: CancellationToken::new(),
         };
         let rules = rules_in_force(&config, tables, &ground).await?;
-        let mut workers = Vec::new();
-        for target in config.targets.values() {
-            workers.push(TargetWorker::start(target.clone(), ground.clone()).await?);
-        }
+        let workers = start_workers(&config, &ground).await?;
         let (requests_in, requests) = mpsc::channel(REQUESTS);
         let receiver = receiver(&config, &ground)?;
         let admin = admin_of(&config, &ground, &workers, (&requests_in, &rules))?;
@@ -176,6 +173,14 @@ async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<(TcpListener, So
         .with_context(|| format!("cannot listen on {address} (`{key}`)"))?;
     let bound = listener.local_addr()?;
     Ok((listener, bound))
+}
+
+async fn start_workers(config: &Config, ground: &Ground) -> anyhow::Result<Vec<Arc<TargetWorker>>> {
+    let mut workers = Vec::new();
+    for target in config.targets.values() {
+        workers.push(TargetWorker::start(target.clone(), ground.clone()).await?);
+    }
+    Ok(workers)
 }
 
 async fn open_store(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<(Store, Handover)> {
