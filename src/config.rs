@@ -12,6 +12,7 @@ mod environment;
 mod load;
 mod check;
 mod effective;
+mod fields;
 mod vocabulary;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use jiff::Timestamp;
 
 pub use self::effective::{MissingSecret, missing_secrets, redacted};
 pub use self::environment::process_environment;
+pub use self::fields::{Field, Fields};
 pub use self::load::{Inspection, TablesWanted, inspect, load};
 pub use self::vocabulary::{Form, REFERENCE, Vocabulary, vocabulary};
 use crate::secret::SecretReference;
@@ -84,13 +86,26 @@ pub struct MappingsConfig {
 pub enum SourceKind {
     Nlpearl,
     Capillary,
+    /// LeadPing's own automations.
+    Leadping,
+    /// Any JSON webhook: what its members mean is configured.
+    Generic,
 }
 
 impl SourceKind {
+    pub const ALL: [Self; 4] = [
+        Self::Nlpearl,
+        Self::Capillary,
+        Self::Leadping,
+        Self::Generic,
+    ];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Nlpearl => "nlpearl",
             Self::Capillary => "capillary",
+            Self::Leadping => "leadping",
+            Self::Generic => "generic",
         }
     }
 }
@@ -103,9 +118,11 @@ pub struct SourceConfig {
     pub mapping: String,
     /// JSON pointers to the LeadPing lead id, tried in order.
     pub lead: Vec<String>,
+    /// What a body of a free-form kind says where.
+    pub fields: Fields,
     /// Other source's name → JSON pointer to its lead id.
     pub links: BTreeMap<String, String>,
-    /// Capillary event names that are acted on; empty for other kinds.
+    /// The event names that are acted on; empty: all of them.
     pub events: Vec<String>,
     pub dedupe_window: Duration,
     /// Without a sender's id: how long an equal body counts as a redelivery.

@@ -135,6 +135,22 @@ pub struct Facts {
     pub call_transferred: Option<bool>,
     /// What the call collected: variable id → value.
     pub collected: Map<String, Value>,
+    /// What LeadPing itself says that it now has of the lead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported: Option<Reported>,
+}
+
+/// An entry of LeadPing's history, as LeadPing reports it: perhaps our own write coming back.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Reported {
+    /// The entry's id there.
+    pub entry_id: Option<String>,
+    pub category: Option<String>,
+    pub outcome: Option<String>,
+    /// Who changed it, in LeadPing's word: `User`, `AI`, `Automation`, `System`, `API`.
+    pub change_source: Option<String>,
+    /// The delivery id of our marker, where the entry carries one.
+    pub marker: Option<String>,
 }
 
 /// Whether a body can be decided at all.

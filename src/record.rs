@@ -167,6 +167,7 @@ mod tests {
             kind: SourceKind::Nlpearl,
             mapping: String::from("voice"),
             lead: Vec::new(),
+            fields: crate::config::Fields::default(),
             links: std::collections::BTreeMap::new(),
             events: Vec::new(),
             dedupe_window: std::time::Duration::from_secs(604_800),

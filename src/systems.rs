@@ -4,6 +4,8 @@
 //! that tables share with bodies. Pure: no IO, no clock. `map` takes the facts.
 
 pub mod capillary;
+mod fields;
+pub mod generic;
 mod json;
 pub mod leadping;
 pub mod nlpearl;
@@ -18,12 +20,14 @@ const SAFE_CHARACTERS: usize = 64;
 
 /// What a body says. The same body gives the same reading every time.
 ///
-/// `forced` is the kind that the route named; it matters for NLPearl alone.
+/// `forced` is the kind that the route named; it matters where a source sends both kinds.
 pub fn read(source: &SourceConfig, forced: Option<EventKind>, body: &Value) -> Reading {
     let mut facts = Facts::default();
     let standing = match source.kind {
         SourceKind::Nlpearl => nlpearl::inbound::read(source, forced, body, &mut facts),
         SourceKind::Capillary => capillary::inbound::read(source, body, &mut facts),
+        SourceKind::Leadping => leadping::inbound::read(source, body, &mut facts),
+        SourceKind::Generic => generic::inbound::read(source, forced, body, &mut facts),
     };
     let mut standing = standing.unwrap_or_else(Standing::Invalid);
     // A path segment of only dots is no id: it would change the path it stands in.
@@ -54,6 +58,12 @@ pub fn parse_status(kind: SourceKind, raw: &str) -> Status {
                 .unwrap_or(raw)
                 .to_owned(),
         ),
+        SourceKind::Leadping => Status::Name(
+            leadping::vocabulary::canonical_category(raw)
+                .unwrap_or(raw)
+                .to_owned(),
+        ),
+        SourceKind::Generic => Status::Name(raw.to_owned()),
     }
 }
 
@@ -61,21 +71,36 @@ pub fn parse_status(kind: SourceKind, raw: &str) -> Status {
 pub fn parse_status_number(kind: SourceKind, number: i64) -> Status {
     match kind {
         SourceKind::Nlpearl => Status::Number(number),
-        SourceKind::Capillary => Status::Name(number.to_string()),
+        _ => Status::Name(number.to_string()),
     }
 }
 
-/// Every status that the vendor documents.
+/// Every status that the vendor documents; none where there is no vocabulary.
 pub fn known_statuses(kind: SourceKind) -> Vec<Status> {
     match kind {
         SourceKind::Nlpearl => nlpearl::vocabulary::STATUSES
             .iter()
             .map(|status| Status::Number(status.number))
             .collect(),
-        SourceKind::Capillary => capillary::vocabulary::STATUSES
-            .iter()
-            .map(|name| Status::Name((*name).to_owned()))
+        _ => status_names(kind)
+            .into_iter()
+            .map(|name| Status::Name(name.to_owned()))
             .collect(),
+    }
+}
+
+/// Whether the statuses of this kind are the vendor's, and not each customer's own.
+pub fn has_vocabulary(kind: SourceKind) -> bool {
+    kind != SourceKind::Generic
+}
+
+/// The vendor's name, for people.
+pub fn vendor(kind: SourceKind) -> &'static str {
+    match kind {
+        SourceKind::Nlpearl => "NLPearl",
+        SourceKind::Capillary => "Capillary",
+        SourceKind::Leadping => "LeadPing",
+        SourceKind::Generic => "the sender",
     }
 }
 
@@ -87,17 +112,26 @@ pub fn status_names(kind: SourceKind) -> Vec<&'static str> {
             .map(|status| status.name)
             .collect(),
         SourceKind::Capillary => capillary::vocabulary::STATUSES.to_vec(),
+        SourceKind::Leadping => leadping::vocabulary::CATEGORIES.to_vec(),
+        SourceKind::Generic => Vec::new(),
+    }
+}
+
+/// The kinds of event that such a source sends.
+pub fn kinds_sent(kind: SourceKind) -> &'static [EventKind] {
+    match kind {
+        SourceKind::Nlpearl | SourceKind::Generic => &EventKind::ALL,
+        SourceKind::Capillary | SourceKind::Leadping => &[EventKind::Lead],
     }
 }
 
 /// The kinds of event in which this status occurs.
 pub fn kinds_of(kind: SourceKind, status: &Status) -> &'static [EventKind] {
     let of_calls = match (kind, status) {
-        (SourceKind::Capillary, _) => false,
         (SourceKind::Nlpearl, Status::Number(number)) => {
             nlpearl::vocabulary::by_number(*number).is_none_or(|status| status.of_calls)
         }
-        (SourceKind::Nlpearl, Status::Name(_)) => true,
+        _ => return kinds_sent(kind),
     };
     if of_calls {
         &EventKind::ALL

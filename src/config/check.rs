@@ -3,6 +3,7 @@
 //! Every fault is reported, none stops the reading. No IO, no clock, no secret is read.
 
 mod auth;
+mod fields;
 mod server;
 mod source;
 mod target;
@@ -128,6 +129,7 @@ fn sources(section: &Section<'_>) -> Made<SourceConfig> {
         );
     }
     let names: Vec<&str> = section.entries().iter().map(|e| e.key.as_str()).collect();
+    let named: Vec<source::Named<'_>> = section.entries().iter().map(source::Named::of).collect();
     let mut sources = BTreeMap::new();
     let mut mappings: BTreeMap<String, (String, SourceKind)> = BTreeMap::new();
     let mut sound = true;
@@ -147,7 +149,7 @@ fn sources(section: &Section<'_>) -> Made<SourceConfig> {
         let Some(inner) = section.subsection(entry) else {
             continue;
         };
-        let Some(source) = source::source(&entry.key, &inner, &names) else {
+        let Some(source) = source::source(&entry.key, &inner, &named) else {
             sound = false;
             continue;
         };

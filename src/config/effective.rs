@@ -104,8 +104,15 @@ fn source(source: &SourceConfig) -> Value {
         "rate_limit": source.rate_limit.as_ref().map(rate_limit),
         "auth": source.auth.iter().map(auth).collect::<Vec<_>>(),
     });
-    if source.kind == SourceKind::Capillary {
+    if source.kind != SourceKind::Nlpearl {
         value["events"] = json!(source.events);
+    }
+    if matches!(source.kind, SourceKind::Leadping | SourceKind::Generic) {
+        value["fields"] = source
+            .fields
+            .iter()
+            .map(|(field, pointers)| (field.key().to_owned(), json!(pointers)))
+            .collect();
     }
     value
 }

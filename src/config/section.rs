@@ -4,6 +4,7 @@
 //! Readers return the default where they reported a fault: nobody gets to see it, because a
 //! configuration with an error is never handed out.
 
+mod pointer;
 mod secret;
 
 use std::cell::RefCell;
@@ -17,6 +18,8 @@ use super::mask::sounds_secret;
 use super::raw::{Entry, Node, Place, Table, Value};
 use super::vocabulary::Form;
 use crate::diagnostic::did_you_mean;
+
+pub(super) use pointer::pointer_fault;
 
 /// The least that counts as more than nothing, in any unit.
 pub(super) const MORE_THAN_ZERO: f64 = 1e-6;

@@ -22,6 +22,8 @@ pub enum Form {
     Tables,
     Text(Option<&'static str>),
     Texts,
+    /// A JSON pointer, or a list of them.
+    Pointers,
     Words(Vec<&'static str>),
     Truth(bool),
     Whole {

@@ -45,7 +45,7 @@ fn file(text: &str) -> SourceFile {
 fn table(kind: SourceKind) -> Table {
     let text = match kind {
         SourceKind::Nlpearl => VOICE,
-        SourceKind::Capillary => CRM,
+        _ => CRM,
     };
     map::parse_table(kind.as_str(), &file(text), Some(kind))
         .0

@@ -38,7 +38,7 @@ pub struct Subject {
     pub learnt: Vec<SystemId>,
 }
 
-/// Every id of the lead that an event names, the sender's own first.
+/// Every id of the lead that an event names, each once, the sender's own first.
 pub fn ids_of(source: &str, facts: &Facts) -> Vec<SystemId> {
     let own = facts
         .source_lead_id
@@ -49,7 +49,14 @@ pub fn ids_of(source: &str, facts: &Facts) -> Vec<SystemId> {
         .links
         .iter()
         .map(|(system, id)| SystemId::new(system, id));
-    own.chain(leadping).chain(links).collect()
+    let mut ids: Vec<SystemId> = Vec::with_capacity(2);
+    for id in own.chain(leadping).chain(links) {
+        // LeadPing's own webhooks name the same id twice.
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    ids
 }
 
 /// The lead of a newly decided event, which also teaches the calls that it names.

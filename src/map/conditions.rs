@@ -6,7 +6,7 @@ use minijinja::value::ValueKind;
 
 use crate::config::SourceKind;
 use crate::diagnostic::did_you_mean;
-use crate::event::{EventKind, Status};
+use crate::event::Status;
 use crate::map::context::NUMBERS;
 use crate::map::lint::{Claim, Relation};
 use crate::map::reader::Reader;
@@ -149,9 +149,13 @@ fn cannot_be(
     }
     let word = constant.as_str();
     let words: Vec<&str> = match (path, kind) {
-        ("event.kind", SourceKind::Nlpearl) => EventKind::ALL.map(EventKind::as_str).to_vec(),
-        ("event.kind", SourceKind::Capillary) => vec![EventKind::Lead.as_str()],
-        ("event.status", SourceKind::Capillary) => systems::status_names(kind),
+        ("event.kind", _) => {
+            let kinds = systems::kinds_sent(kind).iter();
+            kinds.map(|kind| kind.as_str()).collect()
+        }
+        ("event.status", SourceKind::Capillary | SourceKind::Leadping) => {
+            systems::status_names(kind)
+        }
         ("previous.category", _) => CATEGORIES.to_vec(),
         ("event.status", SourceKind::Nlpearl) => {
             let number = constant.as_i64()?;

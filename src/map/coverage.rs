@@ -83,15 +83,14 @@ fn uncovered(
 
 /// Why no event of this kind of source can have what the row asks for.
 fn impossible(kind: SourceKind, row: &Row) -> Option<String> {
+    let lacks = |what: &str| Some(format!("{} sends no {what}", systems::vendor(kind)));
     match kind {
-        SourceKind::Nlpearl if !row.sub_statuses.is_empty() => {
-            Some("NLPearl sends no sub-status".to_owned())
+        SourceKind::Nlpearl if !row.sub_statuses.is_empty() => lacks("sub-status"),
+        SourceKind::Nlpearl | SourceKind::Leadping if !row.reason_ids.is_empty() => {
+            lacks("reason id")
         }
-        SourceKind::Nlpearl if !row.reason_ids.is_empty() => {
-            Some("NLPearl sends no reason id".to_owned())
-        }
-        SourceKind::Capillary if row.on == Some(EventKind::Call) => {
-            Some("Capillary sends no calls".to_owned())
+        SourceKind::Capillary | SourceKind::Leadping if row.on == Some(EventKind::Call) => {
+            lacks("calls")
         }
         _ => None,
     }
@@ -107,8 +106,7 @@ fn shadowing<'r>(kind: SourceKind, earlier: &'r [Row], row: &Row) -> Option<&'r 
     for status in statuses {
         let kinds = match status {
             Some(status) => systems::kinds_of(kind, status),
-            None if kind == SourceKind::Capillary => &[EventKind::Lead],
-            None => &EventKind::ALL,
+            None => systems::kinds_sent(kind),
         };
         for event in kinds.iter().filter(|event| row.takes(status, **event)) {
             let taker = earlier

@@ -76,20 +76,27 @@ fn report(
     }
 }
 
+const NOT_NAMED: &str = "not every webhook names it";
+
 /// Why a value may be missing in events that come to this row.
 fn may_lack(kind: SourceKind, row: &Row, path: &str) -> Option<&'static str> {
     let mut parts = path.split('.');
     match (parts.next()?, parts.next()?) {
         ("call", _) if kind == SourceKind::Capillary => Some("Capillary sends no calls"),
+        ("call", _) if kind == SourceKind::Leadping => Some("LeadPing sends no calls"),
+        ("call", _) if kind == SourceKind::Generic => Some(NOT_NAMED),
         ("call", _) if row.on == Some(EventKind::Call) => None,
         ("call", _) => Some("lead webhooks come to this row too"),
         ("collected", _) => Some("not every conversation collects it"),
         ("previous", _) => Some("a lead's first event has nothing before it"),
+        // Such a webhook without it is invalid.
+        ("lead", "id" | "source_id") if kind == SourceKind::Leadping => None,
         ("lead", "id") => Some("the lead may not be linked yet"),
         ("lead", "external_id" | "phone") => Some("not every lead has one"),
+        ("lead", "source_id") if kind == SourceKind::Generic => Some(NOT_NAMED),
         ("event", "sub_status" | "reason_id" | "occurred_at") => match kind {
             SourceKind::Nlpearl => Some("NLPearl does not send it"),
-            SourceKind::Capillary => Some("not every webhook names it"),
+            _ => Some(NOT_NAMED),
         },
         _ => None,
     }

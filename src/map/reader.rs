@@ -119,8 +119,8 @@ impl Reader<'_> {
         let kind = match Self::meant(document, "kind", TABLE_KEYS) {
             Some(value) => self.kind(value, name, expected),
             None => {
-                let kinds = "`kind = \"nlpearl\"` or `kind = \"capillary\"`";
-                self.absent(0..0, "no `kind`", kinds);
+                let hint = "such as `kind = \"nlpearl\"`, that of the sources that use it";
+                self.absent(0..0, "no `kind`", hint);
                 None
             }
         };
@@ -157,17 +157,15 @@ impl Reader<'_> {
         expected: Option<SourceKind>,
     ) -> Option<SourceKind> {
         let word = self.text(value, "kind")?;
-        let kinds = [SourceKind::Nlpearl, SourceKind::Capillary];
+        let kinds = SourceKind::ALL;
         let Some(kind) = kinds.into_iter().find(|kind| kind.as_str() == word) else {
-            let message = match word {
-                "leadping" | "generic" => format!("kind `{word}` is not built yet"),
-                _ => format!("unknown kind `{word}`"),
-            };
-            let hint = did_you_mean(word, kinds.iter().map(|kind| kind.as_str())).map_or_else(
-                || "there are: nlpearl, capillary".to_owned(),
+            let names = kinds.map(SourceKind::as_str);
+            let hint = did_you_mean(word, names).map_or_else(
+                || format!("there are: {}", names.join(", ")),
                 |near| format!("did you mean `{near}`?"),
             );
-            self.error(value.span(), message).hint = Some(hint);
+            self.error(value.span(), format!("unknown kind `{word}`"))
+                .hint = Some(hint);
             return None;
         };
         match expected {
@@ -312,13 +310,13 @@ impl Reader<'_> {
     fn status(&mut self, value: &Value<'_>, kind: SourceKind) -> Option<Status> {
         let status = match (value.get_ref(), kind) {
             (DeValue::String(word), _) => systems::parse_status(kind, word),
-            (DeValue::Integer(_), SourceKind::Nlpearl) => {
-                Status::Number(self.integer(value, "status")?)
+            (DeValue::Integer(_), SourceKind::Nlpearl | SourceKind::Generic) => {
+                systems::parse_status_number(kind, self.integer(value, "status")?)
             }
             _ => {
                 let wanted = match kind {
-                    SourceKind::Nlpearl => "a name or a number",
-                    SourceKind::Capillary => "a name",
+                    SourceKind::Nlpearl | SourceKind::Generic => "a name or a number",
+                    SourceKind::Capillary | SourceKind::Leadping => "a name",
                 };
                 self.wrong_type(value, "status", wanted);
                 return None;
@@ -326,6 +324,9 @@ impl Reader<'_> {
         };
         if systems::known_statuses(kind).contains(&status) {
             return Some(status);
+        }
+        if !systems::has_vocabulary(kind) {
+            return self.any_status(value, status);
         }
         match &status {
             Status::Number(number) if *number > 0 => {
@@ -354,6 +355,17 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// A status of a sender whose words are not known here.
+    fn any_status(&mut self, value: &Value<'_>, status: Status) -> Option<Status> {
+        let word = status.to_string();
+        if !word.is_empty() && word != "*" {
+            return Some(status);
+        }
+        self.error(value.span(), format!("unknown status `{word}`"))
+            .hint = Some("leave `status` out to match every status".to_owned());
+        None
     }
 
     fn on(&mut self, value: &Value<'_>) -> Option<EventKind> {

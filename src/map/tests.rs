@@ -4,6 +4,7 @@ mod shipped;
 mod matching;
 mod templates;
 mod findings;
+mod kinds;
 mod presence;
 mod conditions;
 mod credentials;
@@ -12,13 +13,12 @@ mod files;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::config::{AuthConfig, AuthScheme, SourceConfig, SourceKind};
+use crate::config::{SourceConfig, SourceKind};
 use crate::diagnostic::{Finding, Severity, SourceFile};
 use crate::event::{EventId, EventKind, Facts, Standing, Status};
 use crate::lead::Previous;

@@ -80,7 +80,7 @@ impl Refusal {
             Self::Unavailable | Self::Stopping => match kind {
                 // Its 429 class is re-sent for days; nothing is documented for 503.
                 Some(SourceKind::Capillary) => StatusCode::TOO_MANY_REQUESTS,
-                Some(SourceKind::Nlpearl) | None => StatusCode::SERVICE_UNAVAILABLE,
+                _ => StatusCode::SERVICE_UNAVAILABLE,
             },
         }
     }

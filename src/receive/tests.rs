@@ -79,6 +79,7 @@ fn source(
         kind,
         mapping: name.to_owned(),
         lead: Vec::new(),
+        fields: crate::config::Fields::default(),
         links: BTreeMap::new(),
         events: Vec::new(),
         dedupe_window: Duration::from_secs(3600),

@@ -31,6 +31,7 @@ pub fn config() -> Value {
     let mut schema = section("", &vocabulary, &comments);
     schema["$schema"] = json!(DRAFT);
     schema["title"] = json!("leadping-bridge: configuration");
+    let pointer = json!({ "type": "string", "pattern": "^/([^~]|~[01])*$" });
     schema["definitions"] = json!({
         "secret": {
             "description": "A reference, never the secret itself",
@@ -42,6 +43,10 @@ pub fn config() -> Value {
             "additionalProperties": false,
             "minProperties": 1,
             "maxProperties": 1,
+        },
+        "pointers": {
+            "description": "A JSON pointer, or a list of which the first that leads to something counts",
+            "anyOf": [pointer, { "type": "array", "minItems": 1, "items": pointer }],
         }
     });
     schema
@@ -114,6 +119,7 @@ fn value(form: &Form) -> Value {
         Form::Text(None) => json!({ "type": "string" }),
         Form::Text(Some(default)) => json!({ "type": "string", "default": default }),
         Form::Texts => json!({ "type": "array", "items": { "type": "string" } }),
+        Form::Pointers => json!({ "allOf": [{ "$ref": "#/definitions/pointers" }] }),
         Form::Words(words) => json!({ "enum": words }),
         Form::Truth(default) => json!({ "type": "boolean", "default": default }),
         Form::Whole {

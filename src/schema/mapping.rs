@@ -11,7 +11,7 @@ use crate::systems;
 use crate::systems::leadping::vocabulary::{MEMBERS, MemberType, REQUIRED};
 use crate::systems::nlpearl::vocabulary::{SPELLINGS, STATUSES};
 
-const KINDS: [SourceKind; 2] = [SourceKind::Nlpearl, SourceKind::Capillary];
+const KINDS: [SourceKind; 4] = SourceKind::ALL;
 
 /// Text with `{{ … }}` or `{% … %}` in it, or empty: leaves the member out.
 const TEMPLATE: &str = "\\{\\{|\\{%|\\{#|^$";
@@ -71,6 +71,7 @@ fn row_key(key: &str) -> Value {
     match key {
         "name" => described(text, "What people call the row"),
         "status" => {
+            // Of a kind without a vocabulary any text will do: for completion the others' words.
             let every: Vec<Value> = KINDS.into_iter().flat_map(statuses).collect();
             let schema = one_or_more(json!({ "anyOf": every }));
             described(
@@ -80,14 +81,11 @@ fn row_key(key: &str) -> Value {
         }
         "sub_status" => described(
             one_or_more(text),
-            "Capillary's sub-status, or a list of them",
+            "Capillary's sub-status, LeadPing's outcome, or a list of them",
         ),
         "reason_id" => {
             let schema = one_or_more(json!({ "type": "integer" }));
-            described(
-                schema,
-                "Capillary's number of the reason, or a list of them",
-            )
+            described(schema, "The number of the reason, or a list of them")
         }
         "on" => {
             let schema = json!({ "enum": EventKind::ALL.map(EventKind::as_str) });
@@ -108,6 +106,12 @@ fn row_key(key: &str) -> Value {
 
 /// The statuses of one vendor: for completion as it spells them, and in any letter case.
 fn statuses(kind: SourceKind) -> Vec<Value> {
+    if !systems::has_vocabulary(kind) {
+        return vec![
+            json!({ "type": "integer" }),
+            json!({ "type": "string", "pattern": "[^\\s*]|\\*.*\\*" }),
+        ];
+    }
     let names = systems::status_names(kind);
     let mut spellings = names.clone();
     let mut forms = vec![json!({ "enum": names })];

@@ -17,6 +17,7 @@ use validate::faults;
 const BRIDGE: &str = include_str!("../../config/bridge.toml");
 const VOICE: &str = include_str!("../../mappings/voice.toml");
 const CRM: &str = include_str!("../../mappings/crm.toml");
+const LEADPING: &str = include_str!("../../mappings/leadping.toml");
 
 /// A TOML text as editors show it to a schema: date-times are text.
 fn json_of(text: &str) -> Value {
@@ -76,7 +77,12 @@ fn the_shipped_schemas_are_what_the_command_prints() {
 
 #[test]
 fn the_shipped_files_name_their_schema_and_validate() {
-    for (text, schema) in [(BRIDGE, config()), (VOICE, mapping()), (CRM, mapping())] {
+    for (text, schema) in [
+        (BRIDGE, config()),
+        (VOICE, mapping()),
+        (CRM, mapping()),
+        (LEADPING, mapping()),
+    ] {
         assert!(text.starts_with("#:schema ./schema.json\n"));
         assert_eq!(faults(&schema, &json_of(text)), Vec::<String>::new());
     }
@@ -177,7 +183,7 @@ fn what_the_schema_says_of_a_value_is_what_the_check_says() {
         assert_eq!(!table_is_refused(kind, &text), fine, "check: {row}");
     }
     let (voice, crm) = (SourceKind::Nlpearl, SourceKind::Capillary);
-    for kind in [voice, crm] {
+    for kind in [voice, crm, SourceKind::Leadping] {
         for name in systems::status_names(kind) {
             for spelling in [name.to_owned(), name.to_lowercase(), format!(" {name}")] {
                 let row = format!("status = \"{spelling}\"\nignore = \"x\"");
@@ -187,6 +193,12 @@ fn what_the_schema_says_of_a_value_is_what_the_check_says() {
             check_row(kind, &row, false);
         }
     }
+    let shop = SourceKind::Generic;
+    check_row(shop, "status = [\"any\", 7, \"**\"]\nignore = \"x\"", true);
+    check_row(shop, "status = \" * \"\nignore = \"x\"", false);
+    check_row(shop, "status = \" \"\nignore = \"x\"", false);
+    check_row(shop, "status = true\nignore = \"x\"", false);
+    check_row(SourceKind::Leadping, "status = 1\nignore = \"x\"", false);
     check_row(voice, "status = [1, 222, \"100\"]\nignore = \"x\"", true);
     check_row(voice, "status = 501\nignore = \"x\"", true);
     check_row(voice, "status = 0\nignore = \"x\"", false);
@@ -258,7 +270,11 @@ fn a_typo_is_refused_by_both() {
         (0..lines.len()).filter_map(typo).collect()
     };
     let mut tried = 0;
-    for (kind, text) in [(SourceKind::Nlpearl, VOICE), (SourceKind::Capillary, CRM)] {
+    for (kind, text) in [
+        (SourceKind::Nlpearl, VOICE),
+        (SourceKind::Capillary, CRM),
+        (SourceKind::Leadping, LEADPING),
+    ] {
         for text in keyed(text) {
             tried += 1;
             assert!(table_is_refused(kind, &text), "{text}");
@@ -307,7 +323,7 @@ fn the_ranges_are_those_of_the_check() {
     );
     check("{ env = \"LEADPING_API_KEY\" }", "{}", false);
     check("{ env = \"LEADPING_API_KEY\" }", "\"lp_0123456789\"", false);
-    check("kind = \"leadping\"", "", false);
+    check("\nkind = \"leadping\"", "", false);
     check("[targets.leadping]", "[targets.leadpin]", false);
     check("[sources.voice]", "[sources.\"a b\"]", false);
 }

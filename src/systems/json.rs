@@ -14,6 +14,8 @@ pub enum Keys {
     AnyFirstLetter,
     /// `"apiRequestId "` for `apiRequestId`.
     StrayBlanks,
+    /// Not at all: the pointers are the operator's.
+    Exact,
 }
 
 impl Keys {
@@ -44,6 +46,7 @@ impl Keys {
 
     fn same(self, candidate: &str, key: &str) -> bool {
         match self {
+            Self::Exact => candidate == key,
             Self::StrayBlanks => candidate.trim() == key,
             Self::AnyFirstLetter => {
                 let (mut left, mut right) = (candidate.chars(), key.chars());
@@ -55,6 +58,20 @@ impl Keys {
                 }
             }
         }
+    }
+
+    /// What the first of several pointers leads to, blank text counting as nothing, and which
+    /// pointer that was.
+    pub fn first<'a, 'p>(
+        self,
+        value: &'a Value,
+        pointers: &'p [String],
+    ) -> Option<(&'a Value, &'p str)> {
+        pointers.iter().find_map(|pointer| {
+            let found = self.pointer(value, pointer)?;
+            let is_blank = found.as_str().is_some_and(|text| text.trim().is_empty());
+            (!is_blank).then_some((found, pointer.as_str()))
+        })
     }
 
     /// The id that the first of several pointers names; pointers that disagree are a fault.
@@ -150,6 +167,21 @@ pub fn instant(value: Option<&Value>) -> Option<Timestamp> {
             }
         }
         _ => None,
+    }
+}
+
+/// As [`instant`]; a number too small for milliseconds of this century is seconds.
+pub fn instant_of_any_unit(value: Option<&Value>) -> Option<Timestamp> {
+    /// In milliseconds a day of 1973, in seconds one of the year 5138.
+    const MOST_SECONDS: i64 = 100_000_000_000;
+    let number = match value? {
+        Value::Number(number) => whole(number),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    match number {
+        Some(seconds) if seconds.abs() < MOST_SECONDS => Timestamp::from_second(seconds).ok(),
+        _ => instant(value),
     }
 }
 

@@ -1,6 +1,5 @@
-//! LeadPing, where dispositions go: everything the bridge knows of it.
-//!
-//! `vocabulary` has the members that a table may set. Pure.
+//! LeadPing: the voice of its API, the webhooks of its automations, and its words.
 
+pub mod inbound;
 pub mod outbound;
 pub mod vocabulary;

@@ -1,5 +1,8 @@
 //! What the vendors' bodies mean, in tables.
 
+mod generic;
+mod leadping;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -11,13 +14,14 @@ use crate::config::{AuthConfig, AuthScheme};
 fn source(kind: SourceKind) -> SourceConfig {
     let (name, lead) = match kind {
         SourceKind::Nlpearl => ("voice", "/callData/leadpingLeadId"),
-        SourceKind::Capillary => ("crm", "/extendedFields/leadpingLeadId"),
+        _ => ("crm", "/extendedFields/leadpingLeadId"),
     };
     SourceConfig {
         name: name.to_owned(),
         kind,
         mapping: name.to_owned(),
         lead: vec![lead.to_owned(), "/alternative".to_owned()],
+        fields: crate::config::Fields::default(),
         links: BTreeMap::from([("crm".to_owned(), "/externalId".to_owned())]),
         events: vec!["leadStatusUpdated".to_owned()],
         dedupe_window: Duration::from_secs(1),
@@ -379,6 +383,10 @@ fn a_status_is_the_same_whatever_its_spelling() {
     check(SourceKind::Capillary, "on_hold", name("ON_HOLD"));
     check(SourceKind::Capillary, " Won ", name("WON"));
     check(SourceKind::Capillary, "Paused", name("Paused"));
+    check(SourceKind::Leadping, " converted", name("Converted"));
+    check(SourceKind::Leadping, "Paused", name("Paused"));
+    check(SourceKind::Generic, " won ", name("won"));
+    check(SourceKind::Generic, "7", name("7"));
 }
 
 #[test]

@@ -46,6 +46,7 @@ impl Fixture {
             kind: SourceKind::Nlpearl,
             mapping: "voice".into(),
             lead: Vec::new(),
+            fields: crate::config::Fields::default(),
             links: BTreeMap::new(),
             events: Vec::new(),
             dedupe_window: Duration::from_secs(3600),

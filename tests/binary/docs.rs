@@ -244,6 +244,7 @@ fn the_page_lists_every_status_with_its_webhooks() {
     for (heading, kind) in [
         ("### Statuses of NLPearl", SourceKind::Nlpearl),
         ("### Statuses of Capillary", SourceKind::Capillary),
+        ("### Statuses of LeadPing", SourceKind::Leadping),
     ] {
         let shown: Vec<(String, String)> = markdown_table(heading)
             .into_iter()

@@ -19,6 +19,7 @@ mod order;
 mod rate;
 mod shadow;
 mod decisions;
+mod sources;
 mod stale;
 mod links;
 mod duplicates;

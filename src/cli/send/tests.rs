@@ -50,6 +50,7 @@ fn source(secret: PathBuf) -> SourceConfig {
         kind: SourceKind::Nlpearl,
         mapping: "voice".into(),
         lead: Vec::new(),
+        fields: crate::config::Fields::default(),
         links: BTreeMap::new(),
         events: Vec::new(),
         dedupe_window: TIMEOUT,

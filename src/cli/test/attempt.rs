@@ -12,6 +12,7 @@ use crate::config::{Config, SourceConfig};
 use crate::diagnostic::{Finding, SourceFile, did_you_mean};
 use crate::examples::{self, Actual, Expectation, Setting};
 use crate::map::{self, Table};
+use crate::systems;
 
 /// What a blessed example takes for the id of a lead that its payload does not name.
 const SOME_LEAD: &str = "lead_example";
@@ -138,6 +139,9 @@ impl Place {
                 .find(|source| source.name == name)
                 .map(|source| (*source).clone())
                 .ok_or_else(|| NoSource::unknown(name, mapping, &names)),
+            (None, []) if !systems::has_vocabulary(table.kind) => {
+                Err(NoSource::undescribed(mapping))
+            }
             (None, []) => Ok(SourceConfig::unconfigured(mapping, table.kind)),
             // Without an expectation it is the first, which blessing then writes down.
             (None, [source]) => Ok((*source).clone()),
@@ -194,6 +198,15 @@ impl NoSource {
                 names.join(", ")
             ),
             hint: format!("name the one that sends this payload: source = \"{first}\""),
+        }
+    }
+
+    fn undescribed(mapping: &str) -> Self {
+        Self {
+            message: format!(
+                "no source uses the mapping `{mapping}`, so nothing says what its payloads mean"
+            ),
+            hint: format!("add one of kind generic to the config, with [sources.{mapping}.fields]"),
         }
     }
 

@@ -4,18 +4,45 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::auth::auth_entries;
+use super::fields::{self, CAPILLARY_EVENTS};
 use crate::config::faults::Fault;
-use crate::config::section::{MORE_THAN_ZERO, Section, Unit};
-use crate::config::{RateLimit, SourceConfig, SourceKind};
+use crate::config::raw::{Entry, Value};
+use crate::config::section::{MORE_THAN_ZERO, Section, Unit, pointer_fault};
+use crate::config::{Fields, RateLimit, SourceConfig, SourceKind};
 use crate::diagnostic::did_you_mean;
 
-/// Capillary event names that change a lead's status.
-const CAPILLARY_EVENTS: [&str; 3] = ["leadUpdated", "leadStatusUpdated", "leadStatusChanged"];
+/// A source beside the one that is being read.
+#[derive(Clone, Copy)]
+pub(super) struct Named<'t> {
+    name: &'t str,
+    is_leadping: bool,
+}
 
-fn default_lead(kind: SourceKind) -> &'static str {
+impl<'t> Named<'t> {
+    pub fn of(entry: &'t Entry) -> Self {
+        let kind = match &entry.node.value {
+            Value::Table(table) => table.get("kind").map(|kind| &kind.node.value),
+            _ => None,
+        };
+        Self {
+            name: &entry.key,
+            is_leadping: matches!(kind, Some(Value::String(kind)) if kind == "leadping"),
+        }
+    }
+}
+
+fn default_lead(kind: SourceKind) -> &'static [&'static str] {
     match kind {
-        SourceKind::Nlpearl => "/callData/leadpingLeadId",
-        SourceKind::Capillary => "/extendedFields/leadpingLeadId",
+        SourceKind::Nlpearl => &["/callData/leadpingLeadId"],
+        SourceKind::Capillary => &["/extendedFields/leadpingLeadId"],
+        SourceKind::Leadping => &[
+            "/leadId",
+            "/lead/id",
+            "/data/leadId",
+            "/data/lead/id",
+            "/id",
+        ],
+        SourceKind::Generic => &[],
     }
 }
 
@@ -24,15 +51,17 @@ fn default_lead(kind: SourceKind) -> &'static str {
 pub(in crate::config) fn unconfigured(name: &str, kind: SourceKind) -> SourceConfig {
     let events: &[&str] = match kind {
         SourceKind::Capillary => &CAPILLARY_EVENTS,
-        SourceKind::Nlpearl => &[],
+        _ => &[],
     };
+    let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
     SourceConfig {
         name: name.to_owned(),
         kind,
         mapping: name.to_owned(),
-        lead: vec![default_lead(kind).to_owned()],
+        lead: owned(default_lead(kind)),
+        fields: Fields::default(),
         links: BTreeMap::new(),
-        events: events.iter().map(|name| (*name).to_owned()).collect(),
+        events: owned(events),
         dedupe_window: Duration::ZERO,
         redelivery: Duration::ZERO,
         rate_limit: None,
@@ -40,35 +69,40 @@ pub(in crate::config) fn unconfigured(name: &str, kind: SourceKind) -> SourceCon
     }
 }
 
-pub(super) fn source(name: &str, section: &Section<'_>, names: &[&str]) -> Option<SourceConfig> {
-    check_name(name, section);
+pub(super) fn source(
+    name: &str,
+    section: &Section<'_>,
+    others: &[Named<'_>],
+) -> Option<SourceConfig> {
     if !section.has("kind") {
-        section.missing("kind", "kind = \"nlpearl\" or \"capillary\"");
+        section.missing(
+            "kind",
+            "kind = \"nlpearl\", \"capillary\", \"leadping\" or \"generic\"",
+        );
     }
-    if section.refuse_unbuilt("kind", &["leadping", "generic"]) {
-        return None;
-    }
-    let kinds = [
-        ("nlpearl", SourceKind::Nlpearl),
-        ("capillary", SourceKind::Capillary),
-    ];
+    let kinds = SourceKind::ALL.map(|kind| (kind.as_str(), kind));
     let kind = section.choice("kind", &kinds);
-    let lead = section.texts("lead", &[kind.map_or("/", default_lead)]);
-    for (pointer, place) in &lead {
-        if let Some(problem) = pointer_fault(pointer) {
-            let message = format!("`{}`: `{pointer}` {problem}", section.name_of("lead"));
-            section
-                .faults
-                .report(Fault::error(place, message).hint("a JSON pointer, such as \"/lead/id\""));
+    check_name(name, kind, section);
+    let lead = lead(kind, section);
+    let fields = match kind {
+        Some(kind) => fields::fields(kind, section, &lead),
+        None => {
+            section.entry("fields");
+            Fields::default()
         }
+    };
+    let events = fields::events(kind, section);
+    if let Some(kind) = kind {
+        fields::check_events(kind, section, &fields);
     }
     let source = SourceConfig {
         name: name.to_owned(),
         kind: kind.unwrap_or(SourceKind::Nlpearl),
         mapping: mapping(name, section),
-        lead: lead.into_iter().map(|(pointer, _)| pointer).collect(),
-        links: links(name, section, names),
-        events: events(kind, section),
+        lead,
+        fields,
+        links: links(name, section, others),
+        events,
         dedupe_window: section.duration(
             "dedupe_window_hours",
             Unit::Hours,
@@ -85,8 +119,30 @@ pub(super) fn source(name: &str, section: &Section<'_>, names: &[&str]) -> Optio
     kind.map(|_| source)
 }
 
+fn lead(kind: Option<SourceKind>, section: &Section<'_>) -> Vec<String> {
+    let lead = section.texts("lead", kind.map_or(&["/"], default_lead));
+    for (pointer, place) in &lead {
+        if let Some(problem) = pointer_fault(pointer) {
+            let message = format!("`{}`: `{pointer}` {problem}", section.name_of("lead"));
+            section
+                .faults
+                .report(Fault::error(place, message).hint("a JSON pointer, such as \"/lead/id\""));
+        }
+    }
+    lead.into_iter().map(|(pointer, _)| pointer).collect()
+}
+
 /// The name is part of a path, of park causes and of metric labels.
-fn check_name(name: &str, section: &Section<'_>) {
+fn check_name(name: &str, kind: Option<SourceKind>, section: &Section<'_>) {
+    if name == SourceKind::Leadping.as_str()
+        && kind.is_some_and(|kind| kind != SourceKind::Leadping)
+    {
+        let message = "a source called `leadping` must be of kind `leadping`";
+        section.faults.report(
+            Fault::error(&section.place, message)
+                .hint("its lead ids would be taken for LeadPing's own"),
+        );
+    }
     let plain = name
         .chars()
         .all(|character| character.is_ascii_alphanumeric() || "-_.".contains(character));
@@ -114,28 +170,15 @@ fn mapping(name: &str, section: &Section<'_>) -> String {
     mapping.to_owned()
 }
 
-fn events(kind: Option<SourceKind>, section: &Section<'_>) -> Vec<String> {
-    match kind {
-        Some(SourceKind::Capillary) | None => section
-            .texts("events", &CAPILLARY_EVENTS)
-            .into_iter()
-            .map(|(event, _)| event)
-            .collect(),
-        Some(SourceKind::Nlpearl) => {
-            if section.entry("events").is_some() {
-                let problem = "has no meaning for kind `nlpearl`, whose webhooks name no event";
-                section.bad_value("events", problem, "remove it");
-            }
-            Vec::new()
-        }
-    }
-}
-
-fn links(name: &str, section: &Section<'_>, names: &[&str]) -> BTreeMap<String, String> {
+fn links(name: &str, section: &Section<'_>, all: &[Named<'_>]) -> BTreeMap<String, String> {
     let Some(links) = section.section("links") else {
         return BTreeMap::new();
     };
-    let others = || names.iter().copied().filter(|other| *other != name);
+    let others = || {
+        all.iter()
+            .map(|other| other.name)
+            .filter(|other| *other != name)
+    };
     let mut found = BTreeMap::new();
     for entry in links.entries() {
         if !others().any(|other| other == entry.key) {
@@ -152,6 +195,19 @@ fn links(name: &str, section: &Section<'_>, names: &[&str]) -> BTreeMap<String, 
             let fault = Fault::missing(&entry.key_place, message);
             section.faults.report(fault.hint(hint));
         }
+        if all
+            .iter()
+            .any(|other| other.is_leadping && other.name == entry.key && entry.key != name)
+        {
+            let message = format!(
+                "`{}` names `{}`, whose lead ids are LeadPing's own",
+                links.path, entry.key
+            );
+            let fault = Fault::error(&entry.key_place, message);
+            section
+                .faults
+                .report(fault.hint("add the pointer to `lead` instead"));
+        }
         let Some(pointer) = links.text_of(&links.name_of(&entry.key), &entry.node) else {
             continue;
         };
@@ -165,17 +221,6 @@ fn links(name: &str, section: &Section<'_>, names: &[&str]) -> BTreeMap<String, 
         found.insert(entry.key.clone(), pointer.to_owned());
     }
     found
-}
-
-fn pointer_fault(pointer: &str) -> Option<&'static str> {
-    if !pointer.starts_with('/') {
-        return Some("must begin with `/`");
-    }
-    let escapes_hold = pointer
-        .split('~')
-        .skip(1)
-        .all(|after| after.starts_with(['0', '1']));
-    (!escapes_hold).then_some("has a `~` that is not `~0` or `~1`")
 }
 
 /// `{ requests, per_seconds, burst }`. Without defaults every key but `burst` is required.

@@ -267,11 +267,11 @@ fn the_kind_must_be_that_of_the_source() {
     check("pearl", "unknown kind `pearl` (did you mean `nlpearl`?)");
     check(
         "hubspot",
-        "unknown kind `hubspot` (there are: nlpearl, capillary)",
+        "unknown kind `hubspot` (there are: nlpearl, capillary, leadping, generic)",
     );
     check(
         "generic",
-        "kind `generic` is not built yet (there are: nlpearl, capillary)",
+        "kind `generic`, but the source that uses mapping `voice` is of kind `nlpearl`",
     );
     check(
         "capillary",

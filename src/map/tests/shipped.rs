@@ -6,6 +6,7 @@ fn shipped() -> Tables {
     let wanted = BTreeMap::from([
         ("voice".to_owned(), SourceKind::Nlpearl),
         ("crm".to_owned(), SourceKind::Capillary),
+        ("leadping".to_owned(), SourceKind::Leadping),
     ]);
     let (tables, findings) = load_dir(&Path::new(ROOT).join("mappings"), &wanted);
     let findings: Vec<String> = findings.iter().map(Finding::to_string).collect();
@@ -14,24 +15,9 @@ fn shipped() -> Tables {
 }
 
 fn source(name: &str, kind: SourceKind) -> SourceConfig {
-    let pointer = match kind {
-        SourceKind::Nlpearl => "/callData/leadpingLeadId",
-        SourceKind::Capillary => "/extendedFields/leadpingLeadId",
-    };
     SourceConfig {
-        name: name.to_owned(),
-        kind,
-        mapping: name.to_owned(),
-        lead: vec![pointer.to_owned()],
-        links: BTreeMap::new(),
         events: vec!["leadStatusUpdated".to_owned()],
-        dedupe_window: Duration::from_secs(1),
-        redelivery: Duration::from_secs(1),
-        rate_limit: None,
-        auth: vec![AuthConfig {
-            scheme: AuthScheme::None,
-            not_after: None,
-        }],
+        ..SourceConfig::unconfigured(name, kind)
     }
 }
 
@@ -59,10 +45,10 @@ fn the_shipped_tables_have_no_findings_and_say_something_about_every_status() {
 
 /// The row that a sample payload ends in, and what it wants.
 fn through_the_shipped_tables(payload: &str) -> (String, Value) {
-    let (name, kind) = if payload.starts_with("capillary") {
-        ("crm", SourceKind::Capillary)
-    } else {
-        ("voice", SourceKind::Nlpearl)
+    let (name, kind) = match payload.split('-').next() {
+        Some("capillary") => ("crm", SourceKind::Capillary),
+        Some("leadping") => ("leadping", SourceKind::Leadping),
+        _ => ("voice", SourceKind::Nlpearl),
     };
     let bytes = std::fs::read(format!("{ROOT}/tests/payloads/{payload}.json")).unwrap();
     let body: Value = serde_json::from_slice(&bytes).unwrap();
@@ -127,6 +113,7 @@ fn every_sample_payload_ends_in_the_row_that_is_meant_for_it() {
         check(payload, "not successful", call("Lost", "Not interested"));
     }
     check("nlpearl-lead-error", "error", json!("parked"));
+    check("leadping-status-changed", "known there", json!("ignored"));
     check("capillary-lead-open-flat", "open", crm("Open", "Open"));
     check("capillary-lead-won", "won", crm("Converted", "Won"));
     check(

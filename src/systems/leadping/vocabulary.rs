@@ -23,6 +23,14 @@ pub const CATEGORIES: &[&str] = &[
     "Duplicate",
 ];
 
+/// The vendor's spelling of a category.
+pub fn canonical_category(name: &str) -> Option<&'static str> {
+    CATEGORIES
+        .iter()
+        .copied()
+        .find(|known| known.eq_ignore_ascii_case(name))
+}
+
 pub const CHANGE_SOURCES: &[&str] = &["User", "AI", "Automation", "System", "API"];
 
 /// Every member that a row may set.

@@ -26,6 +26,8 @@ pub struct Setup {
     changes: Vec<(String, String)>,
     voice: String,
     crm: String,
+    /// Name, configuration and table of further sources.
+    others: Vec<[String; 3]>,
     has_admin_token: bool,
     pub(super) sandbox_has_real_time: bool,
 }
@@ -37,6 +39,7 @@ impl Setup {
             changes: Vec::new(),
             voice: include_str!("../../../mappings/voice.toml").to_owned(),
             crm: include_str!("../../../mappings/crm.toml").to_owned(),
+            others: Vec::new(),
             has_admin_token: false,
             sandbox_has_real_time: false,
         }
@@ -49,6 +52,12 @@ impl Setup {
 
     pub fn voice(mut self, table: &str) -> Self {
         table.clone_into(&mut self.voice);
+        self
+    }
+
+    /// One more source: what stands in its `[sources.x]`, with `SECRET` for its secret, and its table.
+    pub fn also(mut self, name: &str, config: &str, table: &str) -> Self {
+        self.others.push([name, config, table].map(str::to_owned));
         self
     }
 
@@ -91,6 +100,10 @@ impl Files {
         files.write_table("voice", &setup.voice);
         files.write_table("crm", &setup.crm);
         files.apply_own(target);
+        for [name, config, table] in &setup.others {
+            files.add_source(name, config);
+            files.write_table(name, table);
+        }
         if setup.has_admin_token {
             let token = format!("{{ file = {:?} }}", files.path("admin.secret"));
             set(&mut files.document, "admin.token", &token);
@@ -128,6 +141,16 @@ impl Files {
         }
         set_first_secret(&mut self.document, "voice", &voice);
         set_first_secret(&mut self.document, "crm", &crm);
+    }
+
+    fn add_source(&mut self, name: &str, config: &str) {
+        let file = format!("source-{name}");
+        // 32 bytes in base64: a signing secret too.
+        self.write_secret(&file, "whsec_c291cmNlLXNlY3JldC1mb3ItYWxsLXRoZS1zdG9yaWVz");
+        let secret = format!("{{ file = {:?} }}", self.path(&format!("{file}.secret")));
+        let source: Table = config.replace("SECRET", &secret).parse().unwrap();
+        let sources = self.document["sources"].as_table_mut().unwrap();
+        sources.insert(name.to_owned(), Value::Table(source));
     }
 
     pub fn set(&mut self, key: &str, value: &str) {

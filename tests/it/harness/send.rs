@@ -76,7 +76,7 @@ pub fn crm(lead: &str, event: &str, status: &str, created_at: impl Into<Value>) 
 impl World {
     /// Signs as the source would, and posts.
     pub async fn send(&self, source: &str, body: &Value) -> Answered {
-        self.send_to(source, source, body).await
+        self.send_signed(source, "m", body).await
     }
 
     pub async fn send_voice(&self, body: &Value) -> Answered {
@@ -94,17 +94,20 @@ impl World {
         self.send_voice(&body).await.accepted();
     }
 
-    async fn send_to(&self, source: &str, path: &str, body: &Value) -> Answered {
+    /// With this id of the message, where the source's scheme has one.
+    pub async fn send_signed(&self, source: &str, message: &str, body: &Value) -> Answered {
         let auth = &self.config.sources[source].auth[0];
         let secret = match &auth.scheme {
-            AuthScheme::Header { secret, .. } => secret,
+            AuthScheme::Header { secret, .. } | AuthScheme::StandardWebhooks { secret, .. } => {
+                secret
+            }
             AuthScheme::HmacSha256(hmac) => &hmac.secret,
             other => panic!("these worlds do not sign by {other:?}"),
         };
         let text = body.to_string();
         let now = jiff::Timestamp::now();
-        let signed = sign(auth, &secret.load().unwrap(), text.as_bytes(), now, "m").unwrap();
-        let url = format!("http://{}/webhooks/{path}", self.app().webhook_address);
+        let signed = sign(auth, &secret.load().unwrap(), text.as_bytes(), now, message).unwrap();
+        let url = format!("http://{}/webhooks/{source}", self.app().webhook_address);
         let request = self
             .client
             .post(signed.url(&url))

@@ -1,0 +1,69 @@
+//! Following the pointers that a source of a free-form kind is configured with.
+
+use serde_json::Value;
+
+use super::json::{self, Keys};
+use super::safe_text;
+use crate::config::{Field, Fields};
+use crate::event::Standing;
+
+/// A body, and where it says what.
+pub struct Says<'a> {
+    pub keys: Keys,
+    pub body: &'a Value,
+    pub fields: &'a Fields,
+}
+
+impl<'a> Says<'a> {
+    /// What the field's first fruitful pointer leads to, and that pointer.
+    pub fn found(&self, field: Field) -> Option<(&'a Value, &'a str)> {
+        self.keys.first(self.body, self.fields.of(field))
+    }
+
+    pub fn value(&self, field: Field) -> Option<&'a Value> {
+        self.found(field).map(|(value, _)| value)
+    }
+
+    /// An id; another type is a fault.
+    pub fn id(&self, field: Field) -> Result<Option<String>, String> {
+        match self.found(field) {
+            Some((value, pointer)) => json::id(Some(value), pointer),
+            None => Ok(None),
+        }
+    }
+
+    /// Text or a whole number, for what a decision can do without.
+    pub fn text(&self, field: Field) -> Option<String> {
+        self.id(field).unwrap_or_default()
+    }
+
+    /// A number, or text that is one.
+    pub fn number(&self, field: Field) -> Option<f64> {
+        match self.value(field)? {
+            Value::Number(number) => number.as_f64(),
+            Value::String(text) => text.trim().parse().ok().filter(|n: &f64| n.is_finite()),
+            _ => None,
+        }
+    }
+
+    /// The verdict on an event whose name is not among those acted on. No names: all are; a body
+    /// without any name is taken for what the route is for.
+    pub fn outside(&self, events: &[String], name: Option<&str>) -> Option<Standing> {
+        let name = name?;
+        let is_outside = !events.is_empty() && !events.iter().any(|event| event == name);
+        is_outside.then(|| {
+            let name = safe_text(name);
+            Standing::Ignored(format!("event name `{name}` is not in `events`"))
+        })
+    }
+
+    /// "no status: nothing at `/status`".
+    pub fn missing(&self, field: Field) -> String {
+        nothing_at(field.key(), self.fields.of(field))
+    }
+}
+
+pub fn nothing_at(what: &str, pointers: &[String]) -> String {
+    let places: Vec<String> = pointers.iter().map(|p| format!("`{p}`")).collect();
+    format!("no {what}: nothing at {}", places.join(", "))
+}
