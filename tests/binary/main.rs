@@ -23,5 +23,6 @@ mod reload;
 mod senders;
 mod shipped;
 mod shipped_place;
+mod sources;
 mod stop;
 mod wire;

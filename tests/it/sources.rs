@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use crate::harness::{Setup, World, crm, voice_lead};
 
-const NOON: i64 = 1_785_585_600_000;
+/// An hour before the worlds begin.
+const ELEVEN: i64 = 1_785_582_000_000;
 
 const SHOP: &str = r#"
 kind = "generic"
@@ -55,7 +56,7 @@ async fn with_shop() -> World {
 #[tokio::test]
 async fn a_fourth_system_goes_the_whole_way_without_code() {
     let world = with_shop().await;
-    let mut body = order("lead_a", "o1", "Half paid", NOON / 1000);
+    let mut body = order("lead_a", "o1", "Half paid", ELEVEN / 1000);
     body["order"]["why"] = json!("Instalments");
     body["note"] = json!("pays on Friday");
     world.send("shop", &body).await.accepted();
@@ -63,22 +64,25 @@ async fn a_fourth_system_goes_the_whole_way_without_code() {
     world.settle().await;
     // Another order of the same customer, by number; its own id tells it from the first.
     world
-        .send("shop", &order("lead_a", "o2", 7, NOON / 1000 + 60))
+        .send("shop", &order("lead_a", "o2", 7, ELEVEN / 1000 + 60))
         .await
         .accepted();
     world
         .send(
             "shop",
-            &order("lead_a", "o3", "Cancelled", NOON / 1000 + 90),
+            &order("lead_a", "o3", "Cancelled", ELEVEN / 1000 + 90),
         )
         .await
         .accepted();
     world
-        .send("shop", &order("lead_a", "o4", "Refunded", NOON / 1000 + 95))
+        .send(
+            "shop",
+            &order("lead_a", "o4", "Refunded", ELEVEN / 1000 + 95),
+        )
         .await
         .accepted();
     // Older than the newest that was applied.
-    let mut late = order("lead_a", "o5", "Half paid", NOON / 1000 + 30);
+    let mut late = order("lead_a", "o5", "Half paid", ELEVEN / 1000 + 30);
     late["order"]["why"] = json!("Instalments");
     world.send("shop", &late).await.accepted();
     world.settle().await;
@@ -86,7 +90,13 @@ async fn a_fourth_system_goes_the_whole_way_without_code() {
         world.parked().await,
         ["unmapped:shop:Refunded: 1 events, 0 deliveries"]
     );
-    insta::assert_snapshot!(world.timeline("lead_a").await, @"");
+    insta::assert_snapshot!(world.timeline("lead_a").await, @r"
+    shop: settled, matched delivery, 1 duplicates; delivered Qualified/Pays by instalments, 1 tries, 201
+    shop: settled, matched delivery; delivered Converted/Paid, 1 tries, 201
+    shop: settled, ignored
+    shop: parked unmapped:shop:Refunded
+    shop: settled, matched stale
+    ");
     world.finish().await;
 }
 
@@ -95,7 +105,7 @@ async fn what_a_generic_source_says_of_other_systems_ids_is_learnt() {
     let world = with_shop().await;
     // Nobody knows whose lead this is; two orders wait for it.
     for (id, state) in [("o1", "Half paid"), ("o2", "Paid")] {
-        let mut body = order("lead_a", id, state, NOON / 1000);
+        let mut body = order("lead_a", id, state, ELEVEN / 1000);
         body["order"]["why"] = json!("Instalments");
         body["customer"] = json!({"id": 17, "crm": "crm-lead_a"});
         world.send("shop", &body).await.accepted();
@@ -107,7 +117,7 @@ async fn what_a_generic_source_says_of_other_systems_ids_is_learnt() {
     );
     // The CRM knows both its own id and LeadPing's.
     world
-        .send_crm(&crm("lead_a", "e1", "ON_HOLD", NOON))
+        .send_crm(&crm("lead_a", "e1", "ON_HOLD", ELEVEN))
         .await
         .accepted();
     world.settle().await;
@@ -122,7 +132,7 @@ async fn what_a_generic_source_says_of_other_systems_ids_is_learnt() {
 async fn a_row_that_comes_later_takes_what_waited_of_a_generic_source() {
     let world = with_shop().await;
     world
-        .send("shop", &order("lead_a", "o1", "Refunded", NOON / 1000))
+        .send("shop", &order("lead_a", "o1", "Refunded", ELEVEN / 1000))
         .await
         .accepted();
     world.settle().await;
@@ -130,6 +140,7 @@ async fn a_row_that_comes_later_takes_what_waited_of_a_generic_source() {
     world
         .replace_table("shop", &format!("{SHOP_TABLE}{row}"))
         .await;
+    world.requests(1).await;
     world.settle().await;
     assert_eq!(world.outcomes("lead_a"), ["Refunded"]);
     world.finish().await;
@@ -195,7 +206,11 @@ async fn an_automation_of_leadping_goes_the_whole_way() {
         assert_eq!(world.outcomes("lead_a"), ["Sold"]);
         let timeline = world.timeline("lead_a").await.replace(name, "pings");
         insta::allow_duplicates! {
-            insta::assert_snapshot!(timeline, @"");
+            insta::assert_snapshot!(timeline, @r"
+            pings: settled, matched delivery, 1 duplicates; delivered Converted/Sold, 1 tries, 201
+            pings: settled, ignored
+            pings: settled, matched stale
+            ");
         }
         world.finish().await;
     }
@@ -214,7 +229,9 @@ async fn an_unsigned_or_wrongly_signed_automation_is_refused() {
     for signature in [None, Some("v1,AAAA")] {
         let mut request = client.post(&url).json(&body);
         if let Some(signature) = signature {
-            let now = jiff::Timestamp::now().as_second();
+            let now = leadping_bridge::clock::Clock::Manual(world.clock.clone())
+                .now()
+                .as_second();
             request = request
                 .header("webhook-id", "run-1")
                 .header("webhook-timestamp", now)

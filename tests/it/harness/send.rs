@@ -1,5 +1,6 @@
 //! The senders' side: bodies in the vendors' shapes, signed and posted; and the admin API's users.
 
+use leadping_bridge::clock::Clock;
 use leadping_bridge::config::AuthScheme;
 use leadping_bridge::verify::sign;
 use serde_json::{Value, json};
@@ -105,7 +106,7 @@ impl World {
             other => panic!("these worlds do not sign by {other:?}"),
         };
         let text = body.to_string();
-        let now = jiff::Timestamp::now();
+        let now = Clock::Manual(self.clock.clone()).now();
         let signed = sign(auth, &secret.load().unwrap(), text.as_bytes(), now, message).unwrap();
         let url = format!("http://{}/webhooks/{source}", self.app().webhook_address);
         let request = self
