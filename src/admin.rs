@@ -1,6 +1,6 @@
 //! The admin listener: `/api/v1/…` and `/metrics`, for operators and their tools.
 //!
-//! Reads pages from the store and counters from memory; the one thing it changes is a link. On
+//! Reads pages from the store and counters from memory; all that it changes are links. On
 //! loopback without a token it answers only requests that name a loopback host, so that a web
 //! page in somebody's browser cannot reach it by a name of its own.
 
@@ -12,7 +12,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, put};
+use axum::routing::get;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::sync::mpsc;
@@ -30,7 +30,7 @@ mod links;
 mod mappings;
 mod targets;
 
-pub use links::{LinkBody, LinkSet};
+pub use links::{LinkBody, LinkSet, LinkView, LinksBody, LinksSet, MAX_LINKS, SameAs};
 
 /// What the admin listener works with.
 pub struct Admin {
@@ -54,7 +54,12 @@ pub fn router(admin: Shared) -> Router {
         .route("/api/v1/parked", get(events::list_parked))
         .route("/api/v1/mappings", get(mappings::list_mappings))
         .route("/api/v1/targets", get(targets::list_targets))
-        .route("/api/v1/links", put(links::set_link))
+        .route(
+            "/api/v1/links",
+            get(links::list_links)
+                .put(links::set_link)
+                .post(links::set_links),
+        )
         .fallback(|| async { not_found() })
         .layer(middleware::from_fn_with_state(admin.clone(), admit))
         .with_state(admin)

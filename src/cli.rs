@@ -2,6 +2,7 @@
 //!
 //! A command returns its exit code; an error it did not foresee becomes 70 in `main`.
 
+pub mod admin_api;
 pub mod check;
 pub mod config_file;
 pub mod demo;
@@ -108,7 +109,7 @@ pub enum Command {
     /// Ask a running bridge whether it is ready, for container health checks
     #[command(after_help = "Example:\n  leadping-bridge healthcheck")]
     Healthcheck(healthcheck::HealthcheckArgs),
-    /// Tell which lead at LeadPing a source's lead is
+    /// Show and teach which ids of which systems are one lead
     #[command(
         after_help = "Example:\n  leadping-bridge links set voice 68c3f1a2b4d5e6f708192a3b lead_7Q2M4"
     )]

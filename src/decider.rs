@@ -20,7 +20,7 @@ use crate::deliver::{Ground, TargetWorker};
 use crate::event::{Event, Facts, Reading, Sequence, Standing};
 use crate::lead::{LeadHistory, SystemId};
 use crate::map::Tables;
-use crate::store::{Again, Decided, Decider, StoreError, Undecided};
+use crate::store::{Again, Decided, Decider, Linked, NewLink, StoreError, Undecided};
 use crate::systems;
 
 /// Events decided in one transaction.
@@ -159,6 +159,11 @@ pub enum Request {
         ids: Vec<SystemId>,
         reply: oneshot::Sender<Result<Vec<Decided>, StoreError>>,
     },
+    /// At most as many as one transaction should hold.
+    SetLinks {
+        links: Vec<NewLink>,
+        reply: oneshot::Sender<Result<Vec<Linked>, StoreError>>,
+    },
     /// The tables changed: decide again what they may now cover.
     TablesChanged,
 }
@@ -184,6 +189,7 @@ impl DeciderTask {
                 () = self.ground.stop.cancelled() => return,
                 Some(request) = self.requests.recv() => match request {
                     Request::SetLink { ids, reply } => self.set_link(ids, reply).await,
+                    Request::SetLinks { links, reply } => self.set_links(links, reply).await,
                     Request::TablesChanged => again_after = Some(Sequence(0)),
                 },
                 received = self.handed.recv_many(&mut batch, BATCH) => {
@@ -313,6 +319,22 @@ impl DeciderTask {
             self.announce(decided);
         }
         // Whoever asked may have gone; the link stays.
+        let _ = reply.send(result);
+    }
+
+    async fn set_links(
+        &mut self,
+        links: Vec<NewLink>,
+        reply: oneshot::Sender<Result<Vec<Linked>, StoreError>>,
+    ) {
+        let result = self
+            .ground
+            .store
+            .set_links(links, self.rules.snapshot(), self.ground.clock.now())
+            .await;
+        for linked in result.iter().flatten() {
+            self.announce(&linked.decided);
+        }
         let _ = reply.send(result);
     }
 

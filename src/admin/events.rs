@@ -10,8 +10,8 @@ use crate::event::{EventState, Sequence};
 use crate::problem::Problem;
 use crate::store::{EventPage, EventRow, LeadQuery, ParkedRow};
 
-const DEFAULT_LIMIT: u32 = 50;
-const MAX_LIMIT: u32 = 500;
+pub(super) const DEFAULT_LIMIT: u32 = 50;
+pub(super) const MAX_LIMIT: u32 = 500;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,9 +26,9 @@ pub(super) struct EventQuery {
 
 #[derive(Serialize)]
 pub(super) struct Page<T> {
-    items: Vec<T>,
+    pub(super) items: Vec<T>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    next_cursor: Option<String>,
+    pub(super) next_cursor: Option<String>,
 }
 
 pub(super) async fn list_events(

@@ -1,19 +1,25 @@
-//! `PUT /api/v1/links`: teaches which LeadPing lead a source's lead id means.
+//! `/api/v1/links`: which ids of which systems are one lead. `GET` pages through them, `PUT`
+//! teaches one, `POST` many.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use super::{Shared, store_problem};
+use super::events::{DEFAULT_LIMIT, MAX_LIMIT, Page};
+use super::{Admin, Shared, store_problem};
 use crate::decider::Request;
 use crate::lead::{LEADPING, SystemId};
 use crate::problem::Problem;
+use crate::store::{LeadQuery, Learnt, LinkPage, LinkRow, NewLink, StoreError};
 use crate::systems::is_only_dots;
 
 /// Longer ids than any vendor's.
 const MAX_ID: usize = 256;
+/// Links of one request: what one transaction holds without keeping webhooks waiting.
+pub const MAX_LINKS: usize = 200;
 
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -32,45 +38,246 @@ pub struct LinkSet {
     pub decided: usize,
 }
 
+/// A link as the API lists and takes it: an id at a source, and LeadPing's id of the lead or, where
+/// that is not known, another id of the same lead.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkView {
+    pub source: String,
+    pub source_lead_id: String,
+    #[serde(default)]
+    pub lead_id: Option<String>,
+    #[serde(default)]
+    pub same_as: Option<SameAs>,
+    /// NLPearl's campaign of the lead.
+    #[serde(default)]
+    pub pearl_id: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SameAs {
+    pub source: String,
+    pub source_lead_id: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinksBody {
+    /// At most [`MAX_LINKS`].
+    pub links: Vec<LinkView>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct LinksSet {
+    /// One for each link, in their order.
+    pub results: Vec<LinkResult>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct LinkResult {
+    /// `new`, `known`, `moved` (it meant another LeadPing lead before) or `refused`.
+    pub result: String,
+    /// Why it was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Parked events that were decided because of it.
+    pub decided: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LinkQuery {
+    limit: Option<u32>,
+    /// From the last page's `next_cursor`.
+    cursor: Option<String>,
+    source: Option<String>,
+    /// Any id of a lead.
+    lead: Option<String>,
+}
+
+pub(super) async fn list_links(
+    State(admin): State<Shared>,
+    query: Result<Query<LinkQuery>, QueryRejection>,
+) -> Result<Json<Page<LinkView>>, Problem> {
+    let Query(query) = query.map_err(|_| bad("the query takes limit, cursor, source and lead"))?;
+    let after = match query.cursor {
+        Some(cursor) => match cursor.split_once(':') {
+            Some((system, id)) => Some(SystemId::new(system, id)),
+            None => return Err(bad("cursor is the last page's next_cursor")),
+        },
+        None => None,
+    };
+    let page = LinkPage {
+        limit: query.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT),
+        after,
+        source: query.source,
+        lead: query.lead.map(|id| LeadQuery {
+            id,
+            sources: admin.sources.clone(),
+        }),
+    };
+    let links = admin.store.links(page).await;
+    let links = links.map_err(|error| store_problem(&error))?;
+    Ok(Json(Page {
+        items: links.rows.into_iter().map(LinkView::from).collect(),
+        next_cursor: links.next.map(|id| format!("{}:{}", id.system, id.id)),
+    }))
+}
+
+impl From<LinkRow> for LinkView {
+    fn from(row: LinkRow) -> Self {
+        Self {
+            source: row.source,
+            source_lead_id: row.source_lead_id,
+            lead_id: row.lead_id,
+            same_as: row.same_as.map(|id| SameAs {
+                source: id.system,
+                source_lead_id: id.id,
+            }),
+            pearl_id: row.pearl_id,
+        }
+    }
+}
+
 pub(super) async fn set_link(
     State(admin): State<Shared>,
-    body: Result<Json<LinkBody>, axum::extract::rejection::JsonRejection>,
+    body: Result<Json<LinkBody>, JsonRejection>,
 ) -> Result<Json<LinkSet>, Problem> {
-    let bad = |detail: &str| Problem::new(StatusCode::BAD_REQUEST, detail.to_owned());
     let Json(body) = body.map_err(|_| {
         bad("the body is a JSON object with the strings source, source_lead_id and lead_id")
     })?;
-    if !admin.sources.contains(&body.source) {
-        return Err(bad(&format!(
-            "source is one of: {}",
-            admin.sources.join(", ")
-        )));
-    }
-    for (name, id) in [
-        ("source_lead_id", &body.source_lead_id),
-        ("lead_id", &body.lead_id),
-    ] {
-        if id.trim().is_empty() || id.len() > MAX_ID || is_only_dots(id) {
-            return Err(bad(&format!(
-                "{name} has 1 to {MAX_ID} characters, and not only dots"
-            )));
-        }
-    }
-    let (reply, answer) = oneshot::channel();
-    let request = Request::SetLink {
-        ids: vec![
-            SystemId::new(body.source, body.source_lead_id),
-            SystemId::new(LEADPING, body.lead_id),
-        ],
-        reply,
+    let link = LinkView {
+        source: body.source,
+        source_lead_id: body.source_lead_id,
+        lead_id: Some(body.lead_id),
+        same_as: None,
+        pearl_id: None,
     };
-    let stopping = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the bridge is stopping");
-    admin.decider.send(request).await.map_err(|_| stopping())?;
-    let decided = answer
-        .await
-        .map_err(|_| stopping())?
-        .map_err(|error| store_problem(&error))?;
+    let link = read_link(link, &admin.sources).map_err(|why| bad(&why))?;
+    let ids = vec![link.id, link.same_as];
+    let decided = ask(&admin, |reply| Request::SetLink { ids, reply }).await?;
     Ok(Json(LinkSet {
         decided: decided.len(),
     }))
+}
+
+/// Every link on its own: one that is refused keeps none of the others out.
+pub(super) async fn set_links(
+    State(admin): State<Shared>,
+    body: Result<Json<LinksBody>, JsonRejection>,
+) -> Result<Json<LinksSet>, Problem> {
+    let Json(body) = body.map_err(|_| {
+        bad("the body is a JSON object with a list `links` of objects with the strings source, source_lead_id, lead_id, pearl_id and the object same_as")
+    })?;
+    if body.links.len() > MAX_LINKS {
+        return Err(bad(&format!("at most {MAX_LINKS} links at once")));
+    }
+    let read: Vec<Result<NewLink, String>> = body
+        .links
+        .into_iter()
+        .map(|link| read_link(link, &admin.sources))
+        .collect();
+    let links: Vec<NewLink> = read.iter().flatten().cloned().collect();
+    let taught = match links.is_empty() {
+        true => Vec::new(),
+        false => ask(&admin, |reply| Request::SetLinks { links, reply }).await?,
+    };
+    let mut taught = taught.into_iter();
+    let results = read.into_iter().map(|link| match link {
+        Ok(_) => {
+            let linked = taught.next().ok_or_else(|| {
+                store_problem(&StoreError::Corrupt(String::from(
+                    "a link without an answer",
+                )))
+            })?;
+            let why = "LeadPing knows the two as two leads";
+            Ok(match linked.learnt {
+                Learnt::New => LinkResult::of("new", linked.decided.len()),
+                Learnt::Known => LinkResult::of("known", linked.decided.len()),
+                Learnt::Moved => LinkResult::of("moved", linked.decided.len()),
+                Learnt::Contradicts => LinkResult::refused(why.to_owned()),
+            })
+        }
+        Err(why) => Ok(LinkResult::refused(why)),
+    });
+    let results = results.collect::<Result<_, Problem>>()?;
+    Ok(Json(LinksSet { results }))
+}
+
+impl LinkResult {
+    fn of(result: &str, decided: usize) -> Self {
+        Self {
+            result: result.to_owned(),
+            why: None,
+            decided,
+        }
+    }
+
+    fn refused(why: String) -> Self {
+        Self {
+            why: Some(why),
+            ..Self::of("refused", 0)
+        }
+    }
+}
+
+/// The reason never names an id: it ends in logs and terminals.
+fn read_link(link: LinkView, sources: &[String]) -> Result<NewLink, String> {
+    let known = |name: &str, source: &str| match sources.iter().any(|known| known == source) {
+        true => Ok(()),
+        false => Err(format!("{name} is one of: {}", sources.join(", "))),
+    };
+    known("source", &link.source)?;
+    let id = SystemId::new(link.source, id("source_lead_id", &link.source_lead_id)?);
+    let same_as = match (link.lead_id, link.same_as) {
+        (Some(lead_id), None) => SystemId::new(LEADPING, self::id("lead_id", &lead_id)?),
+        (None, Some(other)) => {
+            known("the source of same_as", &other.source)?;
+            let id = self::id("the id of same_as", &other.source_lead_id)?;
+            SystemId::new(other.source, id)
+        }
+        (None, None) => return Err(String::from("neither lead_id nor same_as is given")),
+        (Some(_), Some(_)) => return Err(String::from("lead_id and same_as are both given")),
+    };
+    if id == same_as {
+        return Err(String::from("the id is linked to itself"));
+    }
+    if id.system == LEADPING && same_as.system == LEADPING {
+        return Err(String::from("two leads at LeadPing are two leads"));
+    }
+    let pearl_id = link.pearl_id.map(|pearl| self::id("pearl_id", &pearl));
+    Ok(NewLink {
+        id,
+        same_as,
+        pearl_id: pearl_id.transpose()?,
+    })
+}
+
+/// As the ids of webhooks are read: without the blanks around it.
+fn id(name: &str, id: &str) -> Result<String, String> {
+    let id = id.trim();
+    if id.is_empty() || id.len() > MAX_ID || is_only_dots(id) {
+        return Err(format!(
+            "{name} has 1 to {MAX_ID} characters, and not only dots"
+        ));
+    }
+    Ok(id.to_owned())
+}
+
+fn bad(detail: &str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, detail.to_owned())
+}
+
+/// Has the decider do it, between two batches of events.
+async fn ask<T>(
+    admin: &Admin,
+    request: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Request,
+) -> Result<T, Problem> {
+    let (reply, answer) = oneshot::channel();
+    let stopping = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the bridge is stopping");
+    let sent = admin.decider.send(request(reply)).await;
+    sent.map_err(|_| stopping())?;
+    let answer = answer.await.map_err(|_| stopping())?;
+    answer.map_err(|error| store_problem(&error))
 }

@@ -98,7 +98,7 @@ token = "lp_live_0123456789"
           |
           = help: did you mean `listen`?
 
-        bridge.toml:5:8: error: `sources.voice.kind` must be one of `nlpearl`, `capillary`
+        bridge.toml:5:8: error: `sources.voice.kind` must be one of `nlpearl`, `capillary`, `leadping`, `generic`
           |
         5 | kind = "nlperl"
           |        ^^^^^^^^

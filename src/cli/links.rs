@@ -1,105 +1,102 @@
-//! `links set`: teaches a running bridge which LeadPing lead a source's lead id means.
+//! `links`: which ids of which systems are one lead, shown, taught, and carried as CSV, through the
+//! admin API of a running bridge.
+
+mod csv;
+mod export;
+mod import;
+mod list;
 
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::{Args, Subcommand};
+use reqwest::Method;
+use serde::Deserialize;
 
-use super::Exit;
-use super::send::client;
-use crate::admin::{LinkBody, LinkSet};
+use super::admin_api::{AdminApi, AdminArgs};
+use crate::admin::{LinkBody, LinkSet, LinkView};
 use crate::config::Config;
 
 #[derive(Debug, Args)]
 pub struct LinksArgs {
     #[command(subcommand)]
     action: LinksAction,
-    /// The admin API's address [default: admin.listen of the config]
-    #[arg(
-        long,
-        env = "LEADPING_BRIDGE_ADMIN_URL",
-        global = true,
-        value_name = "URL"
-    )]
-    admin_url: Option<String>,
-    /// The admin token [default: admin.token of the config]
-    #[arg(
-        long,
-        env = "LEADPING_BRIDGE_ADMIN_TOKEN",
-        hide_env_values = true,
-        global = true,
-        value_name = "TOKEN"
-    )]
-    admin_token: Option<String>,
-    /// Print the answer as JSON
-    #[arg(long, global = true)]
-    json: bool,
+    #[command(flatten)]
+    admin: AdminArgs,
 }
 
 #[derive(Debug, Subcommand)]
 enum LinksAction {
+    /// Show links, in the order of source and id
+    #[command(
+        after_help = "Example:\n  leadping-bridge links list --source voice\n  leadping-bridge links list --lead lead_7Q2M4"
+    )]
+    List(list::ListArgs),
     /// Teach a link and decide what waited for it
     #[command(
         after_help = "Example:\n  leadping-bridge links set voice 68c3f1a2b4d5e6f708192a3b lead_7Q2M4"
     )]
-    Set {
-        /// The source's name in the config
-        source: String,
-        /// The lead's id at that source
-        source_lead_id: String,
-        /// The LeadPing lead id
-        lead_id: String,
-    },
+    Set(SetArgs),
+    /// Teach the links of a CSV file; every faulty line is told with its number
+    #[command(after_help = "Example:\n  leadping-bridge links import links.csv\n\n\
+        The first line names the columns: source, source_lead_id, and lead_id (LeadPing's id) or\n\
+        same_as (source:id, another id of the same lead), optionally pearl_id. Separated by comma,\n\
+        semicolon or tab. Lines that hold are taught whatever the others say, and a link that is known\n\
+        already changes nothing: mend the faulty lines and import the file again.\n\n\
+        Exit codes: 0 every line holds; 1 some are faulty; 2 the file cannot be used; 69 the bridge\n\
+        cannot be reached, and the output says how far it came.")]
+    Import(import::ImportArgs),
+    /// Write every link as CSV, as `links import` takes it
+    #[command(after_help = "Example:\n  leadping-bridge links export > links.csv")]
+    Export,
 }
 
-/// Exit 0 when set, 1 when refused, 69 when the bridge is not reachable.
+#[derive(Debug, Args)]
+struct SetArgs {
+    /// The source's name in the config
+    source: String,
+    /// The lead's id at that source
+    source_lead_id: String,
+    /// The LeadPing lead id
+    lead_id: String,
+    /// Print the answer as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A page as the API answers it.
+#[derive(Deserialize)]
+struct LinksPage {
+    items: Vec<LinkView>,
+    next_cursor: Option<String>,
+}
+
+/// Exit 0 when done, 1 when refused, 69 when the bridge is not reachable.
 pub async fn run(args: LinksArgs, config: &Config) -> anyhow::Result<ExitCode> {
-    let LinksAction::Set {
-        source,
-        source_lead_id,
-        lead_id,
-    } = args.action;
-    let url = args
-        .admin_url
-        .unwrap_or_else(|| format!("http://{}", config.admin.listen));
-    let token = match (args.admin_token, &config.admin.token) {
-        (Some(token), _) => Some(token),
-        (None, Some(reference)) => match reference.load() {
-            Ok(token) => Some(token.expose().to_owned()),
-            Err(error) => {
-                eprintln!("error: {error} (for admin.token)");
-                return Ok(Exit::BadConfig.into());
-            }
-        },
-        (None, None) => None,
+    let api = match AdminApi::of(args.admin, config)? {
+        Ok(api) => api,
+        Err(unanswered) => return Ok(unanswered.into()),
     };
+    match args.action {
+        LinksAction::List(args) => list::run(&api, args).await,
+        LinksAction::Set(args) => set(&api, args).await,
+        LinksAction::Import(args) => import::run(&api, args).await,
+        LinksAction::Export => export::run(&api).await,
+    }
+}
+
+async fn set(api: &AdminApi, args: SetArgs) -> anyhow::Result<ExitCode> {
     let body = LinkBody {
-        source,
-        source_lead_id,
-        lead_id,
+        source: args.source,
+        source_lead_id: args.source_lead_id,
+        lead_id: args.lead_id,
     };
-    let mut call = client(&url)?
-        .put(format!("{}/api/v1/links", url.trim_end_matches('/')))
-        .json(&body);
-    if let Some(token) = token {
-        call = call.bearer_auth(token);
-    }
-    let Ok(response) = call.send().await else {
-        eprintln!(
-            "error: no bridge answers at {url}; is it running, and is this its admin listener?"
-        );
-        return Ok(Exit::Unavailable.into());
+    let set: LinkSet = match api.send(Method::PUT, "links", &body).await? {
+        Ok(set) => set,
+        Err(unanswered) => return Ok(unanswered.into()),
     };
-    let status = response.status();
-    let text = response.text().await.context("the answer broke off")?;
-    if !status.is_success() {
-        eprintln!("error: the bridge answered {status}: {text}");
-        return Ok(Exit::Unmet.into());
-    }
     if args.json {
-        anstream::println!("{text}");
+        anstream::println!("{}", serde_json::to_string(&set)?);
     } else {
-        let set: LinkSet = serde_json::from_str(&text)?;
         anstream::println!(
             "linked {} {} to {}; decided again: {}",
             body.source,

@@ -147,9 +147,14 @@ fn print(status: http::StatusCode, text: &str, json: bool) -> std::io::Result<()
 
 /// Where the running bridge is reached, without a trailing slash.
 pub(super) fn base_url(url: Option<String>, config: &Config) -> String {
+    base_of(url, config.server.listen)
+}
+
+/// As given, or by the address that it listens on.
+pub(super) fn base_of(url: Option<String>, listen: SocketAddr) -> String {
     match url {
         Some(url) => url.trim_end_matches('/').to_owned(),
-        None => format!("http://{}", reachable(config.server.listen)),
+        None => format!("http://{}", reachable(listen)),
     }
 }
 

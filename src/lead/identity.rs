@@ -143,7 +143,9 @@ pub fn resolve<R: Register>(
         learnt: Vec::new(),
     };
     if ids.len() > 1 && !missing.is_empty() {
-        learn(register, &mut subject, missing, pearl_id)?;
+        // The pearl is that of the sender's own id.
+        let own = ids.first().zip(pearl_id);
+        learn(register, &mut subject, missing, own)?;
     } else if joined {
         // No id is new, but what one of the two waited for the other may have known.
         subject.learnt.clone_from(&subject.state.ids);
@@ -155,12 +157,15 @@ fn learn<R: Register>(
     register: &mut R,
     subject: &mut Subject,
     missing: Vec<SystemId>,
-    pearl_id: Option<&str>,
+    own: Option<(&SystemId, &str)>,
 ) -> Result<(), R::Error> {
     subject.state.ids.extend(missing.iter().cloned());
     let lead = register.save_lead(subject.lead, &subject.state)?;
     subject.lead = Some(lead);
     for id in &missing {
+        let pearl_id = own
+            .filter(|(own, _)| *own == id)
+            .map(|(_, pearl_id)| pearl_id);
         register.point(id, lead, pearl_id)?;
     }
     // An id learnt frees what waited for any id of this lead.

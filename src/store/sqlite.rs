@@ -24,6 +24,7 @@ mod forget;
 mod history;
 mod known;
 mod link;
+mod links;
 mod list;
 mod recorded;
 mod tail;

@@ -122,9 +122,7 @@ impl SqliteStore {
     ) -> Result<Vec<Decided>, StoreError> {
         self.write(move |scope| {
             let subject = identity::resolve(scope, &ids, None)?;
-            let mut sitting = Sitting::of(by.as_ref(), now);
-            scope.decide_waiting(&subject.state.ids, None, &mut sitting)?;
-            Ok(sitting.decided)
+            scope.decide_what_waited(&subject.state.ids, by.as_ref(), now)
         })
         .await
     }
@@ -320,6 +318,19 @@ impl Scope {
             ])?;
         self.count(&delivery.target, state, 1);
         Ok(head)
+    }
+
+    /// Decides what waited for a link of these ids, which were just learnt otherwise than from an
+    /// event.
+    pub(super) fn decide_what_waited(
+        &mut self,
+        ids: &[SystemId],
+        by: &dyn Decider,
+        now: Timestamp,
+    ) -> Result<Vec<Decided>, StoreError> {
+        let mut sitting = Sitting::of(by, now);
+        self.decide_waiting(ids, None, &mut sitting)?;
+        Ok(sitting.decided)
     }
 
     /// Decides again, in the order recorded, what waited for a link of these ids.

@@ -1,0 +1,128 @@
+//! How commands ask a running bridge: its admin API, with the token of the configuration.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+use reqwest::Method;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Exit;
+use super::send::{base_of, client};
+use crate::config::Config;
+
+#[derive(Debug, Args)]
+pub struct AdminArgs {
+    /// The admin API's address [default: admin.listen of the config]
+    #[arg(
+        long,
+        env = "LEADPING_BRIDGE_ADMIN_URL",
+        global = true,
+        value_name = "URL"
+    )]
+    admin_url: Option<String>,
+    /// The admin token [default: admin.token of the config]
+    #[arg(
+        long,
+        env = "LEADPING_BRIDGE_ADMIN_TOKEN",
+        hide_env_values = true,
+        global = true,
+        value_name = "TOKEN"
+    )]
+    admin_token: Option<String>,
+}
+
+/// A running bridge's admin API.
+pub struct AdminApi {
+    /// Without a trailing slash.
+    url: String,
+    token: Option<String>,
+    client: reqwest::Client,
+}
+
+/// Why there is no answer to work with; it was told on stderr.
+pub struct Unanswered(pub Exit);
+
+impl From<Unanswered> for ExitCode {
+    fn from(unanswered: Unanswered) -> Self {
+        unanswered.0.into()
+    }
+}
+
+impl AdminApi {
+    pub fn of(args: AdminArgs, config: &Config) -> anyhow::Result<Result<Self, Unanswered>> {
+        let token = match (args.admin_token, &config.admin.token) {
+            (Some(token), _) => Some(token),
+            (None, Some(reference)) => match reference.load() {
+                Ok(token) => Some(token.expose().to_owned()),
+                Err(error) => {
+                    eprintln!("error: {error} (for admin.token)");
+                    return Ok(Err(Unanswered(Exit::BadConfig)));
+                }
+            },
+            (None, None) => None,
+        };
+        let url = base_of(args.admin_url, config.admin.listen);
+        Ok(Ok(Self {
+            client: client(&url)?,
+            url,
+            token,
+        }))
+    }
+
+    pub async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> anyhow::Result<Result<T, Unanswered>> {
+        let url = format!("{}/api/v1/{path}", self.url);
+        let url = reqwest::Url::parse_with_params(&url, query)
+            .context("the admin API's address is not a URL")?;
+        self.ask(self.client.get(url)).await
+    }
+
+    pub async fn send<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> anyhow::Result<Result<T, Unanswered>> {
+        let url = format!("{}/api/v1/{path}", self.url);
+        self.ask(self.client.request(method, url).json(body)).await
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        call: reqwest::RequestBuilder,
+    ) -> anyhow::Result<Result<T, Unanswered>> {
+        let call = match &self.token {
+            Some(token) => call.bearer_auth(token),
+            None => call,
+        };
+        let Ok(response) = call.send().await else {
+            eprintln!(
+                "error: no bridge answers at {}; is it running, and is this its admin listener?",
+                self.url
+            );
+            return Ok(Err(Unanswered(Exit::Unavailable)));
+        };
+        let status = response.status();
+        let Ok(text) = response.text().await else {
+            eprintln!("error: the answer of {} broke off", self.url);
+            return Ok(Err(Unanswered(Exit::Unavailable)));
+        };
+        if !status.is_success() {
+            eprintln!("error: the bridge answered {status}: {text}");
+            let exit = match status.is_server_error() {
+                true => Exit::Unavailable,
+                false => Exit::Unmet,
+            };
+            return Ok(Err(Unanswered(exit)));
+        }
+        let answer = serde_json::from_str(&text);
+        Ok(Ok(answer.context(
+            "the bridge's answer is not what this version expects",
+        )?))
+    }
+}
