@@ -333,7 +333,9 @@ impl DeciderTask {
             .set_links(links, self.rules.snapshot(), self.ground.clock.now())
             .await;
         for linked in result.iter().flatten() {
-            self.announce(&linked.decided);
+            // What stays parked was reported when it was parked.
+            let moved = linked.decided.iter().filter(|event| event.moved());
+            self.announce(&moved.cloned().collect::<Vec<_>>());
         }
         let _ = reply.send(result);
     }

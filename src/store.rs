@@ -99,6 +99,13 @@ pub struct Decided {
     pub targets: Vec<String>,
 }
 
+impl Decided {
+    /// Of an event that was parked: it waits no longer, or part of it goes on.
+    pub fn moved(&self) -> bool {
+        self.cause.is_none() || !self.targets.is_empty()
+    }
+}
+
 /// Which parked events to decide again.
 #[derive(Debug, Clone)]
 pub enum Again {

@@ -13,7 +13,7 @@ use super::{Admin, Shared, store_problem};
 use crate::decider::Request;
 use crate::lead::{LEADPING, SystemId};
 use crate::problem::Problem;
-use crate::store::{LeadQuery, Learnt, LinkPage, LinkRow, NewLink, StoreError};
+use crate::store::{Decided, LeadQuery, Learnt, LinkPage, LinkRow, NewLink, StoreError};
 use crate::systems::is_only_dots;
 
 /// Longer ids than any vendor's.
@@ -32,7 +32,7 @@ pub struct LinkBody {
     pub lead_id: String,
 }
 
-/// How many parked events were decided because of the link.
+/// How many parked events went on because of the link.
 #[derive(Serialize, Deserialize)]
 pub struct LinkSet {
     pub decided: usize,
@@ -81,7 +81,7 @@ pub struct LinkResult {
     /// Why it was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
-    /// Parked events that were decided because of it.
+    /// Parked events that went on because of it.
     pub decided: usize,
 }
 
@@ -158,7 +158,7 @@ pub(super) async fn set_link(
     let ids = vec![link.id, link.same_as];
     let decided = ask(&admin, |reply| Request::SetLink { ids, reply }).await?;
     Ok(Json(LinkSet {
-        decided: decided.len(),
+        decided: moved(&decided),
     }))
 }
 
@@ -192,10 +192,11 @@ pub(super) async fn set_links(
                 )))
             })?;
             let why = "LeadPing knows the two as two leads";
+            let moved = moved(&linked.decided);
             Ok(match linked.learnt {
-                Learnt::New => LinkResult::of("new", linked.decided.len()),
-                Learnt::Known => LinkResult::of("known", linked.decided.len()),
-                Learnt::Moved => LinkResult::of("moved", linked.decided.len()),
+                Learnt::New => LinkResult::of("new", moved),
+                Learnt::Known => LinkResult::of("known", moved),
+                Learnt::Moved => LinkResult::of("moved", moved),
                 Learnt::Contradicts => LinkResult::refused(why.to_owned()),
             })
         }
@@ -263,6 +264,11 @@ fn id(name: &str, id: &str) -> Result<String, String> {
         ));
     }
     Ok(id.to_owned())
+}
+
+/// Those that no longer wait.
+fn moved(decided: &[Decided]) -> usize {
+    decided.iter().filter(|event| event.moved()).count()
 }
 
 fn bad(detail: &str) -> Problem {

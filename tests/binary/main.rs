@@ -15,6 +15,7 @@ mod faulty_start;
 mod help;
 mod hostile;
 mod kill;
+mod links;
 mod log_hygiene;
 mod place;
 mod plan;

@@ -21,6 +21,7 @@ mod shadow;
 mod decisions;
 mod sources;
 mod stale;
+mod link_lists;
 mod links;
 mod duplicates;
 mod reload;

@@ -31,6 +31,7 @@ mod decide;
 mod held;
 mod history;
 mod keys;
+mod link_pages;
 mod links;
 mod opening;
 mod recorded;

@@ -41,7 +41,7 @@ struct Tally {
     known: u64,
     moved: u64,
     faulty: u64,
-    /// Parked events that were decided because of a link.
+    /// Parked events that went on because of a link.
     decided: usize,
     /// The line from which on nothing was taught.
     #[serde(skip_serializing_if = "Option::is_none")]

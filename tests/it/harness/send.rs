@@ -149,6 +149,12 @@ impl World {
         answered(self.client.put(self.admin_url("/api/v1/links")).json(&body)).await
     }
 
+    /// `POST /api/v1/links`.
+    pub async fn post_links(&self, links: &Value) -> Answered {
+        let call = self.client.post(self.admin_url("/api/v1/links"));
+        answered(call.json(&json!({"links": links}))).await
+    }
+
     /// What somebody else does at the target.
     pub async fn at_target(&self, method: &str, path: &str, body: &Value) -> Answered {
         let url = format!("{}{path}", self.sandbox().base_url());
