@@ -75,7 +75,7 @@ async fn a_changed_row_is_shown_as_expected_against_actual_and_blessed_on_demand
                         actual    "Try again"
         decided by mappings/voice.toml:… row 4 (unreachable)
 
-    32 examples: 30 hold, 2 differ
+    33 examples: 31 hold, 2 differ
     If it is meant so: `leadping-bridge test --bless` writes what is decided now.
     "#);
 
@@ -124,7 +124,7 @@ async fn a_new_row_wants_an_example_and_a_new_payload_an_expectation() {
     Rows that no example covers
       mappings/voice.toml:…: row 3 (third voicemail)
 
-    32 examples: 32 hold; 1 row without example
+    33 examples: 33 hold; 1 row without example
     ");
     assert_eq!(test(&place, &["--strict"]).await.code, Some(1));
     // Nothing can be said about the rows of a mapping of which only one example was run.
@@ -158,7 +158,7 @@ async fn a_new_row_wants_an_example_and_a_new_payload_an_expectation() {
         category = "Lost"
         changeSource = "AI"
 
-    33 examples: 32 hold, 1 written, to be reviewed
+    34 examples: 33 hold, 1 written, to be reviewed
     "#);
     assert_eq!(test(&place, &["--strict"]).await.code, Some(0));
 }
@@ -211,7 +211,7 @@ async fn faults_in_the_examples_themselves_are_64_and_do_not_hide_the_rest() {
 
     5 errors
 
-    31 examples: 30 hold, 1 differs
+    32 examples: 31 hold, 1 differs
     If it is meant so: `leadping-bridge test --bless` writes what is decided now.
     "#);
     let json = test(&place, &["--json"]).await;
