@@ -1,8 +1,9 @@
-//! The decider: reads recorded events in order, has them decided and written, wakes the workers.
+//! The decider: the rules in force, and the task that has everything decided that was not decided
+//! as it came in, in the order recorded.
 //!
-//! One task, so there is one order. It takes what the store's writer hands on in memory; after a
-//! start or an overflow it reads the store instead. It never decides anything itself: that is
-//! `decide`, called inside the store's transaction.
+//! The store's writer decides at the `desk` what it appends. This task does the rest: what an
+//! interrupted run left, what the writer could not decide, what a link or new tables release. It
+//! never decides anything itself: that is `decide`, called inside the store's transaction.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,12 +17,16 @@ use tokio::sync::{mpsc, oneshot};
 use crate::config::{Config, SourceConfig, TargetMode};
 use crate::decide::{self, Question};
 use crate::decision::Decision;
-use crate::deliver::{Ground, TargetWorker};
+use crate::deliver::Ground;
 use crate::event::{Event, Facts, Reading, Sequence, Standing};
 use crate::lead::{LeadHistory, SystemId};
 use crate::map::Tables;
 use crate::store::{Again, Decided, Decider, StoreError, Undecided};
 use crate::systems;
+
+mod desk;
+
+pub use desk::WriterDesk;
 
 /// Events decided in one transaction.
 const BATCH: usize = 256;
@@ -164,10 +169,9 @@ pub enum Request {
 }
 
 pub struct DeciderTask {
-    pub rules: Arc<Rules>,
+    pub desk: Arc<WriterDesk>,
     pub handed: mpsc::Receiver<Undecided>,
     pub requests: mpsc::Receiver<Request>,
-    pub workers: Vec<Arc<TargetWorker>>,
     pub ground: Ground,
 }
 
@@ -214,11 +218,15 @@ impl DeciderTask {
         match self
             .ground
             .store
-            .decide(batch, self.rules.snapshot(), self.ground.clock.now())
+            .decide(batch, self.desk.rules.snapshot(), self.ground.clock.now())
             .await
         {
             Ok(decided) => {
-                self.announce(&decided);
+                self.desk.tell(&decided);
+                // What the hand-over had no room for shows as a gap only if something follows it.
+                if self.handed.is_empty() {
+                    return self.catch_up(Sequence(expected - 1)).await;
+                }
                 Sequence(expected - 1)
             }
             Err(error) => {
@@ -250,7 +258,7 @@ impl DeciderTask {
         let Some(newest) = events.last().map(|event| event.sequence) else {
             return Ok(None);
         };
-        let rules = self.rules.snapshot();
+        let rules = self.desk.rules.snapshot();
         let batch: Vec<Undecided> = events
             .into_iter()
             .map(|event| {
@@ -269,7 +277,7 @@ impl DeciderTask {
             .decide(batch.clone(), rules.clone(), now)
             .await
         {
-            Ok(decided) => self.announce(&decided),
+            Ok(decided) => self.desk.tell(&decided),
             Err(error @ StoreError::Unavailable(_)) => return Err(error),
             // One event, or what the store holds for its lead, is at fault: each on its own.
             Err(_) => self.decide_each(batch).await?,
@@ -284,7 +292,7 @@ impl DeciderTask {
             let decided = match self
                 .ground
                 .store
-                .decide(alone, self.rules.snapshot(), now)
+                .decide(alone, self.desk.rules.snapshot(), now)
                 .await
             {
                 Ok(decided) => decided,
@@ -294,7 +302,7 @@ impl DeciderTask {
                     self.ground.store.park_undecidable(event, now).await?
                 }
             };
-            self.announce(&decided);
+            self.desk.tell(&decided);
         }
         Ok(())
     }
@@ -307,10 +315,10 @@ impl DeciderTask {
         let result = self
             .ground
             .store
-            .set_link(ids, self.rules.snapshot(), self.ground.clock.now())
+            .set_link(ids, self.desk.rules.snapshot(), self.ground.clock.now())
             .await;
         if let Ok(decided) = &result {
-            self.announce(decided);
+            self.desk.tell(decided);
         }
         // Whoever asked may have gone; the link stays.
         let _ = reply.send(result);
@@ -322,7 +330,7 @@ impl DeciderTask {
         let step = self.ground.store.decide_again(
             again,
             after,
-            self.rules.snapshot(),
+            self.desk.rules.snapshot(),
             self.ground.clock.now(),
         );
         match step.await {
@@ -332,33 +340,12 @@ impl DeciderTask {
                     .into_iter()
                     .filter(|event| event.cause.is_none())
                     .collect();
-                self.announce(&moved);
+                self.desk.tell(&moved);
                 last
             }
             Err(error) => {
                 tracing::error!(%error, "parked events cannot be decided again; the next reload tries it");
                 None
-            }
-        }
-    }
-
-    fn announce(&self, decided: &[Decided]) {
-        for event in decided {
-            for word in &event.words {
-                self.ground.metrics.decision(&event.source, word);
-            }
-            if let Some(cause) = &event.cause {
-                tracing::warn!(event.id = %event.event, source.name = %event.source, "event {} is parked as `{cause}`: {}", event.event, cause.suggestion());
-            }
-        }
-        for worker in &self.workers {
-            let more = decided
-                .iter()
-                .flat_map(|event| &event.targets)
-                .filter(|target| *target == worker.name())
-                .count();
-            if more > 0 {
-                worker.wake(more);
             }
         }
     }

@@ -11,8 +11,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::config::SourceConfig;
-use crate::event::{EventId, EventKind};
-use crate::store::{Appended, DedupeRule, NewEvent, RejectedRequest, Store, StoreError};
+use crate::event::{Event, EventId, EventKind, Sequence};
+use crate::store::{Appended, DedupeRule, NewEvent, RejectedRequest, Store, StoreError, Undecided};
 use crate::systems;
 use crate::verify::VerifiedWebhook;
 
@@ -75,13 +75,18 @@ impl Recorder {
             .or(reading.facts.sender_event_id.as_deref());
         let dedupe = dedupe_rule(&source, sender_id, &parsed);
         let event = NewEvent {
-            id: EventId::new_at(received_at),
-            source: source.name.clone(),
-            forced_kind,
-            received_at,
-            body: verified.body().clone(),
-            parsed,
-            reading,
+            undecided: Undecided {
+                event: Event {
+                    id: EventId::new_at(received_at),
+                    sequence: Sequence::default(),
+                    source: source.name.clone(),
+                    forced_kind,
+                    received_at,
+                    body: verified.body().clone(),
+                },
+                parsed,
+                reading,
+            },
             dedupe,
         };
         match self.store.append(event).await {
