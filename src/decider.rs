@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::{Config, SourceConfig, TargetMode};
@@ -77,7 +76,6 @@ impl Rules {
     ) -> Decision {
         let question = Question {
             event: &event.event,
-            parsed: &event.parsed,
             reading: &event.reading,
             history,
             shadowed: &self.shadowed,
@@ -117,21 +115,13 @@ impl Snapshot {
 
 /// Rules that nobody replaces, as `plan` has them.
 impl Decider for Rules {
-    fn read(&self, event: &Event) -> (Value, Reading) {
-        let unusable = |why: &str| Reading {
-            facts: Facts::default(),
-            standing: Standing::Invalid(why.to_owned()),
-        };
-        let Some(source) = self.sources.get(&event.source) else {
-            return (Value::Null, unusable("its source is no longer configured"));
-        };
-        match serde_json::from_slice(&event.body) {
-            Ok(parsed) => {
-                let reading = systems::read(source, event.forced_kind, &parsed);
-                (parsed, reading)
-            }
-            // Only JSON objects are recorded; a damaged row must not stop the rest.
-            Err(_) => (Value::Null, unusable("its recorded body is not JSON")),
+    fn read(&self, event: &Event) -> Reading {
+        match self.sources.get(&event.source) {
+            Some(source) => systems::read_recorded(source, event.forced_kind, &event.body),
+            None => Reading {
+                facts: Facts::default(),
+                standing: Standing::Invalid(String::from("its source is no longer configured")),
+            },
         }
     }
 
@@ -145,7 +135,7 @@ impl Decider for Rules {
 }
 
 impl Decider for Snapshot {
-    fn read(&self, event: &Event) -> (Value, Reading) {
+    fn read(&self, event: &Event) -> Reading {
         self.rules.read(event)
     }
 
@@ -262,12 +252,8 @@ impl DeciderTask {
         let batch: Vec<Undecided> = events
             .into_iter()
             .map(|event| {
-                let (parsed, reading) = rules.read(&event);
-                Undecided {
-                    event,
-                    parsed,
-                    reading,
-                }
+                let reading = rules.read(&event);
+                Undecided { event, reading }
             })
             .collect();
         let now = self.ground.clock.now();

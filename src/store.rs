@@ -10,7 +10,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::decision::{Decision, DecisionRecord, ParkCause};
 use crate::delivery::{Attempt, DeliveryId, DeliveryState, Lease, Leave, Patience};
@@ -69,14 +68,13 @@ pub enum Appended {
 #[derive(Debug, Clone)]
 pub struct Undecided {
     pub event: Event,
-    pub parsed: Value,
     pub reading: Reading,
 }
 
 /// The pure judgement that the store calls inside its transaction.
 pub trait Decider: Send + Sync {
     /// Reads a recorded body again.
-    fn read(&self, event: &Event) -> (Value, Reading);
+    fn read(&self, event: &Event) -> Reading;
     /// Decides by the lead's past.
     fn decide(&self, event: &Undecided, history: &LeadHistory, now: Timestamp) -> Decision;
     /// Whether withheld deliveries count as what the target has.

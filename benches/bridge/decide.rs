@@ -67,7 +67,7 @@ fn new_event(sender: &mut Sender, source: &SourceConfig) -> anyhow::Result<NewEv
         status: MAPPED[number % MAPPED.len()],
         occurred_at_ms: yesterday_ms(),
     });
-    let parsed = serde_json::from_slice(&body)?;
+    let reading = systems::read_recorded(source, None, &body);
     let now = Timestamp::now();
     let mut key = [0xbe; 16];
     key[..8].copy_from_slice(&number.to_be_bytes());
@@ -81,8 +81,7 @@ fn new_event(sender: &mut Sender, source: &SourceConfig) -> anyhow::Result<NewEv
                 received_at: now,
                 body: body.into(),
             },
-            reading: systems::read(source, None, &parsed),
-            parsed,
+            reading,
         },
         dedupe: DedupeRule {
             key,

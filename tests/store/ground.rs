@@ -161,11 +161,7 @@ impl Scene {
             body: serde_json::to_vec(&body).unwrap().into(),
         };
         NewEvent {
-            undecided: Undecided {
-                event,
-                parsed: body,
-                reading,
-            },
+            undecided: Undecided { event, reading },
             dedupe: rule,
         }
     }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use rusqlite::Connection;
-use serde_json::Value;
 
 use super::super::rows::{from_ms, parse_uuid, parse_word, to_ms};
 use super::super::{Again, Decided, Decider, Desk, Leased, StoreError, Undecided};
@@ -190,17 +189,13 @@ impl StoredDecision {
 /// Reads a recorded body again; a panic in that must not end the writer.
 fn read_again(event: Event, by: &dyn Decider) -> Undecided {
     let read = catch_unwind(AssertUnwindSafe(|| by.read(&event)));
-    let (parsed, reading) = read.unwrap_or_else(|_| {
+    let reading = read.unwrap_or_else(|_| {
         tracing::error!(event.id = %event.id, "reading this event failed inside the bridge; please report it");
         let standing = Standing::Invalid(String::from("reading failed inside the bridge"));
         let facts = Facts::default();
-        (Value::Null, Reading { facts, standing })
+        Reading { facts, standing }
     });
-    Undecided {
-        event,
-        parsed,
-        reading,
-    }
+    Undecided { event, reading }
 }
 
 /// Events with their bodies; `condition` continues `WHERE` and may order and limit.
