@@ -15,7 +15,7 @@ use leadping_bridge::config::SourceKind;
 use leadping_bridge::diagnostic::SourceFile;
 use leadping_bridge::event::{EventId, EventKind, Facts, Status};
 use leadping_bridge::map::{self, MapInput, Mapped, Table};
-use serde_json::{Value, json};
+use serde_json::json;
 
 const ROWS: usize = 500;
 const MUST_NS: f64 = 5_000.0;
