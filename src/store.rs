@@ -10,15 +10,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::decision::{Decision, DecisionRecord, ParkCause};
-use crate::delivery::{Attempt, DeliveryId, DeliveryState, Lease, Patience};
-use crate::event::{Event, EventId, EventKind, EventState, Reading, Sequence};
+use crate::delivery::{Attempt, DeliveryId, DeliveryState, Lease, Leave, Patience};
+use crate::event::{Event, EventId, EventState, Reading, Sequence};
 use crate::lead::{LeadHistory, LeadKey, SystemId};
 
+mod links;
 pub mod rows;
 pub mod sqlite;
+
+pub use links::{Learnt, LinkPage, LinkRow, Linked, Links, NewLink};
 
 /// Why a verb did not happen. Nothing was written.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -39,16 +41,11 @@ pub enum StoreError {
     NotFound,
 }
 
-/// A webhook that was verified and read, on its way to the disk.
+/// A verified webhook that is to be recorded.
 #[derive(Debug, Clone)]
 pub struct NewEvent {
-    pub id: EventId,
-    pub source: String,
-    pub forced_kind: Option<EventKind>,
-    pub received_at: Timestamp,
-    pub body: Bytes,
-    pub parsed: Value,
-    pub reading: Reading,
+    /// Its place in the order is given by the store.
+    pub undecided: Undecided,
     pub dedupe: DedupeRule,
 }
 
@@ -74,18 +71,36 @@ pub enum Appended {
 #[derive(Debug, Clone)]
 pub struct Undecided {
     pub event: Event,
-    pub parsed: Value,
     pub reading: Reading,
 }
 
 /// The pure judgement that the store calls inside its transaction.
 pub trait Decider: Send + Sync {
     /// Reads a recorded body again.
-    fn read(&self, event: &Event) -> (Value, Reading);
+    fn read(&self, event: &Event) -> Reading;
     /// Decides by the lead's past.
     fn decide(&self, event: &Undecided, history: &LeadHistory, now: Timestamp) -> Decision;
     /// Whether withheld deliveries count as what the target has.
     fn is_shadowed(&self, target: &str) -> bool;
+}
+
+/// The decider at the writer's side: what is appended is decided in the same transaction, if
+/// everything before it is decided.
+pub trait Desk: Send + Sync {
+    /// The rules and the time of one transaction.
+    fn sit(&self) -> (Arc<dyn Decider>, Timestamp);
+    /// Leave to make one call to `target` at once; without it the delivery waits in the store.
+    /// Must not wait.
+    fn leave(&self, target: &str) -> Option<Leave>;
+    /// All of this is on disk.
+    fn announce(&self, decided: Vec<Decided>, leased: Vec<Leased>);
+}
+
+/// A delivery leased in the transaction that decided it.
+#[derive(Debug)]
+pub struct Leased {
+    pub lease: Lease,
+    pub leave: Leave,
 }
 
 /// What came of deciding one event.
@@ -95,7 +110,8 @@ pub struct Decided {
     pub source: String,
     pub words: Vec<&'static str>,
     pub cause: Option<ParkCause>,
-    /// Targets that now have one more delivery to take, one entry per delivery.
+    /// Targets that now have one more delivery to take, one entry per delivery; not those whose
+    /// delivery was leased at once.
     pub targets: Vec<String>,
 }
 
@@ -310,65 +326,6 @@ pub struct KnownLead {
     pub ids: Vec<SystemId>,
 }
 
-/// Two ids that are said to be one lead.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewLink {
-    /// An id at a source.
-    pub id: SystemId,
-    /// LeadPing's id of the lead, or its id at another source.
-    pub same_as: SystemId,
-    /// NLPearl's campaign that `id` belongs to.
-    pub pearl_id: Option<String>,
-}
-
-/// What a link taught.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Learnt {
-    New,
-    Known,
-    /// The id meant another LeadPing lead before.
-    Moved,
-    /// Nothing: LeadPing knows the two as two leads.
-    Contradicts,
-}
-
-#[derive(Debug, Clone)]
-pub struct Linked {
-    pub learnt: Learnt,
-    /// What waited for it.
-    pub decided: Vec<Decided>,
-}
-
-/// A page of links, in the order of source and id.
-#[derive(Debug, Clone, Default)]
-pub struct LinkPage {
-    pub limit: u32,
-    /// Only links behind this id.
-    pub after: Option<SystemId>,
-    pub source: Option<String>,
-    /// Only links of this lead; they fit one page.
-    pub lead: Option<LeadQuery>,
-}
-
-#[derive(Debug, Clone)]
-pub struct Links {
-    pub rows: Vec<LinkRow>,
-    /// Where the next page begins, if there may be one.
-    pub next: Option<SystemId>,
-}
-
-/// A source's id of a lead, and who that is elsewhere.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LinkRow {
-    pub source: String,
-    pub source_lead_id: String,
-    pub lead_id: Option<String>,
-    /// Where LeadPing's id is not known: another id of the same lead.
-    pub same_as: Option<SystemId>,
-    pub pearl_id: Option<String>,
-}
-
 /// A verified request that could not be an event.
 #[derive(Debug, Clone)]
 pub struct RejectedRequest {
@@ -445,10 +402,18 @@ pub enum Store {
 
 /// Each verb is the engine's own; see there for how.
 impl Store {
-    /// Appends one event durably, or finds that it is a duplicate.
+    /// Appends one event durably, or finds that it is a duplicate. It is decided in the same
+    /// transaction if there is a desk ([`Store::decide_at`]) and nothing older is undecided.
     pub async fn append(&self, event: NewEvent) -> Result<Appended, StoreError> {
         let Self::Sqlite(store) = self;
         store.append(event).await
+    }
+
+    /// From now on, while `desk` lives, events are decided in the transaction that appends them.
+    /// The first desk stays.
+    pub fn decide_at(&self, desk: &Arc<dyn Desk>) {
+        let Self::Sqlite(store) = self;
+        store.decide_at(desk);
     }
 
     /// Keeps a rejected request for diagnosis, if there is room in the queue.

@@ -1,26 +1,26 @@
 //! Following the pointers that a source of a free-form kind is configured with.
 
-use serde_json::Value;
+use serde_json_borrow::Value;
 
-use super::json::{self, Keys};
+use super::json::{self, Json, Keys};
 use super::safe_text;
 use crate::config::{Field, Fields};
 use crate::event::Standing;
 
 /// A body, and where it says what.
-pub struct Says<'a> {
+pub struct Says<'a, 'b> {
     pub keys: Keys,
-    pub body: &'a Value,
+    pub body: &'a Json<'b>,
     pub fields: &'a Fields,
 }
 
-impl<'a> Says<'a> {
+impl<'a, 'b> Says<'a, 'b> {
     /// What the field's first fruitful pointer leads to, and that pointer.
-    pub fn found(&self, field: Field) -> Option<(&'a Value, &'a str)> {
+    pub fn found(&self, field: Field) -> Option<(&'a Json<'b>, &'a str)> {
         self.keys.first(self.body, self.fields.of(field))
     }
 
-    pub fn value(&self, field: Field) -> Option<&'a Value> {
+    pub fn value(&self, field: Field) -> Option<&'a Json<'b>> {
         self.found(field).map(|(value, _)| value)
     }
 
@@ -41,7 +41,7 @@ impl<'a> Says<'a> {
     pub fn number(&self, field: Field) -> Option<f64> {
         match self.value(field)? {
             Value::Number(number) => number.as_f64(),
-            Value::String(text) => text.trim().parse().ok().filter(|n: &f64| n.is_finite()),
+            Value::Str(text) => text.trim().parse().ok().filter(|n: &f64| n.is_finite()),
             _ => None,
         }
     }

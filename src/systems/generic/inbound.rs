@@ -4,12 +4,12 @@
 //! What a decision rests on (ids, status, reason) must have a sensible type, or the body is
 //! invalid; a detail of the wrong type counts as absent.
 
-use serde_json::Value;
+use serde_json_borrow::Value;
 
 use crate::config::{Field, SourceConfig};
 use crate::event::{EventKind, Facts, Standing, Status};
 use crate::systems::fields::Says;
-use crate::systems::json::{self, Keys};
+use crate::systems::json::{self, Json, Keys};
 
 const KEYS: Keys = Keys::Exact;
 
@@ -17,7 +17,7 @@ const KEYS: Keys = Keys::Exact;
 pub fn read(
     source: &SourceConfig,
     forced: Option<EventKind>,
-    body: &Value,
+    body: &Json<'_>,
     facts: &mut Facts,
 ) -> Result<Standing, String> {
     let says = Says {
@@ -55,7 +55,7 @@ pub fn read(
 }
 
 /// The word `call` or `lead`; a webhook that does not say is about the lead.
-fn kind(says: &Says<'_>) -> Result<EventKind, String> {
+fn kind(says: &Says<'_, '_>) -> Result<EventKind, String> {
     let Some((value, pointer)) = says.found(Field::Kind) else {
         return Ok(EventKind::Lead);
     };
@@ -66,7 +66,7 @@ fn kind(says: &Says<'_>) -> Result<EventKind, String> {
         .ok_or_else(|| format!("member `{pointer}` is neither `lead` nor `call`"))
 }
 
-fn read_call(says: &Says<'_>, facts: &mut Facts) -> Result<(), String> {
+fn read_call(says: &Says<'_, '_>, facts: &mut Facts) -> Result<(), String> {
     if let Some((value, pointer)) = says.found(Field::CallId) {
         let calls = match value {
             Value::Array(items) => items.iter().collect(),
@@ -84,18 +84,18 @@ fn read_call(says: &Says<'_>, facts: &mut Facts) -> Result<(), String> {
     facts.call_sentiment = json::whole_number(sentiment, "").unwrap_or_default();
     facts.call_transferred = says.value(Field::CallTransferred).and_then(Value::as_bool);
     if let Some(Value::Object(collected)) = says.value(Field::Collected) {
-        facts.collected = collected.clone();
+        facts.collected = collected.into();
     }
     Ok(())
 }
 
 /// Always text, whatever the wire form: `7`, `7.0` and `"7"` are the same status.
-fn status(says: &Says<'_>) -> Result<Option<Status>, String> {
+fn status(says: &Says<'_, '_>) -> Result<Option<Status>, String> {
     let Some((value, pointer)) = says.found(Field::Status) else {
         return Ok(None);
     };
     let name = match value {
-        Value::String(text) => text.trim().to_owned(),
+        Value::Str(text) => text.trim().to_owned(),
         Value::Bool(truth) => truth.to_string(),
         Value::Number(number) => json::whole(number)
             .ok_or_else(|| json::wrong(pointer, value, "a whole number"))?

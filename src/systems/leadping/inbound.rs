@@ -8,13 +8,13 @@
 //! The category is the status, the outcome the sub-status, and the lead's id is LeadPing's own.
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json_borrow::Value;
 
 use super::vocabulary::CHANGE_SOURCES;
 use crate::config::{Field, SourceConfig, SourceKind};
 use crate::event::{EventKind, Facts, Reported, Standing};
 use crate::systems::fields::{Says, nothing_at};
-use crate::systems::json::{self, Keys};
+use crate::systems::json::{self, Json, Keys};
 use crate::systems::parse_status;
 
 const KEYS: Keys = Keys::AnyFirstLetter;
@@ -54,7 +54,7 @@ const PHONES: &[&str] = &[
 const ENTRY_IDS: &[&str] = &["dispositionId", "leadStatusChangeId", "id"];
 
 /// Fills the facts; an error is the reason why the body is invalid.
-pub fn read(source: &SourceConfig, body: &Value, facts: &mut Facts) -> Result<Standing, String> {
+pub fn read(source: &SourceConfig, body: &Json<'_>, facts: &mut Facts) -> Result<Standing, String> {
     let says = Says {
         keys: KEYS,
         body,
@@ -100,7 +100,7 @@ pub fn read(source: &SourceConfig, body: &Value, facts: &mut Facts) -> Result<St
 }
 
 /// A body's own `id` may be the entry's: it is the lead's only where nothing else names the lead.
-fn lead_id(source: &SourceConfig, body: &Value) -> Result<Option<String>, String> {
+fn lead_id(source: &SourceConfig, body: &Json<'_>) -> Result<Option<String>, String> {
     let (own, named): (Vec<String>, Vec<String>) = source
         .lead
         .iter()
@@ -113,7 +113,7 @@ fn lead_id(source: &SourceConfig, body: &Value) -> Result<Option<String>, String
 }
 
 /// Where the field was pointed out, else in one of LeadPing's own places.
-fn first_of(says: &Says<'_>, field: Field, places: &[&str]) -> Result<Option<String>, String> {
+fn first_of(says: &Says<'_, '_>, field: Field, places: &[&str]) -> Result<Option<String>, String> {
     if says.fields.has(field) {
         return says.id(field);
     }
@@ -125,7 +125,7 @@ fn first_of(says: &Says<'_>, field: Field, places: &[&str]) -> Result<Option<Str
 }
 
 /// The category, and the entry that it is a member of.
-fn category<'a>(says: &Says<'a>) -> Result<(Option<String>, &'a Value), String> {
+fn category<'a, 'b>(says: &Says<'a, 'b>) -> Result<(Option<String>, &'a Json<'b>), String> {
     if says.fields.has(Field::Status) {
         let Some((value, pointer)) = says.found(Field::Status) else {
             return Ok((None, says.body));
@@ -148,7 +148,7 @@ fn category<'a>(says: &Says<'a>) -> Result<(Option<String>, &'a Value), String> 
 
 /// When the entry says that it happened; else an envelope's `timestamp`. The signed time is that
 /// of the try, not of the event.
-fn clock(says: &Says<'_>, entry: &Value) -> Option<Timestamp> {
+fn clock(says: &Says<'_, '_>, entry: &Json<'_>) -> Option<Timestamp> {
     if says.fields.has(Field::OccurredAt) {
         return json::instant_of_any_unit(says.value(Field::OccurredAt));
     }
@@ -159,8 +159,8 @@ fn clock(says: &Says<'_>, entry: &Value) -> Option<Timestamp> {
 }
 
 fn entry_id(
-    says: &Says<'_>,
-    entry: &Value,
+    says: &Says<'_, '_>,
+    entry: &Json<'_>,
     lead_id: Option<&str>,
 ) -> Result<Option<String>, String> {
     if says.fields.has(Field::EntryId) {
@@ -176,7 +176,7 @@ fn entry_id(
 }
 
 /// A current entry calls it `source`.
-fn change_source(says: &Says<'_>, entry: &Value) -> Option<String> {
+fn change_source(says: &Says<'_, '_>, entry: &Json<'_>) -> Option<String> {
     if says.fields.has(Field::ChangeSource) {
         return says.text(Field::ChangeSource);
     }
@@ -190,7 +190,7 @@ fn change_source(says: &Says<'_>, entry: &Value) -> Option<String> {
 }
 
 /// The delivery id inside the last marker of ours.
-fn marker(says: &Says<'_>, entry: &Value) -> Option<String> {
+fn marker(says: &Says<'_, '_>, entry: &Json<'_>) -> Option<String> {
     let pointed = says.fields.of(Field::Marker).iter();
     let pointed = pointed.filter_map(|pointer| KEYS.pointer(says.body, pointer));
     let beside = ["reason", "notes"]

@@ -36,7 +36,7 @@ fn shop() -> SourceConfig {
 }
 
 fn from_shop(body: &Value) -> Reading {
-    read(&shop(), None, body)
+    read(&shop(), None, &body.into())
 }
 
 #[test]
@@ -181,7 +181,10 @@ fn its_clock_counts_in_seconds_or_milliseconds() {
 fn the_kind_is_the_routes_else_the_bodys_else_lead() {
     #[track_caller]
     fn check(forced: Option<EventKind>, body: Value, expected: EventKind) {
-        assert_eq!(read(&shop(), forced, &body).facts.kind, Some(expected));
+        assert_eq!(
+            read(&shop(), forced, &(&body).into()).facts.kind,
+            Some(expected)
+        );
     }
     check(None, json!({"state": "a"}), EventKind::Lead);
     check(

@@ -12,7 +12,7 @@ fn automation() -> SourceConfig {
 }
 
 fn pings(body: &Value) -> Reading {
-    read(&automation(), None, body)
+    read(&automation(), None, &body.into())
 }
 
 #[test]
@@ -23,7 +23,7 @@ fn an_entry_in_an_envelope_gives_its_facts() {
         "/data/lead/metadata/externalId".to_owned(),
     )]
     .into();
-    let reading = read(&source, None, &payload("leadping-status-changed"));
+    let reading = read(&source, None, &(&payload("leadping-status-changed")).into());
     assert_eq!(reading.standing, Standing::Usable);
     insta::assert_json_snapshot!(serde_json::to_value(&reading.facts).unwrap(), @r#"
     {
@@ -145,7 +145,7 @@ fn pointers_go_before_the_known_places() {
             "at": 1_785_578_399, "entry": 5, "who": "Night shift", "text": "x [lb:ours] y",
         },
     });
-    let facts = read(&source, None, &body).facts;
+    let facts = read(&source, None, &(&body).into()).facts;
     assert_eq!(
         facts.occurred_at.unwrap().to_string(),
         "2026-08-01T09:59:59Z"
@@ -190,7 +190,7 @@ fn other_events_are_ignored_where_names_are_given() {
         .fields
         .point(Field::EventName, vec!["/type".to_owned()]);
     let body = |name: &str| json!({"type": name, "leadId": "l", "category": "Lost"});
-    let standing = |name| read(&source, None, &body(name)).standing;
+    let standing = |name| read(&source, None, &(&body(name)).into()).standing;
     assert_eq!(standing("lead.disposition.changed"), Standing::Usable);
     let why = "event name `lead.created` is not in `events`";
     assert_eq!(standing("lead.created"), Standing::Ignored(why.to_owned()));
