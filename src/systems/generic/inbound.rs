@@ -8,7 +8,7 @@ use serde_json_borrow::Value;
 
 use crate::config::{Field, SourceConfig};
 use crate::event::{EventKind, Facts, Standing, Status};
-use crate::systems::fields::Says;
+use crate::systems::fields::{Says, nothing_at};
 use crate::systems::json::{self, Json, Keys};
 
 const KEYS: Keys = Keys::Exact;
@@ -50,6 +50,11 @@ pub fn read(
     facts.status = status(&says)?;
     if facts.status.is_none() {
         return Err(says.missing(Field::Status));
+    }
+    // Without an id of its own no link could ever free it.
+    if facts.source_lead_id.is_none() && facts.lead_id.is_none() {
+        let own = source.fields.of(Field::SourceLeadId);
+        return Err(nothing_at("lead", &[own, &source.lead].concat()));
     }
     Ok(Standing::Usable)
 }

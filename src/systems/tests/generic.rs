@@ -35,7 +35,13 @@ fn shop() -> SourceConfig {
     source
 }
 
+/// Of somebody, unless the body says of whom.
 fn from_shop(body: &Value) -> Reading {
+    let mut body = body.clone();
+    if body["customer"].is_null() {
+        body["customer"] = json!({"id": "c"});
+    }
+    let body = &body;
     read(&shop(), None, &body.into())
 }
 
@@ -140,6 +146,10 @@ fn what_a_decision_rests_on_must_be_there_and_sensible() {
         "member `/about` is neither `lead` nor `call`",
     );
     check(
+        json!({"state": "a", "customer": {"crmId": "2"}}),
+        "no lead: nothing at `/customer/id`, `/customer/leadpingLeadId`",
+    );
+    check(
         json!({"state": "a", "customer": {"leadpingLeadId": ".."}}),
         "the LeadPing lead id is not an id",
     );
@@ -148,7 +158,7 @@ fn what_a_decision_rests_on_must_be_there_and_sensible() {
 #[test]
 fn a_detail_of_the_wrong_type_is_no_detail() {
     let facts = from_shop(&json!({
-        "state": "a", "sentAt": "yesterday", "customer": {"phone": {}}, "answers": [1],
+        "state": "a", "sentAt": "yesterday", "customer": {"id": "c", "phone": {}}, "answers": [1],
         "call": {"summary": [], "seconds": "long", "sentiment": "good", "transferred": "no"},
     }));
     assert_eq!(facts.standing, Standing::Usable);
