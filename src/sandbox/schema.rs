@@ -175,9 +175,7 @@ fn check_value(value: &Value, shape: &Shape, name: &str, violations: &mut Vec<Vi
         (Shape::Word(words), Value::String(text)) => words.contains(&text.as_str()),
         (Shape::Instant, Value::String(text)) => is_rfc3339(text),
         (Shape::Date, Value::String(text)) => is_date(text),
-        (Shape::InstantToSecond, Value::String(text)) => {
-            is_rfc3339(text) && !text.contains('.')
-        }
+        (Shape::InstantToSecond, Value::String(text)) => is_rfc3339(text) && !text.contains('.'),
         (Shape::Integer | Shape::IntegerOrDigits, Value::Number(number)) => number.is_i64(),
         (Shape::IntegerOrDigits, Value::String(text)) => is_digits(text),
         (Shape::Choice(numbers), Value::Number(number)) => number
@@ -342,7 +340,11 @@ mod tests {
         for (name, value, expected) in [
             ("count", json!(1.0), "`count` must be an integer of 64 bits"),
             ("count", json!("1"), "`count` must be an integer of 64 bits"),
-            ("count", json!(u64::MAX), "`count` must be an integer of 64 bits"),
+            (
+                "count",
+                json!(u64::MAX),
+                "`count` must be an integer of 64 bits",
+            ),
             ("code", json!(20), "`code` must be one of 1, 130"),
             ("code", json!("130"), "`code` must be one of 1, 130"),
             ("code", json!(130.0), "`code` must be one of 1, 130"),
