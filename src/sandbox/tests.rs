@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 use super::*;
 use crate::clock::ManualClock;
 
+mod capillary;
 mod faults;
+mod nlpearl;
+mod webhooks;
 
 /// Longer than anything here takes; a test that hangs fails.
 const PATIENCE: Duration = Duration::from_secs(20);
