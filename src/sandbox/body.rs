@@ -20,18 +20,18 @@ pub(super) struct RequestBody {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NoObject {
     #[error("The content type must be application/json.")]
-    NotDeclaredJson,
+    MediaType,
     #[error("The body is not JSON.")]
-    NotJson,
+    Syntax,
     #[error("The body must be a JSON object.")]
-    NotAnObject,
+    NoMembers,
 }
 
 impl NoObject {
     pub fn status(self) -> StatusCode {
         match self {
-            Self::NotDeclaredJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::NotJson | Self::NotAnObject => StatusCode::BAD_REQUEST,
+            Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Syntax | Self::NoMembers => StatusCode::BAD_REQUEST,
         }
     }
 }
@@ -59,9 +59,9 @@ impl RequestBody {
 
     pub fn object(&self) -> Result<&Map<String, Value>, NoObject> {
         if !self.is_declared_json {
-            return Err(NoObject::NotDeclaredJson);
+            return Err(NoObject::MediaType);
         }
-        let json = self.json.as_ref().ok_or(NoObject::NotJson)?;
-        json.as_object().ok_or(NoObject::NotAnObject)
+        let json = self.json.as_ref().ok_or(NoObject::Syntax)?;
+        json.as_object().ok_or(NoObject::NoMembers)
     }
 }

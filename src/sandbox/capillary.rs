@@ -64,7 +64,7 @@ pub(super) fn perform(route: &Route, body: &RequestBody, crm: &mut Crm, now: Tim
     let id = crm.next_request_id();
     done.answer = done
         .answer
-        .header(HeaderName::from_static("x-cap-request-id"), id.into());
+        .header(HeaderName::from_static("x-cap-request-id"), id);
     done
 }
 
