@@ -135,7 +135,7 @@ impl Given {
             source: String::from("voice"),
             forced_kind: None,
             received_at: at(1000),
-            body: bytes::Bytes::new(),
+            body: bytes::Bytes::from_static(b"{}"),
         };
         let facts = Facts {
             kind: Some(EventKind::Lead),
@@ -147,7 +147,6 @@ impl Given {
         let shadowed = BTreeMap::from([(String::from("leadping"), self.shadow)]);
         ask(&Question {
             event: &event,
-            parsed: &json!({}),
             reading: &Reading {
                 facts,
                 standing: self.standing.clone(),
