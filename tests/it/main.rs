@@ -22,6 +22,7 @@ mod decisions;
 mod sources;
 mod stale;
 mod link_lists;
+mod echoes;
 mod links;
 mod duplicates;
 mod reload;

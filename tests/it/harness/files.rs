@@ -30,6 +30,7 @@ pub struct Setup {
     others: Vec<[String; 3]>,
     has_admin_token: bool,
     pub(super) sandbox_has_real_time: bool,
+    pub(super) sandbox_sends_webhooks: bool,
 }
 
 impl Setup {
@@ -42,6 +43,7 @@ impl Setup {
             others: Vec::new(),
             has_admin_token: false,
             sandbox_has_real_time: false,
+            sandbox_sends_webhooks: false,
         }
     }
 
