@@ -1,4 +1,4 @@
-//! LeadPing: the voice of its API, the webhooks of its automations, and its words.
+//! LeadPing: calls to its API, webhooks of its automations, and its words.
 
 pub mod inbound;
 pub mod outbound;
