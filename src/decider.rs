@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::{Config, SourceConfig, TargetMode};
-use crate::decide::{self, Question};
+use crate::decide::{self, Policy, Question, Reported};
 use crate::decision::Decision;
 use crate::deliver::{Ground, TargetWorker};
 use crate::event::{Event, Facts, Reading, Sequence, Standing};
@@ -31,6 +31,7 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 pub struct Rules {
     sources: BTreeMap<String, Arc<SourceConfig>>,
     shadowed: BTreeMap<String, bool>,
+    policy: Policy,
     tables: ArcSwap<Tables>,
 }
 
@@ -47,6 +48,10 @@ impl Rules {
                 .iter()
                 .map(|(name, target)| (name.clone(), target.mode == TargetMode::Shadow))
                 .collect(),
+            policy: Policy {
+                decide: config.decide.clone(),
+                reports: reports(config),
+            },
             tables: ArcSwap::from_pointee(tables),
         }
     }
@@ -58,6 +63,10 @@ impl Rules {
     /// Target name → in shadow mode.
     pub fn shadowed(&self) -> &BTreeMap<String, bool> {
         &self.shadowed
+    }
+
+    pub fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     pub fn replace_tables(&self, tables: Tables) {
@@ -76,6 +85,7 @@ impl Rules {
             reading: &event.reading,
             history,
             shadowed: &self.shadowed,
+            policy: &self.policy,
             now,
         };
         let table = self
@@ -96,6 +106,22 @@ impl Rules {
             rules: self.clone(),
         })
     }
+}
+
+/// Which sources report what a target's own system does: those of the same vendor.
+fn reports(config: &Config) -> BTreeMap<String, Reported> {
+    let mut reports = BTreeMap::new();
+    for source in config.sources.values() {
+        // A target bears its vendor's name.
+        if let Some(target) = config.targets.get(source.kind.as_str()) {
+            let reported = Reported {
+                target: target.name.clone(),
+                kind: source.kind.as_str(),
+            };
+            reports.insert(source.name.clone(), reported);
+        }
+    }
+    reports
 }
 
 /// Rules that do not change any more.
@@ -137,6 +163,11 @@ impl Decider for Rules {
     fn is_shadowed(&self, target: &str) -> bool {
         self.shadowed.get(target).copied().unwrap_or(false)
     }
+
+    fn echoes_of(&self, source: &str) -> Option<(&str, Duration)> {
+        let reported = self.policy.reports.get(source)?;
+        Some((&reported.target, self.policy.decide.echo_window))
+    }
 }
 
 impl Decider for Snapshot {
@@ -150,6 +181,10 @@ impl Decider for Snapshot {
 
     fn is_shadowed(&self, target: &str) -> bool {
         self.rules.is_shadowed(target)
+    }
+
+    fn echoes_of(&self, source: &str) -> Option<(&str, Duration)> {
+        self.rules.echoes_of(source)
     }
 }
 
@@ -346,6 +381,12 @@ impl DeciderTask {
         for event in decided {
             for word in &event.words {
                 self.ground.metrics.decision(&event.source, word);
+            }
+            for (target, calls) in &event.saved_calls {
+                self.ground.metrics.superseded(target, *calls);
+            }
+            if let Some(target) = &event.near_miss {
+                self.ground.metrics.echo_near_miss(target);
             }
             if let Some(cause) = &event.cause {
                 tracing::warn!(event.id = %event.event, source.name = %event.source, "event {} is parked as `{cause}`: {}", event.event, cause.suggestion());

@@ -21,6 +21,7 @@ use crate::delivery::Lease;
 use crate::store::{Store, StoreError, TakeDue, Takeable};
 use crate::telemetry::metrics::Metrics;
 
+mod amend;
 mod attempt;
 pub mod breaker;
 pub mod call;

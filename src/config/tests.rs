@@ -320,12 +320,6 @@ fn what_is_not_built_yet_is_refused() {
         "bridge.toml:4:7: error: `store.url` by reference (for PostgreSQL) is not built yet (write it like \"sqlite:data/bridge.db\")",
     );
     check(
-        "[mappings]\n",
-        "[decide]\nauthority = [\"crm\"]\necho_window_seconds = 600\n[mappings]\n",
-        "bridge.toml:5:1: error: `decide.authority` is not built yet (remove it)\n\
-         bridge.toml:6:1: error: `decide.echo_window_seconds` is not built yet (remove it)",
-    );
-    check(
         "kind = \"nlpearl\"",
         "kind = \"generic\"\nanything = 1",
         "bridge.toml:6:8: error: `sources.voice.kind` = `generic` is not built yet (remove it)",

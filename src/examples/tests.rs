@@ -62,7 +62,7 @@ fn expectation(text: &str) -> Expectation {
 /// The kind says which table and source.
 fn run_in(setting: &Setting, kind: SourceKind, payload: &Value) -> Actual {
     let source = SourceConfig::unconfigured(kind.as_str(), kind);
-    run(setting, &source, &table(kind), payload)
+    run(setting, &source, &table(kind), payload, &Policy::default())
 }
 
 fn voicemail() -> Value {
@@ -84,7 +84,7 @@ fn every_fault_of_an_expectation_has_its_place() {
         &[
             "x.expect.toml:1:1: error: unknown key `verdikt` (did you mean `verdict`?)",
             "x.expect.toml:1:1: error: no `verdict` (verdict = one of: delivery, ignored, \
-             unmapped, parked, invalid, stale, unchanged, unlinked)",
+             unmapped, parked, invalid, stale, outranked, unchanged, amend, unlinked)",
         ],
     );
     check(

@@ -72,13 +72,7 @@ impl SqliteStore {
             let decision = broken(&event, now);
             scope.write_decision(&event, &decision)?;
             scope.set_fact("decided_through", &through.to_string())?;
-            Ok(vec![Decided {
-                event: event.event.id,
-                source: event.event.source.clone(),
-                words: decision.record.words(),
-                targets: Vec::new(),
-                cause: decision.cause,
-            }])
+            Ok(vec![Decided::of(&event.event, decision, Vec::new())])
         })
         .await
     }
@@ -234,6 +228,7 @@ impl Scope {
             }
             self.save_lead(subject.lead, &subject.state)?;
         }
+        self.revise(&decision.revisions, event.event.sequence, now)?;
         let mut targets = Vec::new();
         for delivery in &decision.deliveries {
             let lead = subject
@@ -244,13 +239,9 @@ impl Scope {
             }
         }
         self.write_decision(event, &decision)?;
-        sitting.decided.push(Decided {
-            event: event.event.id,
-            source: event.event.source.clone(),
-            words: decision.record.words(),
-            targets,
-            cause: decision.cause,
-        });
+        sitting
+            .decided
+            .push(Decided::of(&event.event, decision, targets));
         Ok(())
     }
 
@@ -300,8 +291,9 @@ impl Scope {
         self.connection
             .prepare_cached(
                 "INSERT INTO delivery (id, event, lead, target, lead_id, members, call, timestamp,
-                                       received_at, state, head, due_at, settled_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                                       received_at, state, head, due_at, settled_at, source, entry)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
+                         (SELECT delivery FROM delivery WHERE id = ?15))",
             )?
             .execute(rusqlite::params![
                 delivery.id.0.as_bytes(),
@@ -317,6 +309,11 @@ impl Scope {
                 head,
                 to_ms(now),
                 delivery.withheld.then(|| to_ms(now)),
+                event.event.source,
+                delivery
+                    .amends
+                    .as_ref()
+                    .map(|amended| *amended.entry.0.as_bytes()),
             ])?;
         self.count(&delivery.target, state, 1);
         Ok(head)
@@ -362,10 +359,12 @@ fn broken(event: &Undecided, now: Timestamp) -> Decision {
             row: None,
             targets: std::collections::BTreeMap::new(),
             previous: None,
+            near_miss: None,
             decided_at: now,
         },
         cause: Some(ParkCause::invalid(&event.event.source)),
         deliveries: Vec::new(),
+        revisions: Vec::new(),
         applied: None,
     }
 }
