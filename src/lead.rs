@@ -104,7 +104,7 @@ pub struct OwnWrite {
 
 /// Entries of a lead at a target that decisions look at, the newest ones; an event that equals an
 /// older one sets anew.
-pub const MAX_ENTRIES: usize = 32;
+pub const MAX_ENTRIES: usize = 16;
 
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TargetHistory {

@@ -311,3 +311,18 @@ fn the_ranges_are_those_of_the_check() {
     check("[targets.leadping]", "[targets.leadpin]", false);
     check("[sources.voice]", "[sources.\"a b\"]", false);
 }
+
+#[test]
+fn the_configuration_knows_leadpings_categories() {
+    use crate::systems::leadping::vocabulary::CATEGORIES;
+    for category in CATEGORIES {
+        let text = BRIDGE.replacen("[\"Converted\"]", &format!("[\"{category}\"]"), 1);
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("bridge.toml");
+        std::fs::write(&path, text).unwrap();
+        assert!(
+            crate::config::inspect(&path, []).config.is_some(),
+            "{category}"
+        );
+    }
+}

@@ -2,7 +2,6 @@
 //! where it stands. Read from the deliveries themselves; nothing is kept twice.
 
 use rusqlite::Row;
-use serde_json::{Map, Value};
 
 use super::super::StoreError;
 use super::super::rows::{from_ms, parse_uuid, parse_word};
@@ -13,7 +12,7 @@ use crate::lead::{Entry, EntryState, LeadKey, MAX_ENTRIES};
 
 /// Deliveries of a lead to a target that are looked at, newest first: twice [`MAX_ENTRIES`], so that
 /// amends do not push entries out.
-const LOOKED_AT: i64 = 64;
+const LOOKED_AT: i64 = 32;
 
 /// One delivery, as far as entries are made of it.
 struct Found {
@@ -21,7 +20,8 @@ struct Found {
     /// The set that it amends.
     entry: Option<i64>,
     id: DeliveryId,
-    members: Map<String, Value>,
+    /// As it stands in the row: most are never looked into.
+    members: String,
     call: Option<String>,
     source: String,
     event: Sequence,
@@ -75,7 +75,7 @@ fn entry<'f>(
         delivery: set.id,
         event: set.event,
         source: set.source.clone(),
-        members: newest.unwrap_or(set).members.clone(),
+        members: serde_json::from_str(&newest.unwrap_or(set).members)?,
         call: call.cloned(),
         timestamp: from_ms(set.timestamp)?,
         entry_id: set.entry_id.clone(),
@@ -91,7 +91,7 @@ fn found(row: &Row<'_>, shadowed: bool) -> Result<Found, StoreError> {
         row: row.get(0)?,
         entry: row.get(1)?,
         id: DeliveryId(parse_uuid(row.get_ref(2)?.as_blob().unwrap_or_default())?),
-        members: serde_json::from_str(row.get_ref(3)?.as_str().unwrap_or_default())?,
+        members: row.get(3)?,
         call: row.get(4)?,
         source: row.get::<_, Option<String>>(5)?.unwrap_or_default(),
         event: Sequence(row.get(6)?),
