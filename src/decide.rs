@@ -9,7 +9,6 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde_json::Value;
 
 mod authority;
 mod budget;
@@ -36,7 +35,6 @@ use crate::systems;
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
     pub event: &'a Event,
-    pub parsed: &'a Value,
     pub reading: &'a Reading,
     pub history: &'a LeadHistory,
     /// Target name → in shadow mode.
@@ -53,7 +51,7 @@ impl Question<'_> {
             source: &self.event.source,
             received_at: self.event.received_at,
             facts: &self.reading.facts,
-            body: self.parsed,
+            body: &self.event.body,
             lead_id: self.history.lead_id.as_deref(),
             calls: self.history.calls,
             previous: self.history.previous.as_ref(),

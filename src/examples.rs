@@ -70,13 +70,13 @@ pub fn run(
     payload: &Value,
     policy: &Policy,
 ) -> Actual {
-    let reading = systems::read(source, setting.kind, payload);
+    let body = bytes::Bytes::from(payload.to_string());
+    let reading = systems::read_recorded(source, setting.kind, &body);
     let facts = &reading.facts;
     let received_at = setting
         .received_at
         .or(facts.occurred_at)
         .unwrap_or(RECEIVED_AT);
-    let body = bytes::Bytes::from(payload.to_string());
     let mut event = as_if_received(&source.name, setting.kind, body, received_at);
     // The same every time, for rows that send it.
     event.id = EventId(uuid::Uuid::from_u128(0));
@@ -84,7 +84,6 @@ pub fn run(
     let shadowed = BTreeMap::new();
     let question = Question {
         event: &event,
-        parsed: payload,
         reading: &reading,
         history: &history,
         shadowed: &shadowed,

@@ -241,12 +241,8 @@ impl Plan {
             let Some(event) = recall(waited.sequence)? else {
                 continue;
             };
-            let (parsed, reading) = self.rules.current.read(&event);
-            let event = Undecided {
-                event,
-                parsed,
-                reading,
-            };
+            let reading = self.rules.current.read(&event);
+            let event = Undecided { event, reading };
             let before = self.judge_unlinked(&event, waited);
             self.count(&event, &before, Count::Out);
             let subject = Subject {

@@ -182,7 +182,7 @@ impl Given {
             source: self.source.to_owned(),
             forced_kind: None,
             received_at: at(1000),
-            body: bytes::Bytes::new(),
+            body: json!({ "note": self.note }).to_string().into(),
         };
         let facts = Facts {
             kind: Some(self.kind),
@@ -194,7 +194,6 @@ impl Given {
         let shadowed = BTreeMap::from([(String::from("leadping"), self.shadow)]);
         ask(&Question {
             event: &event,
-            parsed: &json!({ "note": self.note }),
             reading: &Reading {
                 facts,
                 standing: self.standing.clone(),

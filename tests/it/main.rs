@@ -21,6 +21,7 @@ mod rate;
 mod shadow;
 mod decisions;
 mod stale;
+mod echoes;
 mod links;
 mod duplicates;
 mod reload;

@@ -52,13 +52,13 @@ impl Judge {
     }
 
     pub fn read_again(&self, event: Event) -> Undecided {
-        let (parsed, reading) = self.read(&event);
-        Undecided {
-            event,
-            parsed,
-            reading,
-        }
+        let reading = self.read(&event);
+        Undecided { event, reading }
     }
+}
+
+fn body(event: &Event) -> Value {
+    serde_json::from_slice(&event.body).unwrap()
 }
 
 pub fn reading(body: &Value) -> Reading {
@@ -118,10 +118,8 @@ fn decision(verdict: Verdict, now: Timestamp) -> Decision {
 }
 
 impl Decider for Judge {
-    fn read(&self, event: &Event) -> (Value, Reading) {
-        let parsed = serde_json::from_slice(&event.body).unwrap();
-        let reading = reading(&parsed);
-        (parsed, reading)
+    fn read(&self, event: &Event) -> Reading {
+        reading(&body(event))
     }
 
     fn is_shadowed(&self, _target: &str) -> bool {
@@ -135,7 +133,7 @@ impl Decider for Judge {
 
     fn decide(&self, event: &Undecided, history: &LeadHistory, now: Timestamp) -> Decision {
         let mut decision = self.judge(event, history, now);
-        let named = event.parsed["table"].as_str().map(str::to_owned);
+        let named = body(&event.event)["table"].as_str().map(str::to_owned);
         decision.record.table = self.table.lock().unwrap().clone().or(named);
         decision
     }
@@ -149,7 +147,7 @@ impl Judge {
             .push((event.event.id, history.clone()));
         let source = &event.event.source;
         let covers = self.covers.load(Ordering::Relaxed);
-        match event.parsed["do"].as_str() {
+        match body(&event.event)["do"].as_str() {
             Some("ignore") => return decision(Verdict::Ignored, now),
             Some("panic") => panic!("this event cannot be decided"),
             Some("park") if !covers => {
@@ -161,12 +159,12 @@ impl Judge {
             _ => {}
         }
         let mut made = decision(Verdict::Matched, now);
-        let orphan = event.parsed["do"] == "orphan";
+        let orphan = body(&event.event)["do"] == "orphan";
         let lead_id = history
             .lead_id
             .clone()
             .or_else(|| orphan.then(|| String::from("L0")));
-        let named = event.parsed["targets"].as_array().cloned();
+        let named = body(&event.event)["targets"].as_array().cloned();
         let mut applied = Vec::new();
         for target in named.unwrap_or_else(|| vec![Value::from(TARGET)]) {
             let target = target.as_str().unwrap().to_owned();
@@ -194,7 +192,7 @@ impl Judge {
             targets: applied,
             previous: Some(Previous {
                 category: None,
-                outcome: event.parsed["outcome"].as_str().map(str::to_owned),
+                outcome: body(&event.event)["outcome"].as_str().map(str::to_owned),
                 source: source.clone(),
                 at: event.event.received_at,
             }),
@@ -212,7 +210,7 @@ impl Judge {
         target: &str,
         now: Timestamp,
     ) -> TargetVerdict {
-        if history.lead_id.is_none() && event.parsed["do"] != "orphan" {
+        if history.lead_id.is_none() && body(&event.event)["do"] != "orphan" {
             return TargetVerdict::Unlinked;
         }
         let past = history.targets.get(target).cloned().unwrap_or_default();
@@ -224,7 +222,7 @@ impl Judge {
         }
         let newest = past.entries.first().map(|entry| entry.delivery);
         let id = DeliveryId::new_at(now);
-        match (event.parsed["do"].as_str(), newest) {
+        match (body(&event.event)["do"].as_str(), newest) {
             (Some("amend"), Some(entry)) => return TargetVerdict::Amend { id, entry },
             (Some("fold"), Some(into)) => return TargetVerdict::Folded { into },
             (Some("echo"), _) => {
@@ -236,7 +234,7 @@ impl Judge {
             _ => {}
         }
         match past.has() {
-            Some(entry) if entry.members["outcome"] == event.parsed["outcome"] => {
+            Some(entry) if entry.members["outcome"] == body(&event.event)["outcome"] => {
                 TargetVerdict::Unchanged {
                     since: entry.delivery,
                 }
@@ -247,7 +245,7 @@ impl Judge {
                     .entries
                     .iter()
                     .filter(|entry| {
-                        event.parsed["do"] == "supersede" && entry.state == EntryState::Unsent
+                        body(&event.event)["do"] == "supersede" && entry.state == EntryState::Unsent
                     })
                     .map(|entry| entry.delivery)
                     .collect(),
@@ -266,7 +264,7 @@ impl Judge {
             .targets
             .get(target)
             .and_then(|past| past.entries.first())
-            .filter(|_| event.parsed["do"] == "amend");
+            .filter(|_| body(&event.event)["do"] == "amend");
         let members = members(event, newest);
         PlannedDelivery {
             id,
@@ -289,7 +287,7 @@ impl Judge {
 fn members(event: &Undecided, over: Option<&Entry>) -> Map<String, Value> {
     let mut members = over.map(|entry| entry.members.clone()).unwrap_or_default();
     for member in ["outcome", "notes"] {
-        if let Some(value) = event.parsed.get(member) {
+        if let Some(value) = body(&event.event).get(member) {
             members.insert(member.to_owned(), value.clone());
         }
     }

@@ -28,6 +28,7 @@ mod judge;
 mod append;
 mod corrupt;
 mod decide;
+mod desk;
 mod entries;
 mod held;
 mod history;
