@@ -2,19 +2,31 @@
 //!
 //! [`decide`] is the one path: the daemon, `explain`, `plan` and replay all take it. It never
 //! looks at a clock, a store or a socket. The verdicts are tried in the contract's order, the
-//! first that holds wins. The places of `echo` (before stale) and `outranked` (after it) are
-//! marked; neither is built yet.
+//! first that holds wins: those on the event here, those per target in `weigh`, which asks `write`
+//! (set or amend), `authority` (who may leave what) and `budget` (is this a loop); `echo` is asked
+//! before all of them. `policy` is what the configuration says about it.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+mod authority;
+mod budget;
+mod echo;
+mod policy;
+mod weigh;
+mod write;
+
+pub use policy::{Policy, Reported};
+
 use crate::decision::{
-    AppliedChange, Decision, DecisionRecord, ParkCause, PlannedDelivery, TargetVerdict, Verdict,
+    AppliedChange, Decision, DecisionRecord, ParkCause, Revision, TargetVerdict, Verdict,
 };
-use crate::delivery::DeliveryId;
 use crate::event::{Event, Facts, Reading, Standing};
-use crate::lead::{LeadHistory, Previous, TargetHistory};
+use crate::lead::{LEADPING, LeadHistory, Previous, TargetHistory};
+
+use echo::Heard;
+use weigh::{Case, Weighed};
 
 use crate::map::{self, MapInput, Mapped, RowRef, Table, Wish};
 use crate::systems;
@@ -27,6 +39,7 @@ pub struct Question<'a> {
     pub history: &'a LeadHistory,
     /// Target name → in shadow mode.
     pub shadowed: &'a BTreeMap<String, bool>,
+    pub policy: &'a Policy,
     pub now: Timestamp,
 }
 
@@ -103,6 +116,7 @@ fn record(question: &Question<'_>, verdict: Verdict, why: Option<String>) -> Dec
         row: None,
         targets: BTreeMap::new(),
         previous: None,
+        near_miss: None,
         decided_at: question.now,
     }
 }
@@ -112,6 +126,7 @@ fn settled(record: DecisionRecord) -> Decision {
         record,
         cause: None,
         deliveries: Vec::new(),
+        revisions: Vec::new(),
         applied: None,
     }
 }
@@ -125,119 +140,100 @@ fn parked(record: DecisionRecord, cause: ParkCause) -> Decision {
 
 /// The wishes of a matched row, weighed against the lead's past, target by target.
 fn plan(question: &Question<'_>, mut record: DecisionRecord, wishes: Vec<Wish>) -> Decision {
-    let facts = &question.reading.facts;
+    let event = question.event;
     let history = question.history;
-    let occurred_at = facts
-        .occurred_at
-        .map(|at| at.min(question.event.received_at));
+    let facts = &question.reading.facts;
+    let occurred_at = facts.occurred_at.map(|at| at.min(event.received_at));
     let nothing = TargetHistory::default();
-    let mut deliveries = Vec::new();
-    let mut newest_words = None;
+    let heard = hear(question);
+    record.previous.clone_from(&history.previous);
+    let mut made = settled(record);
+    let mut change = AppliedChange {
+        occurred_at,
+        ..AppliedChange::default()
+    };
     for wish in wishes {
-        let target_history = history.targets.get(&wish.target).unwrap_or(&nothing);
-        let verdict = match &history.lead_id {
-            None => TargetVerdict::Unlinked,
-            Some(lead_id) => {
-                let id = DeliveryId::new_at(question.now);
-                let weighed = weigh(question, occurred_at, target_history, &wish)
-                    .unwrap_or(TargetVerdict::Delivery { id });
-                if weighed.is_applied() {
-                    newest_words = Some((word(&wish, "category"), word(&wish, "outcome")));
-                }
-                if matches!(weighed, TargetVerdict::Delivery { .. }) {
-                    deliveries.push(PlannedDelivery {
-                        id,
-                        withheld: question
-                            .shadowed
-                            .get(&wish.target)
-                            .copied()
-                            .unwrap_or(false),
-                        target: wish.target.clone(),
-                        lead_id: lead_id.clone(),
-                        members: wish.members,
-                        call: facts.call.clone(),
-                        timestamp: occurred_at.unwrap_or(question.event.received_at),
-                    });
-                }
-                weighed
+        let weighed = match (&history.lead_id, &heard) {
+            (None, _) => Weighed::from(TargetVerdict::Unlinked),
+            (Some(_), Some((_, Heard::Echo(of)))) => Weighed {
+                revisions: vec![Revision::Echoed {
+                    delivery: of.delivery,
+                }],
+                ..Weighed::from(TargetVerdict::Echo { of: of.delivery })
+            },
+            (Some(lead_id), _) => {
+                let case = Case {
+                    question,
+                    lead_id,
+                    occurred_at,
+                    history: history.targets.get(&wish.target).unwrap_or(&nothing),
+                    wish: &wish,
+                };
+                case.weigh()
             }
         };
-        record.targets.insert(wish.target, verdict);
+        take_in(&mut made, &mut change, weighed, (&wish, event));
     }
-    let unlinked = record
-        .targets
-        .values()
-        .any(|v| *v == TargetVerdict::Unlinked);
-    let applied_at: Vec<String> = record
-        .targets
-        .iter()
-        .filter(|(_, verdict)| verdict.is_applied())
-        .map(|(target, _)| target.clone())
-        .collect();
-    record.previous.clone_from(&history.previous);
-    Decision {
-        cause: unlinked.then(|| ParkCause::unlinked(&question.event.source)),
-        applied: newest_words.map(|(category, outcome)| AppliedChange {
-            occurred_at,
-            targets: applied_at,
-            previous: Previous {
-                category,
-                outcome,
-                source: question.event.source.clone(),
-                at: occurred_at.unwrap_or(question.event.received_at),
-            },
-        }),
-        record,
-        deliveries,
+    if let Some((target, Heard::NearMiss)) = heard {
+        made.record.near_miss = Some(target.to_owned());
     }
+    made.cause = cause_of(&made.record, &event.source);
+    made.applied = (!change.targets.is_empty()).then_some(change);
+    made
 }
 
-/// The verdicts that stop a wish of a linked lead; `None`: it becomes a delivery.
-fn weigh(
-    question: &Question<'_>,
-    occurred_at: Option<Timestamp>,
-    target: &TargetHistory,
-    wish: &Wish,
-) -> Option<TargetVerdict> {
-    // `echo` belongs here.
-    if let Some(newest) = newer_than(question, occurred_at, target) {
-        return Some(TargetVerdict::Stale { newest });
-    }
-    // `outranked` belongs here.
-    let entry = target.has.as_ref()?;
-    let facts = &question.reading.facts;
-    let other_call = facts.call.is_some() && entry.call.is_some() && facts.call != entry.call;
-    let same_members = wish
-        .members
-        .iter()
-        .all(|(member, value)| entry.members.get(member) == Some(value));
-    (!other_call && same_members).then_some(TargetVerdict::Unchanged {
-        since: entry.delivery,
-    })
-}
-
-/// The applied event that makes this one stale: newer by its source's own clock, or, for an event
-/// that waited, recorded later by any source and applied at this target.
-fn newer_than(
-    question: &Question<'_>,
-    occurred_at: Option<Timestamp>,
-    target: &TargetHistory,
-) -> Option<crate::event::Sequence> {
+/// What the target of the event's own system still awaits.
+fn hear<'q>(question: &Question<'q>) -> Option<(&'q str, Heard<'q>)> {
     let event = question.event;
-    if let Some(applied) = question.history.applied.get(&event.source)
-        && let (Some(ours), Some(theirs)) = (occurred_at, applied.occurred_at)
-        && ours < theirs
-    {
-        return Some(applied.sequence);
-    }
-    target.applied.filter(|applied| *applied > event.sequence)
+    let reported = question.policy.reports.get(&event.source)?;
+    let writes = &question.history.targets.get(&reported.target)?.own_writes;
+    let own = (event.sequence, event.received_at);
+    let heard = echo::listen(reported.kind, &question.reading.facts, own, writes);
+    Some((&reported.target, heard))
 }
 
-fn word(wish: &Wish, member: &str) -> Option<String> {
-    wish.members
-        .get(member)
-        .and_then(serde_json::Value::as_str)
-        .map(str::to_owned)
+/// One target's part of the whole.
+fn take_in(
+    made: &mut Decision,
+    change: &mut AppliedChange,
+    weighed: Weighed,
+    (wish, event): (&Wish, &Event),
+) {
+    let target = &wish.target;
+    if weighed.verdict.is_applied() {
+        change.targets.push(target.clone());
+    }
+    if let Some(course) = weighed.course {
+        if target == LEADPING {
+            change.previous = Some(Previous {
+                category: course.words.category.clone(),
+                outcome: course.words.outcome.clone(),
+                source: event.source.clone(),
+                at: change.occurred_at.unwrap_or(event.received_at),
+            });
+        }
+        change.courses.insert(target.clone(), course);
+    }
+    for revision in weighed.revisions {
+        if !made.revisions.contains(&revision) {
+            made.revisions.push(revision);
+        }
+    }
+    made.deliveries.extend(weighed.delivery);
+    made.record.targets.insert(target.clone(), weighed.verdict);
+}
+
+/// Why the event waits, if one of its targets does.
+fn cause_of(record: &DecisionRecord, source: &str) -> Option<ParkCause> {
+    let mut causes = record
+        .targets
+        .iter()
+        .filter_map(|(target, verdict)| match verdict {
+            TargetVerdict::Unlinked => Some(ParkCause::unlinked(source)),
+            TargetVerdict::Looping { .. } => Some(ParkCause::looping(target)),
+            _ => None,
+        });
+    causes.next()
 }
 
 /// The decision on an event whose source has no table any more.

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::{Config, SourceConfig, TargetMode};
-use crate::decide::{self, Question};
+use crate::decide::{self, Policy, Question, Reported};
 use crate::decision::Decision;
 use crate::deliver::Ground;
 use crate::event::{Event, Facts, Reading, Sequence, Standing};
@@ -35,6 +35,7 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 pub struct Rules {
     sources: BTreeMap<String, Arc<SourceConfig>>,
     shadowed: BTreeMap<String, bool>,
+    policy: Policy,
     tables: ArcSwap<Tables>,
 }
 
@@ -51,6 +52,10 @@ impl Rules {
                 .iter()
                 .map(|(name, target)| (name.clone(), target.mode == TargetMode::Shadow))
                 .collect(),
+            policy: Policy {
+                decide: config.decide.clone(),
+                reports: reports(config),
+            },
             tables: ArcSwap::from_pointee(tables),
         }
     }
@@ -62,6 +67,10 @@ impl Rules {
     /// Target name → in shadow mode.
     pub fn shadowed(&self) -> &BTreeMap<String, bool> {
         &self.shadowed
+    }
+
+    pub fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     pub fn replace_tables(&self, tables: Tables) {
@@ -79,6 +88,7 @@ impl Rules {
             reading: &event.reading,
             history,
             shadowed: &self.shadowed,
+            policy: &self.policy,
             now,
         };
         let table = self
@@ -99,6 +109,22 @@ impl Rules {
             rules: self.clone(),
         })
     }
+}
+
+/// Which sources report what a target's own system does: those of the same vendor.
+fn reports(config: &Config) -> BTreeMap<String, Reported> {
+    let mut reports = BTreeMap::new();
+    for source in config.sources.values() {
+        // A target bears its vendor's name.
+        if let Some(target) = config.targets.get(source.kind.as_str()) {
+            let reported = Reported {
+                target: target.name.clone(),
+                kind: source.kind.as_str(),
+            };
+            reports.insert(source.name.clone(), reported);
+        }
+    }
+    reports
 }
 
 /// Rules that do not change any more.
@@ -132,6 +158,11 @@ impl Decider for Rules {
     fn is_shadowed(&self, target: &str) -> bool {
         self.shadowed.get(target).copied().unwrap_or(false)
     }
+
+    fn echoes_of(&self, source: &str) -> Option<(&str, Duration)> {
+        let reported = self.policy.reports.get(source)?;
+        Some((&reported.target, self.policy.decide.echo_window))
+    }
 }
 
 impl Decider for Snapshot {
@@ -145,6 +176,10 @@ impl Decider for Snapshot {
 
     fn is_shadowed(&self, target: &str) -> bool {
         self.rules.is_shadowed(target)
+    }
+
+    fn echoes_of(&self, source: &str) -> Option<(&str, Duration)> {
+        self.rules.echoes_of(source)
     }
 }
 

@@ -119,6 +119,8 @@ pub struct Lease {
     pub fate_unknown: bool,
     /// Look, never send: the target is in shadow mode.
     pub look_only: bool,
+    /// Amends an entry that an earlier delivery set.
+    pub is_amend: bool,
     /// When its patience began: the first try that failed, and the target's lost time by then.
     pub patience: Option<Patience>,
     pub leased_at: Timestamp,
@@ -155,6 +157,8 @@ pub struct Patience {
 pub enum CallKind {
     /// Appends a disposition and makes it the current one.
     Set,
+    /// Gives an entry more detail.
+    Amend,
     /// Reads the lead's history to learn what became of an earlier try.
     LookUp,
     /// The process ended during the try; recorded at the next start.
@@ -165,6 +169,7 @@ impl CallKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Set => "set",
+            Self::Amend => "amend",
             Self::LookUp => "look_up",
             Self::Interrupted => "interrupted",
         }

@@ -12,7 +12,7 @@ use crate::decision::{Decision, DecisionRecord, ParkCause};
 use crate::event::{Facts, Standing};
 use crate::lead::{LeadHistory, Previous};
 use crate::map::{self, Considered, Mismatch, Row, RowRef, Table};
-use crate::systems::leadping::outbound::{self, Order};
+use crate::systems::leadping::outbound;
 
 /// What one payload would become.
 #[derive(Debug, Serialize)]
@@ -132,13 +132,7 @@ fn requests(decision: &Decision, config: &Config) -> Vec<RequestStory> {
         .iter()
         .filter_map(|delivery| {
             let target: &TargetConfig = config.targets.get(&delivery.target)?;
-            let order = Order {
-                id: delivery.id,
-                lead_id: &delivery.lead_id,
-                members: &delivery.members,
-                timestamp: delivery.timestamp,
-            };
-            let request = outbound::set(target.api, target.marker, &order);
+            let request = outbound::planned(target.api, target.marker, delivery);
             Some(RequestStory {
                 target: delivery.target.clone(),
                 method: request.method.as_str(),

@@ -116,6 +116,7 @@ pub async fn run(args: ExplainArgs, config: Config) -> anyhow::Result<ExitCode> 
         reading: &event.reading,
         history: &history,
         shadowed: rules.rules().shadowed(),
+        policy: rules.rules().policy(),
         now,
     };
     let story = Story {

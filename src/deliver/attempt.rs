@@ -32,6 +32,12 @@ pub(super) enum End {
     Parked(ParkCause),
     /// Looked up, not there, and the target is in shadow mode.
     NotSent,
+    /// An amend whose entry never got there, while newer things were decided.
+    Outdated,
+    /// The target's history lacks the entry that was to be amended.
+    Gone {
+        http_status: u16,
+    },
     /// Our own store could not be read.
     Unread(StoreError),
 }
@@ -44,6 +50,14 @@ enum Looked {
 
 impl TargetWorker {
     pub(super) async fn try_delivery(&self, lease: &Lease) -> Tried {
+        if lease.is_amend {
+            self.try_amend(lease).await
+        } else {
+            self.try_set(lease).await
+        }
+    }
+
+    pub(super) async fn try_set(&self, lease: &Lease) -> Tried {
         let order = Order {
             id: lease.id,
             lead_id: &lease.lead_id,
@@ -95,7 +109,7 @@ impl TargetWorker {
     }
 
     /// The target asked everybody to wait while this try waited for the rate limit.
-    fn end_at_closed_gate(&self) -> Option<End> {
+    pub(super) fn end_at_closed_gate(&self) -> Option<End> {
         let until = self.health().gate.as_ref()?.until;
         (self.clock.now() < until).then_some(End::Judged {
             verdict: Verdict::Retry(Retry {
@@ -163,7 +177,7 @@ impl TargetWorker {
             .is_some_and(|patience| is_exhausted(&patience, lost_ms, &self.config.retry, now))
     }
 
-    fn terms(&self, attempt: u32) -> Terms<'_> {
+    pub(super) fn terms(&self, attempt: u32) -> Terms<'_> {
         Terms {
             attempt,
             policy: &self.config.retry,
@@ -202,7 +216,7 @@ impl Heard {
     }
 }
 
-fn attempt(
+pub(super) fn attempt(
     lease: &Lease,
     call: CallKind,
     request: &Request,

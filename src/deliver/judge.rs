@@ -33,6 +33,11 @@ impl Answer {
         }
     }
 
+    pub fn is_accepted(&self) -> bool {
+        self.status()
+            .is_some_and(|status| class(status) == Class::Accepted)
+    }
+
     /// Until when the answer asks the whole target to wait.
     pub fn gate(&self) -> Option<Timestamp> {
         match self {

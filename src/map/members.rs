@@ -13,7 +13,7 @@ use crate::map::row::{Member, MemberValue};
 use crate::systems::leadping::vocabulary::{self, MemberType};
 
 /// Keys of the table that the format knows and this version does not act on.
-const LATER: &[&str] = &["lead", "write", "final"];
+const LATER: &[&str] = &["lead"];
 
 /// The members of one table; faults go to the reader.
 pub fn read(reader: &mut Reader<'_>, value: &Value<'_>) -> Vec<Member> {

@@ -3,6 +3,7 @@
 //! Walks the parsed document itself, because that is where spans survive. No IO.
 //! `members` reads a target's table, `coverage` looks at the rows together.
 
+mod forced;
 mod values;
 
 use std::ops::Range;
@@ -35,9 +36,11 @@ pub const ROW_KEYS: &[&str] = &[
     "leadping",
     "ignore",
     "park",
+    "write",
+    "final",
 ];
 /// Keys that the format knows and this version does not act on.
-const LATER_ROW_KEYS: &[&str] = &["nlpearl", "capillary", "write", "final", "required"];
+const LATER_ROW_KEYS: &[&str] = &["nlpearl", "capillary", "required"];
 /// The largest mapping, in bytes and in rows; a thousand times what a site has.
 pub const MAX_FILE_BYTES: usize = 1024 * 1024;
 const MAX_ROWS: usize = 5_000;
@@ -220,6 +223,7 @@ impl Reader<'_> {
             .all(|key| ROW_KEYS.contains(&key.get_ref().as_ref()))
             && row.contains_key("on") == on.is_some()
             && row.contains_key("when") == when.is_some();
+        let (write, is_final) = forced::read(self, row);
         let result = self.result(row, value.span(), defaults)?;
         let row = Row {
             reference: RowRef {
@@ -233,6 +237,8 @@ impl Reader<'_> {
             sub_statuses,
             reason_ids,
             when,
+            write,
+            is_final,
             result,
         };
         if guarded {

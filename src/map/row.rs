@@ -9,7 +9,7 @@ use crate::event::{EventKind, Facts, Status};
 use crate::map::context::Context;
 use crate::map::expression::{Condition, Template};
 use crate::map::place::TextPlace;
-use crate::map::{Mapped, RowRef, Wish};
+use crate::map::{Mapped, RowRef, Wish, Write};
 use crate::systems::leadping::vocabulary::MemberType;
 
 /// A checked row.
@@ -26,6 +26,9 @@ pub struct Row {
     /// Empty matches any.
     pub reason_ids: Vec<i64>,
     pub when: Option<When>,
+    /// Forces the call to be one of the two.
+    pub write: Option<Write>,
+    pub is_final: bool,
     pub result: RowResult,
 }
 
@@ -109,6 +112,8 @@ impl Row {
                     wishes: vec![Wish {
                         target: "leadping".to_owned(),
                         members,
+                        write: self.write,
+                        is_final: self.is_final,
                     }],
                 },
                 Err(why) => self.invalid(&why),

@@ -107,6 +107,8 @@ fn table_of(when: Option<&str>, members: Vec<row::Member>) -> Table {
         sub_statuses: Vec::new(),
         reason_ids: Vec::new(),
         when,
+        write: None,
+        is_final: false,
         result,
     };
     Table::new("voice", SourceKind::Nlpearl, "", vec![row])

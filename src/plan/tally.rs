@@ -239,14 +239,12 @@ fn in_words(decision: &Decision) -> String {
     let becomes = decision
         .applied
         .as_ref()
-        .map_or_else(String::new, |change| {
-            ends_as(
-                change.previous.category.as_deref(),
-                change.previous.outcome.as_deref(),
-            )
+        .and_then(|change| change.previous.as_ref())
+        .map_or_else(String::new, |previous| {
+            ends_as(previous.category.as_deref(), previous.outcome.as_deref())
         });
     match decision.record.words().as_slice() {
-        ["delivery"] => becomes,
+        ["delivery" | "amend"] => becomes,
         words => {
             let words = words.join(", ");
             format!("{words} {becomes}").trim_end().to_owned()

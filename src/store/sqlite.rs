@@ -17,16 +17,20 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{Desk, StoreError, Undecided};
 
+mod amend;
 mod append;
 mod decide;
 mod deliver;
+mod entries;
 mod forget;
 mod history;
 mod known;
+mod ledger;
 mod link;
 mod links;
 mod list;
 mod recorded;
+mod revise;
 mod tail;
 mod target;
 mod version;

@@ -22,7 +22,7 @@ on_every_engine!(
 async fn has(scene: &mut Scene) -> Option<String> {
     let probe = scene.carry(json!({ "own": "v1", "do": "ignore" })).await;
     let history = scene.judge.history_of(probe);
-    let entry = history.targets.get(TARGET)?.has.clone()?;
+    let entry = history.targets.get(TARGET)?.has()?;
     Some(entry.members["outcome"].as_str().unwrap().to_owned())
 }
 

@@ -68,13 +68,7 @@ impl SqliteStore {
             let decision = broken(&event, now);
             scope.update_decision(&event, &decision)?;
             scope.decided_through = scope.decided_through.max(event.event.sequence.0);
-            Ok(vec![Decided {
-                event: event.event.id,
-                source: event.event.source.clone(),
-                words: decision.record.words(),
-                targets: Vec::new(),
-                cause: decision.cause,
-            }])
+            Ok(vec![Decided::of(&event.event, &decision, Vec::new())])
         })
         .await
     }
@@ -287,6 +281,7 @@ impl Scope {
             }
             self.save_lead(subject.lead, &subject.state)?;
         }
+        self.revise(&decision.revisions, event.event.sequence, now)?;
         let mut targets = Vec::new();
         for delivery in &decision.deliveries {
             let lead = subject
@@ -298,13 +293,9 @@ impl Scope {
                 Inserted::Leased(leased) => sitting.leased.push(*leased),
             }
         }
-        sitting.decided.push(Decided {
-            event: event.event.id,
-            source: event.event.source.clone(),
-            words: decision.record.words(),
-            targets,
-            cause: decision.cause.clone(),
-        });
+        sitting
+            .decided
+            .push(Decided::of(&event.event, &decision, targets));
         Ok(decision)
     }
 
@@ -355,8 +346,9 @@ impl Scope {
             .prepare_cached(
                 "INSERT INTO delivery (id, event, lead, target, lead_id, members, call, timestamp,
                                        received_at, state, head, due_at, settled_at, token,
-                                       leased_at, attempts)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                                       leased_at, attempts, source, entry)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
+                         (SELECT delivery FROM delivery WHERE id = ?18))",
             )?
             .execute(rusqlite::params![
                 delivery.id.0.as_bytes(),
@@ -375,6 +367,11 @@ impl Scope {
                 token,
                 token.map(|_| to_ms(now)),
                 i64::from(leave.is_some()),
+                event.event.source,
+                delivery
+                    .amends
+                    .as_ref()
+                    .map(|amended| *amended.entry.0.as_bytes()),
             ])?;
         self.count(&delivery.target, state, 1);
         let (Some(leave), Some(token)) = (leave, token) else {
@@ -387,19 +384,8 @@ impl Scope {
         let lease = Lease {
             row: self.connection.last_insert_rowid(),
             token,
-            id: delivery.id,
-            sequence: event.event.sequence,
-            lead,
-            lead_id: delivery.lead_id.clone(),
-            target: delivery.target.clone(),
-            members: delivery.members.clone(),
-            timestamp: delivery.timestamp,
-            received_at: event.event.received_at,
-            attempt: 1,
-            fate_unknown: false,
-            look_only: false,
-            patience: None,
             leased_at: now,
+            ..first_lease(event, delivery, lead)
         };
         Ok(Inserted::Leased(Box::new(Leased { lease, leave })))
     }
@@ -457,6 +443,28 @@ enum Inserted {
     Leased(Box<Leased>),
 }
 
+/// The first try of a delivery that was just planned; row, token and time are the store's.
+fn first_lease(event: &Undecided, delivery: &PlannedDelivery, lead: LeadKey) -> Lease {
+    Lease {
+        row: 0,
+        token: 0,
+        id: delivery.id,
+        sequence: event.event.sequence,
+        lead,
+        lead_id: delivery.lead_id.clone(),
+        target: delivery.target.clone(),
+        members: delivery.members.clone(),
+        is_amend: delivery.amends.is_some(),
+        timestamp: delivery.timestamp,
+        received_at: event.event.received_at,
+        attempt: 1,
+        fate_unknown: false,
+        look_only: false,
+        patience: None,
+        leased_at: event.event.received_at,
+    }
+}
+
 /// What an event becomes whose deciding panicked.
 fn broken(event: &Undecided, now: Timestamp) -> Decision {
     Decision {
@@ -467,10 +475,12 @@ fn broken(event: &Undecided, now: Timestamp) -> Decision {
             row: None,
             targets: std::collections::BTreeMap::new(),
             previous: None,
+            near_miss: None,
             decided_at: now,
         },
         cause: Some(ParkCause::invalid(&event.event.source)),
         deliveries: Vec::new(),
+        revisions: Vec::new(),
         applied: None,
     }
 }

@@ -4,15 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension};
-use serde_json::{Map, Value};
 
-use super::super::rows::parse_uuid;
 use super::super::{Decider, StoreError, Undecided};
 use super::SqliteStore;
 use super::writer::Scope;
-use crate::delivery::DeliveryId;
 use crate::lead::identity::ids_of;
-use crate::lead::{Entry, LEADPING, LeadHistory, LeadKey, LeadState, SystemId, TargetHistory};
+use crate::lead::{LEADPING, LeadHistory, LeadKey, LeadState, SystemId, TargetHistory};
 
 /// Looks at leads on any connection; writes nothing.
 pub(super) struct Past<'a>(pub(super) &'a Connection);
@@ -57,14 +54,22 @@ impl Past<'_> {
         by: &dyn Decider,
     ) -> Result<LeadHistory, StoreError> {
         let mut targets = BTreeMap::new();
+        let echoes = by.echoes_of(&event.event.source);
         if let Some(lead) = lead {
             for (target, applied) in &state.targets {
-                let has = self.entry(lead, target, by.is_shadowed(target))?;
+                let own_writes = match echoes {
+                    Some((echoing, window)) if echoing == target => {
+                        self.own_writes((lead, target), window, event.event.received_at)?
+                    }
+                    _ => Vec::new(),
+                };
                 targets.insert(
                     target.clone(),
                     TargetHistory {
                         applied: Some(*applied),
-                        has,
+                        entries: self.entries(lead, target, by.is_shadowed(target))?,
+                        course: state.courses.get(target).cloned(),
+                        own_writes,
                     },
                 );
             }
@@ -81,39 +86,6 @@ impl Past<'_> {
             applied: state.applied.clone(),
             targets,
         })
-    }
-
-    /// The newest delivery that is at the target or on its way.
-    fn entry(
-        &self,
-        lead: LeadKey,
-        target: &str,
-        shadowed: bool,
-    ) -> Result<Option<Entry>, StoreError> {
-        let row = self
-            .0
-            .prepare_cached(
-                "SELECT id, members, call FROM delivery WHERE lead = ?1 AND target = ?2
-                 AND (state = 'due' OR state = 'in_flight' OR state = 'delivered' OR (?3 AND state = 'withheld'))
-                 ORDER BY delivery DESC LIMIT 1",
-            )?
-            .query_row((lead.0, target, shadowed), |row| {
-                Ok((
-                    row.get::<_, Vec<u8>>(0)?,
-                    row.get::<_, String>(1)?,
-                    row.get::<_, Option<String>>(2)?,
-                ))
-            })
-            .optional()?;
-        let Some((id, members, call)) = row else {
-            return Ok(None);
-        };
-        let members: Map<String, Value> = serde_json::from_str(&members)?;
-        Ok(Some(Entry {
-            delivery: DeliveryId(parse_uuid(&id)?),
-            members,
-            call,
-        }))
     }
 }
 

@@ -6,7 +6,11 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::config::{LeadpingApi, Marker};
+use crate::decision::PlannedDelivery;
 use crate::delivery::DeliveryId;
+
+/// Stands for the id of an entry that has not been told yet; it is looked up when it is needed.
+const ENTRY_UNKNOWN: &str = "{id}";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
@@ -84,6 +88,43 @@ pub fn set(api: LeadpingApi, marker: Marker, order: &Order<'_>) -> Request {
     }
 }
 
+/// Amends an entry: `PUT /dispositions/{id}`, or `PUT /lead-status-changes/{id}`. `order` is of
+/// the set that made the entry, with all of its members, for what is not sent would be cleared.
+pub fn amend(api: LeadpingApi, marker: Marker, entry_id: &str, order: &Order<'_>) -> Request {
+    let set = set(api, marker, order);
+    let path = match api {
+        LeadpingApi::Dispositions => path(&["dispositions", entry_id]),
+        LeadpingApi::LeadStatus => path(&["lead-status-changes", entry_id]),
+    };
+    Request {
+        method: Method::Put,
+        path,
+        body: set.body,
+    }
+}
+
+/// The call that a decision plans, as it would be sent now.
+pub fn planned(api: LeadpingApi, marker: Marker, delivery: &PlannedDelivery) -> Request {
+    let order = Order {
+        id: delivery.id,
+        lead_id: &delivery.lead_id,
+        members: &delivery.members,
+        timestamp: delivery.timestamp,
+    };
+    match &delivery.amends {
+        None => set(api, marker, &order),
+        Some(amended) => {
+            let order = Order {
+                id: amended.entry,
+                timestamp: amended.timestamp,
+                ..order
+            };
+            let entry_id = amended.entry_id.as_deref().unwrap_or(ENTRY_UNKNOWN);
+            amend(api, marker, entry_id, &order)
+        }
+    }
+}
+
 /// Reads a lead's history.
 pub fn history(api: LeadpingApi, lead_id: &str) -> Request {
     let path = match api {
@@ -132,6 +173,18 @@ fn mark(body: &mut Map<String, Value>, marker: Marker, id: DeliveryId) {
 pub fn entry_id(body: &[u8]) -> Option<String> {
     let answer: Value = serde_json::from_slice(body).ok()?;
     answer.get("id")?.as_str().map(str::to_owned)
+}
+
+/// Whether a lead's history has the entry of this id; `None`: the answer is no history.
+pub fn has_entry(answer: &[u8], entry_id: &str) -> Option<bool> {
+    let Ok(Value::Array(entries)) = serde_json::from_slice(answer) else {
+        return None;
+    };
+    Some(
+        entries
+            .iter()
+            .any(|entry| text(entry, "id") == Some(entry_id)),
+    )
 }
 
 /// What a lead's history says about a set of unknown fate.
