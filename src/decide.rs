@@ -13,12 +13,12 @@ use serde_json::Value;
 use crate::decision::{
     AppliedChange, Decision, DecisionRecord, ParkCause, PlannedDelivery, TargetVerdict, Verdict,
 };
-use crate::delivery::DeliveryId;
+use crate::delivery::{self, DeliveryId, Slot};
 use crate::event::{Event, Facts, Reading, Standing};
 use crate::lead::{LeadHistory, Previous, TargetHistory};
-
 use crate::map::{self, MapInput, Mapped, RowRef, Table, Wish};
 use crate::systems;
+use crate::systems::place::{Addresses, Ids, Place};
 
 /// Everything a decision looks at.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +29,8 @@ pub struct Question<'a> {
     pub history: &'a LeadHistory,
     /// Target name → in shadow mode.
     pub shadowed: &'a BTreeMap<String, bool>,
+    /// Configured target's name → where it keeps its leads.
+    pub places: &'a BTreeMap<String, Place>,
     pub now: Timestamp,
 }
 
@@ -44,6 +46,15 @@ impl Question<'_> {
             lead_id: self.history.lead_id.as_deref(),
             calls: self.history.calls,
             previous: self.history.previous.as_ref(),
+        }
+    }
+
+    /// What addresses the lead at the targets.
+    fn ids(&self) -> Ids<'_> {
+        Ids {
+            leadping: self.history.lead_id.as_deref(),
+            others: &self.history.ids,
+            pearls: &self.history.pearls,
         }
     }
 }
@@ -125,72 +136,127 @@ fn parked(record: DecisionRecord, cause: ParkCause) -> Decision {
     }
 }
 
+/// What the wishes of one row come to.
+#[derive(Default)]
+struct Weighed {
+    targets: BTreeMap<String, TargetVerdict>,
+    deliveries: Vec<PlannedDelivery>,
+    /// Slots in which the event was applied.
+    applied: Vec<String>,
+    /// Category and outcome, if the event was applied to the disposition.
+    words: Option<(Option<String>, Option<String>)>,
+    cause: Option<ParkCause>,
+}
+
 /// The wishes of a matched row, weighed against the lead's past, target by target.
-fn plan(question: &Question<'_>, mut record: DecisionRecord, wishes: Vec<Wish>) -> Decision {
+fn plan(question: &Question<'_>, record: DecisionRecord, wishes: Vec<Wish>) -> Decision {
     let facts = &question.reading.facts;
-    let history = question.history;
     let occurred_at = facts
         .occurred_at
         .map(|at| at.min(question.event.received_at));
-    let nothing = TargetHistory::default();
-    let mut deliveries = Vec::new();
-    let mut newest_words = None;
+    let mut weighed = Weighed::default();
     for wish in wishes {
-        let target_history = history.targets.get(&wish.target).unwrap_or(&nothing);
-        let verdict = match &history.lead_id {
-            None => TargetVerdict::Unlinked,
-            Some(lead_id) => {
-                let id = DeliveryId::new_at(question.now);
-                let weighed = weigh(question, occurred_at, target_history, &wish)
-                    .unwrap_or(TargetVerdict::Delivery { id });
-                if weighed.is_applied() {
-                    newest_words = Some((word(&wish, "category"), word(&wish, "outcome")));
-                }
-                if matches!(weighed, TargetVerdict::Delivery { .. }) {
-                    deliveries.push(PlannedDelivery {
-                        id,
-                        withheld: question
-                            .shadowed
-                            .get(&wish.target)
-                            .copied()
-                            .unwrap_or(false),
-                        target: wish.target.clone(),
-                        lead_id: lead_id.clone(),
-                        members: wish.members,
-                        call: facts.call.clone(),
-                        timestamp: occurred_at.unwrap_or(question.event.received_at),
-                    });
-                }
-                weighed
-            }
-        };
-        record.targets.insert(wish.target, verdict);
+        weigh_at_target(question, occurred_at, wish, &mut weighed);
     }
-    let unlinked = record
-        .targets
-        .values()
-        .any(|v| *v == TargetVerdict::Unlinked);
-    let applied_at: Vec<String> = record
-        .targets
-        .iter()
-        .filter(|(_, verdict)| verdict.is_applied())
-        .map(|(target, _)| target.clone())
-        .collect();
-    record.previous.clone_from(&history.previous);
+    let at = occurred_at.unwrap_or(question.event.received_at);
+    let previous = weighed.words.map(|(category, outcome)| Previous {
+        category,
+        outcome,
+        source: question.event.source.clone(),
+        at,
+    });
     Decision {
-        cause: unlinked.then(|| ParkCause::unlinked(&question.event.source)),
-        applied: newest_words.map(|(category, outcome)| AppliedChange {
+        cause: weighed.cause,
+        applied: (!weighed.applied.is_empty()).then_some(AppliedChange {
             occurred_at,
-            targets: applied_at,
-            previous: Previous {
-                category,
-                outcome,
-                source: question.event.source.clone(),
-                at: occurred_at.unwrap_or(question.event.received_at),
-            },
+            targets: weighed.applied,
+            previous,
         }),
-        record,
-        deliveries,
+        record: DecisionRecord {
+            targets: weighed.targets,
+            previous: question.history.previous.clone(),
+            ..record
+        },
+        deliveries: weighed.deliveries,
+    }
+}
+
+/// One wish, at every address that the lead has at its target.
+fn weigh_at_target(
+    question: &Question<'_>,
+    occurred_at: Option<Timestamp>,
+    wish: Wish,
+    weighed: &mut Weighed,
+) {
+    let source = &question.event.source;
+    let nowhere = |weighed: &mut Weighed, verdict, cause: Option<ParkCause>| {
+        // Two wishes at LeadPing, its disposition and its record, are nowhere together.
+        weighed.targets.insert(wish.target.clone(), verdict);
+        weighed.cause = weighed.cause.take().or(cause);
+    };
+    let addresses = match question.places.get(&wish.target) {
+        None => return nowhere(weighed, TargetVerdict::Off, None),
+        Some(place) => place.addresses(&question.ids()),
+    };
+    let addresses = match addresses {
+        Addresses::At(addresses) => addresses,
+        Addresses::Unlinked => {
+            let cause = ParkCause::unlinked(source);
+            return nowhere(weighed, TargetVerdict::Unlinked, Some(cause));
+        }
+        Addresses::Absent => {
+            let cause = wish.required.then(|| ParkCause::unlinked(source));
+            return nowhere(weighed, TargetVerdict::Absent, cause);
+        }
+        Addresses::Unaddressable(why) => {
+            let cause = ParkCause::invalid(source);
+            return nowhere(weighed, TargetVerdict::Invalid { why }, Some(cause));
+        }
+    };
+    let is_one = addresses.len() == 1;
+    for address in addresses {
+        let slot = delivery::slot(&wish.target, &address, &wish.members);
+        let verdict = weigh(question, occurred_at, &slot, &wish).unwrap_or_else(|| {
+            let id = DeliveryId::new_at(question.now);
+            weighed
+                .deliveries
+                .push(delivery_of(question, occurred_at, (id, &address), &wish));
+            TargetVerdict::Delivery { id }
+        });
+        let named = Slot::parse(&slot);
+        if verdict.is_applied() {
+            if named.lead_id.is_none() && !named.is_record {
+                weighed.words = Some((word(&wish, "category"), word(&wish, "outcome")));
+            }
+            weighed.applied.push(slot.clone());
+        }
+        let key = if is_one && named.lead_id.is_some() {
+            wish.target.clone()
+        } else {
+            slot
+        };
+        weighed.targets.insert(key, verdict);
+    }
+}
+
+fn delivery_of(
+    question: &Question<'_>,
+    occurred_at: Option<Timestamp>,
+    (id, address): (DeliveryId, &str),
+    wish: &Wish,
+) -> PlannedDelivery {
+    PlannedDelivery {
+        id,
+        withheld: question
+            .shadowed
+            .get(&wish.target)
+            .copied()
+            .unwrap_or(false),
+        target: wish.target.clone(),
+        lead_id: address.to_owned(),
+        members: wish.members.clone(),
+        call: question.reading.facts.call.clone(),
+        timestamp: occurred_at.unwrap_or(question.event.received_at),
     }
 }
 
@@ -198,9 +264,11 @@ fn plan(question: &Question<'_>, mut record: DecisionRecord, wishes: Vec<Wish>) 
 fn weigh(
     question: &Question<'_>,
     occurred_at: Option<Timestamp>,
-    target: &TargetHistory,
+    slot: &str,
     wish: &Wish,
 ) -> Option<TargetVerdict> {
+    let nothing = TargetHistory::default();
+    let target = question.history.targets.get(slot).unwrap_or(&nothing);
     // `echo` belongs here.
     if let Some(newest) = newer_than(question, occurred_at, target) {
         return Some(TargetVerdict::Stale { newest });
@@ -208,7 +276,13 @@ fn weigh(
     // `outranked` belongs here.
     let entry = target.has.as_ref()?;
     let facts = &question.reading.facts;
-    let other_call = facts.call.is_some() && entry.call.is_some() && facts.call != entry.call;
+    // Only LeadPing keeps a history of calls; elsewhere a state is a state.
+    let named = Slot::parse(slot);
+    let other_call = named.lead_id.is_none()
+        && !named.is_record
+        && facts.call.is_some()
+        && entry.call.is_some()
+        && facts.call != entry.call;
     let same_members = wish
         .members
         .iter()

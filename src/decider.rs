@@ -22,6 +22,7 @@ use crate::lead::{LeadHistory, SystemId};
 use crate::map::Tables;
 use crate::store::{Again, Decided, Decider, StoreError, Undecided};
 use crate::systems;
+use crate::systems::place::Place;
 
 /// Events decided in one transaction.
 const BATCH: usize = 256;
@@ -31,6 +32,7 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 pub struct Rules {
     sources: BTreeMap<String, Arc<SourceConfig>>,
     shadowed: BTreeMap<String, bool>,
+    places: BTreeMap<String, Place>,
     tables: ArcSwap<Tables>,
 }
 
@@ -47,6 +49,14 @@ impl Rules {
                 .iter()
                 .map(|(name, target)| (name.clone(), target.mode == TargetMode::Shadow))
                 .collect(),
+            places: config
+                .targets
+                .iter()
+                .map(|(name, target)| {
+                    let place = Place::of(&target.system, config.sources.iter());
+                    (name.clone(), place)
+                })
+                .collect(),
             tables: ArcSwap::from_pointee(tables),
         }
     }
@@ -58,6 +68,11 @@ impl Rules {
     /// Target name → in shadow mode.
     pub fn shadowed(&self) -> &BTreeMap<String, bool> {
         &self.shadowed
+    }
+
+    /// Target name → where it keeps its leads.
+    pub fn places(&self) -> &BTreeMap<String, Place> {
+        &self.places
     }
 
     pub fn replace_tables(&self, tables: Tables) {
@@ -76,6 +91,7 @@ impl Rules {
             reading: &event.reading,
             history,
             shadowed: &self.shadowed,
+            places: &self.places,
             now,
         };
         let table = self

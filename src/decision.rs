@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::delivery::DeliveryId;
+use crate::delivery::{DeliveryId, slot};
 use crate::event::Sequence;
 use crate::lead::Previous;
 use crate::map::RowRef;
@@ -134,6 +134,14 @@ pub enum TargetVerdict {
     Delivery {
         id: DeliveryId,
     },
+    /// The lead has no id at this write-back target, which is no fault.
+    Absent,
+    /// The lead is there, and the configuration lacks what addresses it.
+    Invalid {
+        why: String,
+    },
+    /// The configuration has no such target: nothing is written there.
+    Off,
 }
 
 impl TargetVerdict {
@@ -144,6 +152,9 @@ impl TargetVerdict {
             Self::Stale { .. } => "stale",
             Self::Unchanged { .. } => "unchanged",
             Self::Delivery { .. } => "delivery",
+            Self::Absent => "absent",
+            Self::Invalid { .. } => "invalid",
+            Self::Off => "off",
         }
     }
 
@@ -164,6 +175,8 @@ pub struct DecisionRecord {
     pub table: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub row: Option<RowRef>,
+    /// Target → verdict; `leadping.lead` is LeadPing's record of the lead, and a lead that is at a
+    /// target more than once has a verdict for each address: `nlpearl:<address>`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub targets: BTreeMap<String, TargetVerdict>,
     /// What the lead was before.
@@ -190,6 +203,7 @@ impl DecisionRecord {
 pub struct PlannedDelivery {
     pub id: DeliveryId,
     pub target: String,
+    /// The lead's id there, or its address (see `systems::place`).
     pub lead_id: String,
     /// What the row gave.
     pub members: Map<String, Value>,
@@ -198,6 +212,12 @@ pub struct PlannedDelivery {
     pub timestamp: Timestamp,
     /// The target is in shadow mode: recorded, not sent.
     pub withheld: bool,
+}
+
+impl PlannedDelivery {
+    pub fn slot(&self) -> String {
+        slot(&self.target, &self.lead_id, &self.members)
+    }
 }
 
 /// Everything that one event leads to.
@@ -215,7 +235,8 @@ pub struct Decision {
 #[derive(Debug, Clone, PartialEq)]
 pub struct AppliedChange {
     pub occurred_at: Option<Timestamp>,
-    /// At these targets.
+    /// In these slots (see `delivery::slot`).
     pub targets: Vec<String>,
-    pub previous: Previous,
+    /// `None`: it did not touch the disposition.
+    pub previous: Option<Previous>,
 }

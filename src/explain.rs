@@ -8,11 +8,11 @@ use serde_json::Value;
 
 use crate::config::{Config, TargetConfig};
 use crate::decide::{self, Question};
-use crate::decision::{Decision, DecisionRecord, ParkCause};
+use crate::decision::{Decision, DecisionRecord, ParkCause, PlannedDelivery};
 use crate::event::{Facts, Standing};
 use crate::lead::{LeadHistory, Previous};
 use crate::map::{self, Considered, Mismatch, Row, RowRef, Table};
-use crate::systems::leadping::outbound::{self, Order};
+use crate::systems::outbound::{self, Method, Order, Request, Write};
 
 /// What one payload would become.
 #[derive(Debug, Serialize)]
@@ -53,7 +53,12 @@ pub struct RequestStory {
     pub target: String,
     pub method: &'static str,
     pub url: String,
+    /// The header that carries the credential, without it.
+    pub credential: &'static str,
     pub body: Option<Value>,
+    /// The record is read first, and the body stands for what changes in it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub merged: bool,
     /// The target is in shadow mode: recorded, not sent.
     pub withheld: bool,
 }
@@ -132,22 +137,38 @@ fn requests(decision: &Decision, config: &Config) -> Vec<RequestStory> {
         .iter()
         .filter_map(|delivery| {
             let target: &TargetConfig = config.targets.get(&delivery.target)?;
-            let order = Order {
-                id: delivery.id,
-                lead_id: &delivery.lead_id,
-                members: &delivery.members,
-                timestamp: delivery.timestamp,
-            };
-            let request = outbound::set(target.api, target.marker, &order);
-            Some(RequestStory {
-                target: delivery.target.clone(),
-                method: request.method.as_str(),
-                url: format!("{}/{}", target.base_url, request.path.join("/")),
-                body: request.body,
-                withheld: delivery.withheld,
-            })
+            Some(request_story(delivery, target))
         })
         .collect()
+}
+
+fn request_story(delivery: &PlannedDelivery, target: &TargetConfig) -> RequestStory {
+    let order = Order {
+        id: delivery.id,
+        lead_id: &delivery.lead_id,
+        members: &delivery.members,
+        timestamp: delivery.timestamp,
+    };
+    let (request, merged) = match outbound::write(&target.system, &order) {
+        Write::Append { request, .. } | Write::Set { request } => (request, false),
+        Write::Record { read, changes } => {
+            let request = Request {
+                method: Method::Put,
+                body: Some(Value::Object(changes)),
+                ..read
+            };
+            (request, true)
+        }
+    };
+    RequestStory {
+        target: delivery.target.clone(),
+        method: request.method.as_str(),
+        url: format!("{}/{}", target.base_url, request.path.join("/")),
+        credential: outbound::credential_shown(&target.system),
+        body: request.body,
+        merged,
+        withheld: delivery.withheld,
+    }
 }
 
 /// The event that a payload would be if it came in now.

@@ -46,7 +46,10 @@ pub struct RowRef {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Wish {
     pub target: String,
+    /// Of LeadPing's record of the lead: the one member `lead`, which holds what to change.
     pub members: Map<String, Value>,
+    /// A lead that is not at a write-back target parks the event.
+    pub required: bool,
 }
 
 /// What a table says about one event.

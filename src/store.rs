@@ -301,6 +301,8 @@ pub struct RecordedSpan {
 pub struct KnownLead {
     pub lead: LeadKey,
     pub ids: Vec<SystemId>,
+    /// NLPearl lead id → pearl id.
+    pub pearls: std::collections::BTreeMap<String, String>,
 }
 
 /// A verified request that could not be an event.

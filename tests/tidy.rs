@@ -83,7 +83,7 @@ fn allowed(room: &str) -> Vec<&'static str> {
         ],
         "decide" => vec!["event", "lead", "decision", "delivery", "map", "systems"],
         "deliver" => with_nouns(&["systems", "store"]),
-        "systems" => vec!["config", "event", "delivery"],
+        "systems" => vec!["config", "event", "delivery", "lead"],
         "store" => vec!["decision", "delivery", "event", "lead"],
         "explain" => vec![
             "config", "decide", "decision", "event", "lead", "map", "systems",

@@ -145,6 +145,7 @@ impl Given {
             ..Facts::default()
         };
         let shadowed = BTreeMap::from([(String::from("leadping"), self.shadow)]);
+        let places = BTreeMap::from([(String::from("leadping"), Place::Leadping)]);
         ask(&Question {
             event: &event,
             parsed: &json!({}),
@@ -154,6 +155,7 @@ impl Given {
             },
             history: &self.history,
             shadowed: &shadowed,
+            places: &places,
             now: at(2000),
         })
     }
@@ -315,9 +317,7 @@ fn the_record_names_what_it_was_made_from() {
     assert_eq!(decision.record.decided_at, at(2000));
     let change = decision.applied.expect("it was applied");
     assert_eq!(change.targets, ["leadping"]);
-    assert_eq!(change.previous.category.as_deref(), Some("Qualified"));
-    assert_eq!(
-        (&*change.previous.source, change.previous.at),
-        ("voice", at(1000))
-    );
+    let previous = change.previous.expect("it touched the disposition");
+    assert_eq!(previous.category.as_deref(), Some("Qualified"));
+    assert_eq!((&*previous.source, previous.at), ("voice", at(1000)));
 }

@@ -101,11 +101,11 @@ impl Past {
         if let Some(change) = &decision.applied {
             state.apply(&event.source, event.sequence, change);
         }
-        let has = |target: &str, name: Name| {
+        let has = |slot: &str, name: Name| {
             let sent = decision
                 .deliveries
                 .iter()
-                .rfind(|delivery| delivery.target == target);
+                .rfind(|delivery| delivery.slot() == slot);
             match sent {
                 Some(sent) => Some(Box::new(Has {
                     event: event.sequence,

@@ -175,12 +175,12 @@ impl Judge {
         made.applied = (!applied.is_empty() && !orphan).then(|| AppliedChange {
             occurred_at: event.reading.facts.occurred_at,
             targets: applied,
-            previous: Previous {
+            previous: Some(Previous {
                 category: None,
                 outcome: event.parsed["outcome"].as_str().map(str::to_owned),
                 source: source.clone(),
                 at: event.event.received_at,
-            },
+            }),
         });
         made
     }

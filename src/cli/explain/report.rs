@@ -142,7 +142,10 @@ fn decision(story: &Story) {
             ""
         };
         anstream::println!("  {GOOD}{} {}{GOOD:#}{shadow}", request.method, request.url);
-        anstream::println!("  {DIM}Authorization: Bearer ****{DIM:#}");
+        anstream::println!("  {DIM}{}{DIM:#}", request.credential);
+        if request.merged {
+            anstream::println!("  {DIM}the record is read first; this is changed in it{DIM:#}");
+        }
         let body = request.body.as_ref().unwrap_or(&Value::Null);
         for text in format!("{body:#}").lines() {
             anstream::println!("  {text}");
@@ -171,6 +174,11 @@ fn in_words(decision: &DecisionRecord) -> String {
                     format!("{target}: unchanged since delivery {since}")
                 }
                 TargetVerdict::Delivery { .. } => format!("{target}: one call"),
+                TargetVerdict::Absent => format!("{target}: absent, the lead has no id there"),
+                TargetVerdict::Invalid { why } => format!("{target}: invalid, {why}"),
+                TargetVerdict::Off => {
+                    format!("{target}: off, the configuration has no [targets.{target}]")
+                }
             })
             .collect::<Vec<_>>()
             .join("; "),

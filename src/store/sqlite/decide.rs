@@ -200,7 +200,7 @@ impl Scope {
         sitting: &mut Sitting<'_>,
     ) -> Result<(), StoreError> {
         let mut subject = identity::meet(self, &event.event.source, &event.reading.facts)?;
-        if !subject.learnt.is_empty() && subject.state.lead_id().is_some() {
+        if !subject.learnt.is_empty() {
             let own = event.event.sequence;
             self.decide_waiting(&subject.learnt, Some(own), sitting)?;
             if let Some(lead) = subject.lead {

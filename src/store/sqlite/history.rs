@@ -7,10 +7,10 @@ use rusqlite::{Connection, OptionalExtension};
 use serde_json::{Map, Value};
 
 use super::super::rows::parse_uuid;
-use super::super::{Decider, StoreError, Undecided};
+use super::super::{Decider, KnownLead, StoreError, Undecided};
 use super::SqliteStore;
 use super::writer::Scope;
-use crate::delivery::DeliveryId;
+use crate::delivery::{DeliveryId, Slot};
 use crate::lead::identity::ids_of;
 use crate::lead::{Entry, LEADPING, LeadHistory, LeadKey, LeadState, SystemId, TargetHistory};
 
@@ -35,20 +35,22 @@ impl Past<'_> {
     }
 
     /// Its ids alone, which are the smaller part of its state.
-    pub(super) fn ids_of_lead(&self, lead: LeadKey) -> Result<Vec<SystemId>, StoreError> {
+    pub(super) fn known_lead(&self, lead: LeadKey) -> Result<KnownLead, StoreError> {
         #[derive(serde::Deserialize)]
         struct Ids {
             ids: Vec<SystemId>,
+            #[serde(default)]
+            pearls: BTreeMap<String, String>,
         }
         let text: String = self
             .0
             .prepare_cached("SELECT state FROM lead WHERE lead = ?1")?
             .query_row([lead.0], |row| row.get(0))?;
-        let Ids { ids } = serde_json::from_str(&text)?;
-        Ok(ids)
+        let Ids { ids, pearls } = serde_json::from_str(&text)?;
+        Ok(KnownLead { lead, ids, pearls })
     }
 
-    /// What a decision may see. `lead_id` from the event's own pointers goes before the link's.
+    /// What a decision may see.
     pub(super) fn history(
         &self,
         event: &Undecided,
@@ -58,10 +60,11 @@ impl Past<'_> {
     ) -> Result<LeadHistory, StoreError> {
         let mut targets = BTreeMap::new();
         if let Some(lead) = lead {
-            for (target, applied) in &state.targets {
-                let has = self.entry(lead, target, by.is_shadowed(target))?;
+            for (slot, applied) in &state.targets {
+                let named = Slot::parse(slot);
+                let has = self.entry(lead, named, by.is_shadowed(named.target))?;
                 targets.insert(
-                    target.clone(),
+                    slot.clone(),
                     TargetHistory {
                         applied: Some(*applied),
                         has,
@@ -70,16 +73,10 @@ impl Past<'_> {
             }
         }
         Ok(LeadHistory {
-            lead_id: event
-                .reading
-                .facts
-                .lead_id
-                .clone()
-                .or_else(|| state.lead_id().map(str::to_owned)),
-            calls: u32::try_from(state.calls.len()).unwrap_or(u32::MAX),
             previous: state.previous.clone(),
             applied: state.applied.clone(),
             targets,
+            ..LeadHistory::of_state(state, &event.event.source, &event.reading.facts)
         })
     }
 
@@ -87,17 +84,18 @@ impl Past<'_> {
     fn entry(
         &self,
         lead: LeadKey,
-        target: &str,
+        slot: Slot<'_>,
         shadowed: bool,
     ) -> Result<Option<Entry>, StoreError> {
         let row = self
             .0
             .prepare_cached(
-                "SELECT id, members, call FROM delivery WHERE lead = ?1 AND target = ?2
+                r#"SELECT id, members, call FROM delivery WHERE lead = ?1 AND target = ?2
                  AND (state = 'due' OR state = 'in_flight' OR state = 'delivered' OR (?3 AND state = 'withheld'))
-                 ORDER BY delivery DESC LIMIT 1",
+                 AND (?4 IS NULL OR lead_id = ?4) AND (members LIKE '{"lead":%') = ?5
+                 ORDER BY delivery DESC LIMIT 1"#,
             )?
-            .query_row((lead.0, target, shadowed), |row| {
+            .query_row((lead.0, slot.target, shadowed, slot.lead_id, slot.is_record), |row| {
                 Ok((
                     row.get::<_, Vec<u8>>(0)?,
                     row.get::<_, String>(1)?,
