@@ -13,6 +13,7 @@ use crate::lead::{Applied, Entry};
 use crate::map::parse_table;
 
 mod laws;
+mod write_back;
 
 const TABLE: &str = r#"kind = "nlpearl"
 [defaults.leadping]
