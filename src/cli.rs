@@ -75,7 +75,7 @@ pub enum Command {
     /// Show everything on this machine: sandbox, bridge, sample webhooks
     #[command(after_help = "Example:\n  leadping-bridge demo --once")]
     Demo(demo::DemoArgs),
-    /// Pretend to be LeadPing, strictly, with faults on request
+    /// Pretend to be LeadPing, NLPearl and Capillary, strictly, with faults on request
     #[command(
         after_help = "Example:\n  leadping-bridge sandbox --listen 127.0.0.1:9100 --strict-leads"
     )]
@@ -139,7 +139,7 @@ impl Command {
         match self {
             Self::Serve(args) => serve::run(args, global).await,
             Self::Demo(args) => demo::run(args).await,
-            Self::Sandbox(args) => sandbox::run(args).await.map(|()| Exit::Fine.into()),
+            Self::Sandbox(args) => sandbox::run(args, global).await,
             Self::Check(args) => check::run(args, global).await,
             Self::Schema(args) => schema::run(args).await,
             Self::Completions(args) => schema::run_completions(args).await,

@@ -1,9 +1,10 @@
 //! The sandbox: stateful, strict stand-ins for the systems we write to, with faults on request.
 //!
-//! For tests, the demo and trying things out; it never sends anything anywhere and keeps
-//! everything in memory. A request walks `accept → exchange → leadping`; `fault` says what goes
-//! wrong with it, `journal` keeps it, `control` answers under `/_sandbox/`. Further systems join
-//! as files beside `leadping`, each with its own routes, models and ledger.
+//! For tests, the demo and trying things out; it keeps everything in memory, and sends nothing
+//! but the webhooks for which somebody names a receiver. A request walks `accept → exchange →
+//! system → leadping | nlpearl | capillary`; `fault` says what goes wrong with it, `journal` keeps
+//! it, `webhooks` tell what it changed, `control` answers under `/_sandbox/`. Each system has its
+//! own routes, models and memory, written from its vendor's pages and not from our code.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,39 +16,63 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::secret::Secret;
+use capillary::Crm;
+use credential::BearerKey;
 use fault::FaultQueue;
 use journal::Journal;
 use leadping::{Ledger, Profile};
-use traffic::{BusiestSecond, SetsInProgress, Window};
+use nlpearl::Campaigns;
+use system::Gate;
+use traffic::{SetsInProgress, Window};
+use webhooks::Outbox;
 
 mod accept;
 mod answer;
+mod body;
+mod capillary;
 mod control;
+mod credential;
 mod exchange;
 mod fault;
 mod journal;
 mod leadping;
+mod nlpearl;
+mod owners;
+mod path;
 mod schema;
+mod system;
 #[cfg(test)]
 mod tests;
 mod traffic;
+mod webhooks;
 
+pub use capillary::CapillaryLogin;
 pub use fault::{Fault, FaultAnswer, FaultRule, FaultScope, Operation};
 pub use journal::JournalEntry;
+pub use system::System;
 pub use traffic::RequestLimit;
+pub use webhooks::{NoReceiver, WebhookEntry, WebhookReceiver, WebhookState};
 
 /// How a sandbox is set up; the defaults are strict about the rate and generous about leads.
 #[derive(Debug, Clone)]
 pub struct SandboxOptions {
     /// Port 0 takes a free one.
     pub listen: SocketAddr,
-    /// `None`: any bearer that is not empty passes.
+    /// LeadPing's; `None`: any bearer that is not empty passes.
     pub token: Option<Secret>,
+    /// LeadPing's.
     pub limit: RequestLimit,
+    /// `{AccountId}:{SecretKey}`; `None`: any bearer of that form passes.
+    pub nlpearl_key: Option<Secret>,
+    /// Nothing is published about it: off by default.
+    pub nlpearl_limit: RequestLimit,
+    pub capillary_login: CapillaryLogin,
+    pub capillary_limit: RequestLimit,
     /// Unknown leads are 404 until they are created; else the first write creates them.
     pub strict_leads: bool,
+    /// At each system.
     pub max_leads: usize,
-    /// How many requests the journal keeps.
+    /// How many requests the journal keeps, and how many webhooks the log.
     pub max_journal_entries: usize,
     pub max_connections: usize,
     /// What the rate limit, delays and time stamps go by.
@@ -60,6 +85,10 @@ impl Default for SandboxOptions {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             token: None,
             limit: RequestLimit::LEADPING,
+            nlpearl_key: None,
+            nlpearl_limit: RequestLimit::OFF,
+            capillary_login: CapillaryLogin::default(),
+            capillary_limit: RequestLimit::CAPILLARY,
             strict_leads: false,
             max_leads: 500_000,
             max_journal_entries: 100_000,
@@ -73,6 +102,7 @@ impl Default for SandboxOptions {
 #[derive(Debug)]
 pub struct Sandbox {
     address: SocketAddr,
+    runtime: tokio::runtime::Handle,
     shared: Arc<Shared>,
 }
 
@@ -93,22 +123,35 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     leadping: Ledger,
+    leadping_key: BearerKey,
+    nlpearl: Campaigns,
+    nlpearl_key: BearerKey,
+    capillary: Crm,
+    /// In the order of [`System::ALL`].
+    gates: (Gate, Gate, Gate),
     faults: FaultQueue,
     journal: Journal,
-    window: Window,
-    busiest: BusiestSecond,
-    token: Option<Secret>,
+    outbox: Outbox,
 }
 
 impl State {
     fn new(options: &SandboxOptions) -> Self {
+        let (max_leads, strict_leads) = (options.max_leads, options.strict_leads);
+        let login = options.capillary_login.clone();
         Self {
-            leadping: Ledger::new(options.max_leads, options.strict_leads),
+            leadping: Ledger::new(max_leads, strict_leads),
+            leadping_key: BearerKey::opaque(options.token.clone()),
+            nlpearl: Campaigns::new(max_leads, strict_leads),
+            nlpearl_key: BearerKey::account_and_secret(options.nlpearl_key.clone()),
+            capillary: Crm::new(login, max_leads, strict_leads),
+            gates: (
+                Gate::new(options.limit),
+                Gate::new(options.nlpearl_limit),
+                Gate::new(options.capillary_limit),
+            ),
             faults: FaultQueue::default(),
             journal: Journal::new(options.max_journal_entries),
-            window: Window::new(options.limit),
-            busiest: BusiestSecond::default(),
-            token: options.token.clone(),
+            outbox: Outbox::new(options.max_journal_entries),
         }
     }
 }
@@ -119,7 +162,12 @@ impl Shared {
     }
 
     fn reset(&self) {
-        *self.state() = State::new(&self.options);
+        let state = &mut *self.state();
+        let mut fresh = State::new(&self.options);
+        // Its tasks and receivers outlive a reset.
+        std::mem::swap(&mut fresh.outbox, &mut state.outbox);
+        fresh.outbox.forget();
+        *state = fresh;
         self.sets.forget_overlaps();
     }
 }
@@ -143,7 +191,11 @@ impl Sandbox {
         });
         let accepting = accept::accept_connections(listener, Arc::clone(&shared));
         shared.tasks.spawn_on(accepting, &runtime);
-        Ok(Self { address, shared })
+        Ok(Self {
+            address,
+            runtime,
+            shared,
+        })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -169,7 +221,7 @@ impl Sandbox {
         self.shared.state().faults.rules().to_vec()
     }
 
-    /// Adds an empty lead; false if there is no room for it.
+    /// Adds an empty lead at LeadPing; false if there is no room for it.
     pub fn create_lead(&self, lead_id: &str) -> bool {
         let now = self.shared.clock.now();
         self.shared.state().leadping.create_lead(lead_id, now)
@@ -192,16 +244,24 @@ impl Sandbox {
         self.shared.state().journal.after(0).cloned().collect()
     }
 
-    /// The sets that were applied, in order, as far as the journal still keeps them.
+    /// The sets at LeadPing that were applied, in order, as far as the journal still keeps them.
     pub fn writes(&self) -> Vec<JournalEntry> {
+        let mut writes = self.writes_at(System::Leadping);
+        writes.retain(|entry| entry.operation == Operation::Set);
+        writes
+    }
+
+    /// Every write that the system applied, in order, as far as the journal still keeps them.
+    pub fn writes_at(&self, system: System) -> Vec<JournalEntry> {
         let state = self.shared.state();
-        let sets = state.journal.after(0);
-        sets.filter(|entry| entry.applied && entry.operation == Operation::Set)
+        let entries = state.journal.after(0);
+        entries
+            .filter(|entry| entry.applied && entry.system == system)
             .cloned()
             .collect()
     }
 
-    /// All requests to the pretended API since the start or the last reset.
+    /// All requests to the pretended systems since the start or the last reset.
     pub fn total_requests(&self) -> u64 {
         self.shared.state().journal.total()
     }
@@ -211,22 +271,28 @@ impl Sandbox {
         self.shared.sets.overlaps()
     }
 
-    /// The most requests that arrived within any one second, refused ones included.
+    /// The most requests to LeadPing that arrived within any one second, refused ones included.
     pub fn max_requests_per_second(&self) -> usize {
-        self.shared.state().busiest.most()
+        self.shared.state().gate(System::Leadping).busiest.most()
     }
 
-    /// The credential changes: every other one is answered 401 from now on.
+    /// LeadPing's credential changes: every other one is answered 401 from now on.
     pub fn set_token(&self, token: Option<Secret>) {
-        self.shared.state().token = token;
+        self.shared.state().leadping_key.secret = token;
     }
 
-    /// Starts counting anew.
+    /// LeadPing's limit; starts counting anew.
     pub fn set_limit(&self, limit: RequestLimit) {
-        self.shared.state().window = Window::new(limit);
+        self.set_limit_at(System::Leadping, limit);
     }
 
-    /// As it was at the start: no leads, no faults, no journal, token and limit as given then.
+    /// As [`Sandbox::set_limit`], for any system.
+    pub fn set_limit_at(&self, system: System, limit: RequestLimit) {
+        self.shared.state().gate(system).window = Window::new(limit);
+    }
+
+    /// As it was at the start: no leads, no faults, no journal, credentials and limits as given
+    /// then. Receivers of webhooks stay.
     pub fn reset(&self) {
         self.shared.reset();
     }

@@ -97,7 +97,7 @@ fn allowed(room: &str) -> Vec<&'static str> {
         ]),
         "schema" => vec!["config", "event", "map", "systems"],
         "listen" => vec!["config", "clock", "problem"],
-        "sandbox" => vec!["clock", "secret"],
+        "sandbox" => vec!["clock", "config", "secret", "verify"],
         "decision" => vec!["delivery", "event", "lead", "map"],
         "delivery" => vec!["event", "lead"],
         "lead" => vec!["decision", "delivery", "event"],

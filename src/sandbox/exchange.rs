@@ -1,42 +1,29 @@
 //! One exchange: a request read whole, let in or refused, done with or without a fault, recorded.
 //!
-//! The gates stand in the order token → rate limit → route → fault. Without a delay all of it
+//! The gates stand in the order credential → rate limit → route → fault. Without a delay all of it
 //! happens under one lock, so the journal's order is the order in which requests took effect.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER};
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::header::{HeaderValue, RETRY_AFTER};
+use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use jiff::Timestamp;
-use subtle::ConstantTimeEq;
 use tokio::sync::oneshot;
 
 use super::answer::{Answer, ClosedOnRequest, Ending, WireBody};
-use super::fault::{Fault, Operation, requested_answer};
+use super::fault::{Fault, FaultAnswer, Operation, requested_answer};
 use super::journal::{JournalEntry, marker_in};
-use super::leadping::{self, RequestBody, Route};
+use super::system::{Call, System};
 use super::{Shared, State, control};
 use crate::clock;
 
 const MAX_BODY_BYTES: usize = 256 * 1024;
 /// A body that has not come by then will not come.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// A request to the pretended API, read whole.
-#[derive(Debug)]
-struct Call {
-    method: Method,
-    path: String,
-    token: Option<String>,
-    route: Result<Route, Answer>,
-    operation: Operation,
-    lead: Option<String>,
-    body: RequestBody,
-}
 
 /// Answers one request; the error makes the connection close without an answer.
 pub(super) async fn answer_request(
@@ -53,7 +40,7 @@ pub(super) async fn answer_request(
         let answer = control::answer(&shared, &head.method, &head.uri, &bytes);
         return Ok(answer.into_response());
     }
-    let call = Call::new(head.method, path, &head.headers, &bytes);
+    let call = Call::new(head.method, &head.uri, &head.headers, &bytes);
     match exchange(&shared, call).await {
         Ending::Answer(answer) => Ok(answer.into_response()),
         Ending::Truncated(answer) => Ok(answer.into_truncated_response()),
@@ -75,19 +62,8 @@ async fn read_body(body: Incoming, path: &str) -> Result<Result<Bytes, Answer>, 
 }
 
 impl Call {
-    fn new(method: Method, path: String, headers: &HeaderMap, bytes: &[u8]) -> Self {
-        let route = leadping::route(&method, &path);
-        let body = RequestBody::parse(headers, bytes);
-        let found = route.as_ref().ok();
-        Self {
-            token: bearer(headers),
-            operation: found.map_or(Operation::Unknown, Route::operation),
-            lead: found.and_then(|route| route.named_lead(body.json.as_ref())),
-            method,
-            path,
-            route,
-            body,
-        }
+    fn requested(&self, wanted: &FaultAnswer) -> Answer {
+        requested_answer(wanted, self.system, &self.path)
     }
 
     fn marker(&self) -> Option<&str> {
@@ -98,16 +74,9 @@ impl Call {
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
-    let is_usable = scheme.eq_ignore_ascii_case("Bearer") && !token.trim().is_empty();
-    is_usable.then(|| token.trim().to_owned())
-}
-
 async fn exchange(shared: &Arc<Shared>, mut call: Call) -> Ending {
     let in_progress = match (&call.lead, call.operation) {
-        (Some(lead), Operation::Set) => Some(shared.sets.begin(lead)),
+        (Some(lead), Operation::Set) => Some(shared.sets.begin(call.system, lead)),
         _ => None,
     };
     let started = begin(shared, &mut call);
@@ -133,7 +102,7 @@ enum Started {
 fn begin(shared: &Shared, call: &mut Call) -> Started {
     let now = shared.clock.now();
     let state = &mut *shared.state();
-    state.busiest.count(now);
+    state.gate(call.system).busiest.count(now);
     if call.lead.is_none() {
         call.lead = state.owner_of_entry(call);
     }
@@ -141,7 +110,9 @@ fn begin(shared: &Shared, call: &mut Call) -> Started {
         state.record(call, &Outcome::answered(refusal.status, None), now);
         return Started::Ended(Ending::Answer(refusal));
     }
-    let fault = state.faults.take(call.operation, call.lead.as_deref());
+    let fault = state
+        .faults
+        .take(call.system, call.operation, call.lead.as_deref());
     if let Some(Fault::DelayMs(delay)) = fault {
         return Started::Delayed(Duration::from_millis(delay));
     }
@@ -186,45 +157,32 @@ impl Outcome {
 }
 
 impl State {
-    fn owner_of_entry(&self, call: &Call) -> Option<String> {
-        let id = call.route.as_ref().ok()?.entry_id()?;
-        self.leadping.owner(id).map(str::to_owned)
-    }
-
     /// The answer of the gate that does not let this call through.
     fn refusal(&mut self, call: &Call, now: Timestamp) -> Option<Answer> {
         if call.operation == Operation::Health {
             return None;
         }
-        if !self.accepts(call.token.as_deref()) {
-            return Some(leadping::unauthorized(&call.path));
+        if let Some(refusal) = self.unauthorized(call, now) {
+            return Some(refusal);
         }
-        let seconds = self.window.admit(now).err()?;
-        Some(leadping::rate_limited().header(RETRY_AFTER, HeaderValue::from(seconds)))
-    }
-
-    fn accepts(&self, token: Option<&str>) -> bool {
-        match (&self.token, token) {
-            (_, None) => false,
-            (None, Some(_)) => true,
-            (Some(wanted), Some(given)) => {
-                bool::from(wanted.expose().as_bytes().ct_eq(given.as_bytes()))
-            }
-        }
+        let seconds = self.gate(call.system).window.admit(now).err()?;
+        let refusal = call.system.rate_limited(&call.path);
+        // Of the three, LeadPing alone says that it tells how long.
+        Some(match call.system {
+            System::Leadping => refusal.header(RETRY_AFTER, HeaderValue::from(seconds)),
+            System::Nlpearl | System::Capillary => refusal,
+        })
     }
 
     /// Does the call, or not, as the fault says; records it and says how to end.
     fn carry_out(&mut self, call: &Call, fault: Option<Fault>, now: Timestamp) -> Ending {
         let name = fault.as_ref().map(Fault::name);
         let (ending, applied) = match fault {
-            Some(Fault::Answer(wanted)) => {
-                (Ending::Answer(requested_answer(&wanted, &call.path)), false)
-            }
+            Some(Fault::Answer(wanted)) => (Ending::Answer(call.requested(&wanted)), false),
             Some(Fault::DropBefore) => (Ending::Dropped, false),
             Some(Fault::AnswerAfterApply(wanted)) => {
                 let (_, applied) = self.apply(call, now);
-                let answer = requested_answer(&wanted, &call.path);
-                (Ending::Answer(answer), applied)
+                (Ending::Answer(call.requested(&wanted)), applied)
             }
             Some(Fault::DropAfterApply) => (Ending::Dropped, self.apply(call, now).1),
             Some(Fault::HangAfterApply) => (Ending::Hung, self.apply(call, now).1),
@@ -249,24 +207,20 @@ impl State {
         ending
     }
 
-    /// The true answer, and whether anything was changed by it.
+    /// The true answer, and whether anything was changed by it; what is news is told.
     fn apply(&mut self, call: &Call, now: Timestamp) -> (Answer, bool) {
-        let answer = match &call.route {
-            Ok(route) => leadping::perform(route, &call.body, &call.path, &mut self.leadping, now),
-            Err(refusal) => refusal.clone(),
-        };
-        let changes = !matches!(
-            call.operation,
-            Operation::Read | Operation::Health | Operation::Unknown
-        );
-        let applied = changes && answer.status.is_success();
-        (answer, applied)
+        let done = self.perform(call, now);
+        if let (true, Some(lead)) = (done.is_news, &call.lead) {
+            self.tell(call.system, lead, now);
+        }
+        (done.answer, done.applied)
     }
 
     fn record(&mut self, call: &Call, outcome: &Outcome, now: Timestamp) {
         self.journal.record(JournalEntry {
             number: 0,
             at: now,
+            system: call.system,
             method: call.method.to_string(),
             path: call.path.clone(),
             operation: call.operation,

@@ -6,8 +6,8 @@ use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::System;
 use super::answer::Answer;
-use super::leadping;
 
 /// The longest delay that the control interface accepts.
 const MAX_DELAY_MS: u64 = 600_000;
@@ -25,9 +25,20 @@ pub enum Operation {
     /// Updates the lead record.
     Update,
     Read,
+    /// Asks for a token.
+    Token,
     Health,
     /// No such path or method.
     Unknown,
+}
+
+impl Operation {
+    pub(super) fn is_write(self) -> bool {
+        match self {
+            Self::Set | Self::Amend | Self::Remove | Self::Update => true,
+            Self::Read | Self::Token | Self::Health | Self::Unknown => false,
+        }
+    }
 }
 
 /// Which calls a rule is for.
@@ -38,6 +49,7 @@ pub enum FaultScope {
     Amend,
     Update,
     Read,
+    Token,
     /// Every call but the health check.
     Any,
 }
@@ -49,6 +61,7 @@ impl FaultScope {
             Self::Amend => operation == Operation::Amend,
             Self::Update => operation == Operation::Update,
             Self::Read => operation == Operation::Read,
+            Self::Token => operation == Operation::Token,
             Self::Any => !matches!(operation, Operation::Health | Operation::Unknown),
         }
     }
@@ -115,6 +128,9 @@ impl Fault {
 #[serde(deny_unknown_fields)]
 pub struct FaultRule {
     pub on: FaultScope,
+    /// Only at this system; at every one if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<System>,
     /// Only for this lead.
     #[serde(default)]
     pub lead: Option<String>,
@@ -129,6 +145,7 @@ impl FaultRule {
     pub fn always(on: FaultScope, fault: Fault) -> Self {
         Self {
             on,
+            system: None,
             lead: None,
             times: None,
             fault,
@@ -142,6 +159,12 @@ impl FaultRule {
     #[must_use]
     pub fn times(mut self, times: u32) -> Self {
         self.times = Some(times);
+        self
+    }
+
+    #[must_use]
+    pub fn at(mut self, system: System) -> Self {
+        self.system = Some(system);
         self
     }
 
@@ -192,9 +215,15 @@ impl FaultQueue {
     }
 
     /// The fault for this call, if one is due; it counts as used.
-    pub fn take(&mut self, operation: Operation, lead: Option<&str>) -> Option<Fault> {
+    pub fn take(
+        &mut self,
+        system: System,
+        operation: Operation,
+        lead: Option<&str>,
+    ) -> Option<Fault> {
         let index = self.0.iter().position(|rule| {
             rule.on.covers(operation)
+                && rule.system.is_none_or(|wanted| wanted == system)
                 && rule.times != Some(0)
                 && (rule.lead.is_none() || rule.lead.as_deref() == lead)
         })?;
@@ -208,7 +237,7 @@ impl FaultQueue {
 }
 
 /// The answer that a fault asks for.
-pub(super) fn requested_answer(wanted: &FaultAnswer, path: &str) -> Answer {
+pub(super) fn requested_answer(wanted: &FaultAnswer, system: System, path: &str) -> Answer {
     let Ok(status) = StatusCode::from_u16(wanted.status) else {
         return cannot_send("status", path);
     };
@@ -222,8 +251,8 @@ pub(super) fn requested_answer(wanted: &FaultAnswer, path: &str) -> Answer {
         None if status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED => {
             Answer::empty(status)
         }
-        None if status == StatusCode::TOO_MANY_REQUESTS => leadping::rate_limited(),
-        None => Answer::problem(status, "A fault was asked for.", path),
+        None if status == StatusCode::TOO_MANY_REQUESTS => system.rate_limited(path),
+        None => system.requested(status, path),
     };
     match wanted.retry_after.as_deref().map(HeaderValue::from_str) {
         None => answer,
@@ -253,16 +282,31 @@ mod tests {
         queue.add(FaultRule::once(FaultScope::Set, Fault::DropAfterApply).lead("b"));
         queue.add(FaultRule::always(FaultScope::Set, Fault::HangAfterApply).times(2));
         queue.add(FaultRule::always(FaultScope::Any, Fault::DelayMs(1)));
-        let set = |queue: &mut FaultQueue, lead| queue.take(Operation::Set, Some(lead));
+        let set =
+            |queue: &mut FaultQueue, lead| queue.take(System::Leadping, Operation::Set, Some(lead));
         assert_eq!(set(&mut queue, "a"), Some(Fault::HangAfterApply));
         assert_eq!(set(&mut queue, "b"), Some(Fault::DropAfterApply));
         assert_eq!(set(&mut queue, "b"), Some(Fault::HangAfterApply));
         assert_eq!(set(&mut queue, "b"), Some(Fault::DelayMs(1)));
-        assert_eq!(queue.take(Operation::Read, None), Some(Fault::DropBefore));
-        assert_eq!(queue.take(Operation::Amend, None), Some(Fault::DelayMs(1)));
-        assert_eq!(queue.take(Operation::Health, None), None);
+        let other =
+            |queue: &mut FaultQueue, operation| queue.take(System::Leadping, operation, None);
+        assert_eq!(other(&mut queue, Operation::Read), Some(Fault::DropBefore));
+        assert_eq!(other(&mut queue, Operation::Amend), Some(Fault::DelayMs(1)));
+        assert_eq!(other(&mut queue, Operation::Health), None);
         queue.clear();
         assert_eq!(set(&mut queue, "a"), None);
+    }
+
+    #[test]
+    fn a_rule_of_one_system_spares_the_others() {
+        let mut queue = FaultQueue::default();
+        let rule = FaultRule::once(FaultScope::Any, Fault::DropBefore);
+        queue.add(rule.at(System::Capillary));
+        let read = |queue: &mut FaultQueue, system| queue.take(system, Operation::Read, None);
+        assert_eq!(read(&mut queue, System::Leadping), None);
+        assert_eq!(read(&mut queue, System::Nlpearl), None);
+        let token = queue.take(System::Capillary, Operation::Token, None);
+        assert_eq!(token, Some(Fault::DropBefore));
     }
 
     #[track_caller]
@@ -291,6 +335,14 @@ mod tests {
             Ok(()),
         );
         check(json!({"on": "read", "fault": {"delay_ms": 20}}), Ok(()));
+        check(
+            json!({"on": "token", "system": "capillary", "fault": "drop_before"}),
+            Ok(()),
+        );
+        check(
+            json!({"on": "any", "system": "crm", "fault": "drop_before"}),
+            Err("unknown variant"),
+        );
         check(
             json!({"on": "write", "fault": "drop_before"}),
             Err("unknown variant"),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::System;
 use super::fault::Operation;
 
 /// Larger bodies are not kept.
@@ -21,6 +22,7 @@ pub struct JournalEntry {
     /// From 1, over all requests since the start or the last reset.
     pub number: u64,
     pub at: Timestamp,
+    pub system: System,
     pub method: String,
     /// Without the query.
     pub path: String,
@@ -52,6 +54,7 @@ impl JournalEntry {
         json!({
             "number": self.number,
             "at_ms": self.at.as_millisecond(),
+            "system": self.system,
             "method": self.method,
             "path": self.path,
             "operation": self.operation,
@@ -135,6 +138,7 @@ mod tests {
         JournalEntry {
             number: 0,
             at: Timestamp::UNIX_EPOCH,
+            system: System::Leadping,
             method: "POST".to_owned(),
             path: "/dispositions".to_owned(),
             operation: Operation::Set,

@@ -7,21 +7,22 @@
 use http::StatusCode;
 use http::header::{HeaderValue, WWW_AUTHENTICATE};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, PROBLEM};
+use super::body::RequestBody;
+use super::schema::{Field, check_body};
+use super::system::Done;
 use ledger::Missing;
 use route::Action;
 
-mod body;
 mod ledger;
 mod models;
 mod render;
 mod route;
 
-pub(super) use body::RequestBody;
 pub(super) use ledger::Ledger;
-pub(super) use route::{Route, decoded_segments, route};
+pub(super) use route::{Route, route};
 
 /// Which of the vendor's two namings a path belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +38,12 @@ pub(super) fn perform(
     path: &str,
     ledger: &mut Ledger,
     now: Timestamp,
-) -> Answer {
+) -> Done {
+    let is_news = match &route.action {
+        Action::Set(_) => true,
+        Action::Amend(id) => ledger.is_current(id),
+        _ => false,
+    };
     let done = match &route.action {
         Action::Health => Ok(ok(&json!({"status": "ok", "service": "leadping-api"}))),
         Action::Set(lead) => set(route.profile, lead.as_deref(), body, (path, ledger, now)),
@@ -58,7 +64,14 @@ pub(super) fn perform(
             .map(|record| ok(&record))
             .ok_or_else(|| refuse(Missing::Lead, path)),
     };
-    done.unwrap_or_else(|refusal| refusal)
+    match done {
+        Ok(answer) => Done {
+            applied: route.operation().is_write(),
+            answer,
+            is_news,
+        },
+        Err(refusal) => Done::refused(refusal),
+    }
 }
 
 /// Where a write happens: the request's path, the ledger, the time.
@@ -71,8 +84,8 @@ fn set(
     (path, ledger, now): Desk<'_>,
 ) -> Result<Answer, Answer> {
     let members = match profile {
-        Profile::Dispositions => body.checked(&[models::LEAD_REQUIRED, models::ENTRY], path)?,
-        Profile::LeadStatus => body.checked(&[models::ENTRY], path)?,
+        Profile::Dispositions => checked(body, &[models::LEAD_REQUIRED, models::ENTRY], path)?,
+        Profile::LeadStatus => checked(body, &[models::ENTRY], path)?,
     };
     let lead = lead_in_path
         .or_else(|| members.get("leadId").and_then(Value::as_str))
@@ -97,8 +110,8 @@ fn amend(
     (path, ledger, now): Desk<'_>,
 ) -> Result<Answer, Answer> {
     let members = match profile {
-        Profile::Dispositions => body.checked(&[models::LEAD_ALLOWED, models::ENTRY], path)?,
-        Profile::LeadStatus => body.checked(&[models::ENTRY], path)?,
+        Profile::Dispositions => checked(body, &[models::LEAD_ALLOWED, models::ENTRY], path)?,
+        Profile::LeadStatus => checked(body, &[models::ENTRY], path)?,
     };
     let owner = ledger
         .owner(id)
@@ -119,7 +132,7 @@ fn update_lead(
     body: &RequestBody,
     (path, ledger, now): Desk<'_>,
 ) -> Result<Answer, Answer> {
-    let record = body.checked(&[models::LEAD], path)?;
+    let record = checked(body, &[models::LEAD], path)?;
     let named = record.get("id").and_then(Value::as_str);
     if named.is_some_and(|named| named != lead) {
         return Err(bad_request("`id` names another lead", path));
@@ -131,6 +144,19 @@ fn update_lead(
     lead_record(ledger, lead)
         .map(|record| ok(&record))
         .ok_or_else(|| refuse(Missing::Lead, path))
+}
+
+/// The body as an object that holds to the model, or the answer that refuses it.
+fn checked<'a>(
+    body: &'a RequestBody,
+    groups: &[&[Field]],
+    path: &str,
+) -> Result<&'a Map<String, Value>, Answer> {
+    let object = body
+        .object()
+        .map_err(|fault| Answer::problem(fault.status(), &fault.to_string(), path))?;
+    check_body(object, groups).map_err(|violations| bad_request(&violations, path))?;
+    Ok(object)
 }
 
 fn check_lead_id(lead: &str, path: &str) -> Result<(), Answer> {
@@ -154,6 +180,51 @@ pub(super) fn lead_record(ledger: &Ledger, lead: &str) -> Option<Value> {
     Some(render::lead(lead, found))
 }
 
+/// Puts a lead there as `GET /leads/{id}` shows one; the error says what is wrong with it.
+pub(super) fn put_lead(
+    ledger: &mut Ledger,
+    lead: &Value,
+    now: Timestamp,
+) -> Result<String, String> {
+    let mut record = lead.as_object().cloned().ok_or("a lead is an object")?;
+    let id = record.remove("id");
+    let id = id.as_ref().and_then(Value::as_str).unwrap_or_default();
+    if id.trim().is_empty() {
+        return Err("`id` must not be blank".to_owned());
+    }
+    record.retain(|name, _| !models::SHOWN_ONLY.contains(&name.as_str()));
+    if let Some(name) = record
+        .keys()
+        .find(|name| !models::STORED.contains(&name.as_str()))
+    {
+        return Err(format!("a lead has no `{name}`"));
+    }
+    if ledger.put_lead(id, record, now) {
+        return Ok(id.to_owned());
+    }
+    Err("the sandbox holds as many leads as it may".to_owned())
+}
+
+/// What an automation's webhook action says of the lead: its body is each customer's own, so this
+/// one holds what such bodies are known to hold.
+pub(super) fn webhook(ledger: &Ledger, lead: &str, now: Timestamp) -> Option<Value> {
+    let found = ledger.lead(lead)?;
+    let record = render::lead(lead, found);
+    let current = found.entries.last()?.members();
+    let said = |name: &str| current.get(name).cloned().unwrap_or_default();
+    Some(json!({
+        "leadId": lead,
+        "timestamp": now.to_string(),
+        "dispositionId": record["currentDisposition"]["id"],
+        "type": said("type"),
+        "category": said("category"),
+        "outcome": said("outcome"),
+        "reason": said("reason"),
+        "changeSource": said("changeSource"),
+        "lead": record,
+    }))
+}
+
 fn ok(body: &Value) -> Answer {
     Answer::json(StatusCode::OK, body)
 }
@@ -166,6 +237,10 @@ fn refuse(missing: Missing, path: &str) -> Answer {
     let (status, detail) = match missing {
         Missing::Lead => (StatusCode::NOT_FOUND, "There is no such lead."),
         Missing::Entry => (StatusCode::NOT_FOUND, "There is no such entry."),
+        Missing::Tag => (
+            StatusCode::BAD_REQUEST,
+            "`tagIds` names a tag that the business does not have",
+        ),
         Missing::Room => (
             StatusCode::INSUFFICIENT_STORAGE,
             "The sandbox holds as many leads as it may.",

@@ -23,6 +23,14 @@ pub(super) enum Shape {
     Flag,
     /// Shown as text in one vendor page and as a number in another.
     TextOrNumber,
+    /// 64 bits, with a sign.
+    Integer,
+    /// One of these integers.
+    Choice(&'static [i64]),
+    /// Typed as text by the vendor's page, a number in its sample.
+    IntegerOrDigits,
+    /// `2018-10-05T08:00:00+05:30`: seconds, an offset or `Z`, no fraction.
+    InstantToSecond,
     Object(&'static [Field]),
     /// An object whose members nobody has published.
     OpenObject,
@@ -76,49 +84,83 @@ impl Field {
     }
 }
 
+/// What a body does wrong: the member, and a sentence that names it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Violation {
+    pub member: String,
+    pub sentence: String,
+    /// It is not there at all, or blank.
+    pub is_missing: bool,
+}
+
 /// Checks a whole body against groups of fields; the error is one sentence per violation.
 pub(super) fn check_body(body: &Map<String, Value>, groups: &[&[Field]]) -> Result<(), String> {
-    let mut violations = Vec::new();
-    check_members(body, groups, "", &mut violations);
+    let violations = violations(body, groups);
     if violations.is_empty() {
         return Ok(());
     }
+    let sentences = violations.into_iter().map(|violation| violation.sentence);
+    Err(sentences.collect::<Vec<_>>().join("; "))
+}
+
+/// As [`check_body`], for answers that list violations by member.
+pub(super) fn violations(body: &Map<String, Value>, groups: &[&[Field]]) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    check_members(body, groups, "", &mut violations);
     violations.truncate(MAX_VIOLATIONS);
-    Err(violations.join("; "))
+    violations
+}
+
+impl Violation {
+    pub(super) fn new(member: &str, expectation: &str) -> Self {
+        Self {
+            member: member.to_owned(),
+            sentence: format!("`{member}` {expectation}"),
+            is_missing: false,
+        }
+    }
+
+    fn missing(member: &str, expectation: &str) -> Self {
+        Self {
+            is_missing: true,
+            ..Self::new(member, expectation)
+        }
+    }
 }
 
 fn check_members(
     body: &Map<String, Value>,
     groups: &[&[Field]],
     prefix: &str,
-    violations: &mut Vec<String>,
+    violations: &mut Vec<Violation>,
 ) {
     let fields = || groups.iter().copied().flatten();
     for name in body.keys() {
         if !fields().any(|field| field.name == name) {
             let name: String = name.chars().take(MAX_NAME_CHARS).collect();
-            violations.push(format!("`{prefix}{name}` is not a member of this model"));
+            let name = format!("{prefix}{name}");
+            violations.push(Violation::new(&name, "is not a member of this model"));
         }
     }
     for field in fields() {
         let name = format!("{prefix}{}", field.name);
         match body.get(field.name) {
             None if field.presence == Presence::Required => {
-                violations.push(format!("`{name}` is required"));
+                violations.push(Violation::missing(&name, "is required"));
             }
             None => {}
             Some(Value::Null) if field.presence == Presence::Nullable => {}
             Some(Value::String(text))
                 if field.presence == Presence::Required && text.trim().is_empty() =>
             {
-                violations.push(format!("`{name}` must not be blank"));
+                violations.push(Violation::missing(&name, "must not be blank"));
             }
             Some(value) => check_value(value, &field.shape, &name, violations),
         }
     }
 }
 
-fn check_value(value: &Value, shape: &Shape, name: &str, violations: &mut Vec<String>) {
+fn check_value(value: &Value, shape: &Shape, name: &str, violations: &mut Vec<Violation>) {
     let holds = match (shape, value) {
         (Shape::Object(fields), Value::Object(members)) => {
             check_members(members, &[fields], &format!("{name}."), violations);
@@ -133,6 +175,12 @@ fn check_value(value: &Value, shape: &Shape, name: &str, violations: &mut Vec<St
         (Shape::Word(words), Value::String(text)) => words.contains(&text.as_str()),
         (Shape::Instant, Value::String(text)) => is_rfc3339(text),
         (Shape::Date, Value::String(text)) => is_date(text),
+        (Shape::InstantToSecond, Value::String(text)) => is_rfc3339(text) && !text.contains('.'),
+        (Shape::Integer | Shape::IntegerOrDigits, Value::Number(number)) => number.is_i64(),
+        (Shape::IntegerOrDigits, Value::String(text)) => is_digits(text),
+        (Shape::Choice(numbers), Value::Number(number)) => number
+            .as_i64()
+            .is_some_and(|number| numbers.contains(&number)),
         (Shape::Text | Shape::TextOrNumber, Value::String(_))
         | (Shape::TextOrNumber, Value::Number(_))
         | (Shape::Flag, Value::Bool(_))
@@ -140,7 +188,8 @@ fn check_value(value: &Value, shape: &Shape, name: &str, violations: &mut Vec<St
         _ => false,
     };
     if !holds {
-        violations.push(format!("`{name}` must be {}", shape.expectation()));
+        let expectation = format!("must be {}", shape.expectation());
+        violations.push(Violation::new(name, &expectation));
     }
 }
 
@@ -153,6 +202,13 @@ impl Shape {
             Self::Date => "a date as in RFC 3339".to_owned(),
             Self::Flag => "true or false".to_owned(),
             Self::TextOrNumber => "a string or a number".to_owned(),
+            Self::Integer => "an integer of 64 bits".to_owned(),
+            Self::Choice(numbers) => {
+                let numbers: Vec<String> = numbers.iter().map(i64::to_string).collect();
+                format!("one of {}", numbers.join(", "))
+            }
+            Self::IntegerOrDigits => "an integer".to_owned(),
+            Self::InstantToSecond => "a date-time as in YYYY-MM-DDThh:mm:ssTZD".to_owned(),
             Self::Object(_) | Self::OpenObject => "an object".to_owned(),
             Self::List(_) => "an array".to_owned(),
         }
@@ -184,6 +240,10 @@ fn is_date(text: &str) -> bool {
     follows(text, "dddd-dd-dd") && text.parse::<jiff::civil::Date>().is_ok()
 }
 
+fn is_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<i64>().is_ok()
+}
+
 /// `d` in the pattern stands for a digit, everything else for itself.
 fn follows(text: &str, pattern: &str) -> bool {
     text.len() == pattern.len()
@@ -213,6 +273,10 @@ mod tests {
         Field::optional("list", Shape::List(&Shape::Text)),
         Field::optional("price", Shape::TextOrNumber),
         Field::optional("born", Shape::Date),
+        Field::optional("count", Shape::Integer),
+        Field::optional("code", Shape::Choice(&[1, 130])),
+        Field::optional("reason", Shape::IntegerOrDigits),
+        Field::optional("made", Shape::InstantToSecond),
     ];
 
     #[track_caller]
@@ -257,6 +321,50 @@ mod tests {
             json!({"type": "Call", "price": true, "born": "2001-02-30"}),
             Err("`price` must be a string or a number; `born` must be a date as in RFC 3339"),
         );
+    }
+
+    #[test]
+    fn numbers_are_whole_and_in_the_list() {
+        for good in [
+            json!({"count": -1, "code": 130, "reason": 2}),
+            json!({"count": i64::MAX, "reason": "28812689"}),
+            json!({"made": "2018-10-05T08:00:00+05:30"}),
+            json!({"made": "2018-10-05T02:30:00Z"}),
+        ] {
+            let mut body = json!({"type": "Call"});
+            body.as_object_mut()
+                .expect("an object")
+                .extend(good.as_object().expect("an object").clone());
+            check(body, Ok(()));
+        }
+        for (name, value, expected) in [
+            ("count", json!(1.0), "`count` must be an integer of 64 bits"),
+            ("count", json!("1"), "`count` must be an integer of 64 bits"),
+            (
+                "count",
+                json!(u64::MAX),
+                "`count` must be an integer of 64 bits",
+            ),
+            ("code", json!(20), "`code` must be one of 1, 130"),
+            ("code", json!("130"), "`code` must be one of 1, 130"),
+            ("code", json!(130.0), "`code` must be one of 1, 130"),
+            ("code", Value::Null, "`code` must be one of 1, 130"),
+            ("reason", json!("two"), "`reason` must be an integer"),
+            ("reason", json!(""), "`reason` must be an integer"),
+            ("reason", json!(2.5), "`reason` must be an integer"),
+            (
+                "made",
+                json!("2018-10-05T08:00:00.5+05:30"),
+                "`made` must be a date-time as in YYYY-MM-DDThh:mm:ssTZD",
+            ),
+            (
+                "made",
+                json!("2018-10-05T08:00:00+0530"),
+                "`made` must be a date-time as in YYYY-MM-DDThh:mm:ssTZD",
+            ),
+        ] {
+            check(json!({"type": "Call", name: value}), Err(expected));
+        }
     }
 
     #[test]

@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 use super::*;
 use crate::clock::ManualClock;
 
+mod capillary;
 mod faults;
+mod nlpearl;
+mod webhooks;
 
 /// Longer than anything here takes; a test that hangs fails.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -228,6 +231,13 @@ async fn a_lead_record_is_replaced_whole_and_strictly() {
         "../../tests/payloads/answer-leadping-lead.json"
     ))
     .expect("a payload");
+    let mut seeded = sample.clone();
+    seeded["id"] = json!("a");
+    seeded["contact"]["coordinate"] = json!({"latitude": "30.27", "longitude": "-97.74"});
+    world
+        .sandbox
+        .put_lead(System::Leadping, &seeded)
+        .expect("a lead");
     let mut record = json!({"id": "a", "tagIds": ["tag_1"], "tagNames": ["won"]});
     for name in ["metadata", "contact", "customer", "enabled"] {
         record[name] = sample[name].clone();
@@ -235,7 +245,11 @@ async fn a_lead_record_is_replaced_whole_and_strictly() {
     let answer = world.send("PUT", "/leads/a", &record).await;
     assert_eq!(answer.status(), 200);
     let shown = json_of(answer).await;
-    assert_eq!(shown["contact"], sample["contact"]);
+    assert_eq!(
+        shown["contact"], seeded["contact"],
+        "the place on the map stays"
+    );
+    assert_eq!(shown["tags"][0], sample["tags"][0]);
     assert_eq!(shown["tags"][1]["normalizedName"], "WON");
     let sparse = json!({"enabled": false});
     let shown = json_of(world.send("PUT", "/leads/a", &sparse).await).await;
@@ -243,9 +257,16 @@ async fn a_lead_record_is_replaced_whole_and_strictly() {
         (&shown["enabled"], &shown["contact"]),
         (&json!(false), &json!({}))
     );
+    assert_eq!(
+        (&shown["metadata"], &shown["tags"]),
+        (&json!({}), &json!([]))
+    );
     for bad in [
         json!({"currentDisposition": {}}),
         json!({"contact": {"phone": {"digits": "1"}}}),
+        json!({"contact": seeded["contact"]}),
+        json!({"tags": []}),
+        json!({"tagIds": ["tag_of_nobody"]}),
         json!({"id": "b"}),
     ] {
         assert_eq!(
@@ -418,7 +439,10 @@ async fn everything_can_be_asked_for_over_http() {
     assert_eq!(world.get("/_sandbox/leads/b").await.status(), 404);
     let summary = json_of(world.get("/_sandbox").await).await;
     assert_eq!(
-        (&summary["requests"], &summary["leads"]),
+        (
+            &summary["requests"],
+            &summary["systems"]["leadping"]["leads"]
+        ),
         (&json!(2), &json!(1))
     );
     assert_eq!(world.control("POST", "/reset", &Value::Null).await, 204);

@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::System;
+
 /// So many requests in any span of so many seconds; `requests = 0` switches the limit off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,6 +22,11 @@ impl RequestLimit {
     /// LeadPing's own: 300 in 60 s.
     pub const LEADPING: Self = Self {
         requests: 300,
+        per_seconds: 60,
+    };
+    /// Capillary's on demo and test clusters: 100 in 60 s.
+    pub const CAPILLARY: Self = Self {
+        requests: 100,
         per_seconds: 60,
     };
     pub const OFF: Self = Self {
@@ -105,22 +112,23 @@ pub(super) struct SetsInProgress(Mutex<Sets>);
 
 #[derive(Debug, Default)]
 struct Sets {
-    by_lead: HashMap<String, u32>,
+    by_lead: HashMap<(System, String), u32>,
     overlaps: u64,
 }
 
 impl SetsInProgress {
     /// Counts as in progress until the returned guard is dropped.
-    pub fn begin(self: &Arc<Self>, lead: &str) -> SetGuard {
+    pub fn begin(self: &Arc<Self>, system: System, lead: &str) -> SetGuard {
         let mut sets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = sets.by_lead.entry(lead.to_owned()).or_default();
+        let key = (system, lead.to_owned());
+        let open = sets.by_lead.entry(key.clone()).or_default();
         *open += 1;
         if *open > 1 {
             sets.overlaps += 1;
         }
         SetGuard {
             sets: Arc::clone(self),
-            lead: lead.to_owned(),
+            key,
         }
     }
 
@@ -139,16 +147,16 @@ impl SetsInProgress {
 #[derive(Debug)]
 pub(super) struct SetGuard {
     sets: Arc<SetsInProgress>,
-    lead: String,
+    key: (System, String),
 }
 
 impl Drop for SetGuard {
     fn drop(&mut self) {
         let mut sets = self.sets.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(open) = sets.by_lead.get_mut(&self.lead) {
+        if let Some(open) = sets.by_lead.get_mut(&self.key) {
             *open -= 1;
             if *open == 0 {
-                sets.by_lead.remove(&self.lead);
+                sets.by_lead.remove(&self.key);
             }
         }
     }
@@ -199,13 +207,13 @@ mod tests {
     #[test]
     fn sets_overlap_only_within_a_lead_and_only_while_open() {
         let sets = Arc::new(SetsInProgress::default());
-        let first = sets.begin("a");
-        let other = sets.begin("b");
+        let first = sets.begin(System::Leadping, "a");
+        let other = sets.begin(System::Leadping, "b");
         assert_eq!(sets.overlaps(), 0);
         drop(first);
-        let second = sets.begin("a");
+        let second = sets.begin(System::Leadping, "a");
         assert_eq!(sets.overlaps(), 0);
-        let third = sets.begin("a");
+        let third = sets.begin(System::Leadping, "a");
         assert_eq!(sets.overlaps(), 1);
         drop((other, second, third));
         assert!(sets.0.lock().expect("no panic").by_lead.is_empty());

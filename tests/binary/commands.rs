@@ -270,6 +270,53 @@ async fn sandbox_answers_until_it_is_stopped() {
 }
 
 #[tokio::test]
+async fn sandbox_fires_the_webhooks_of_a_source_as_its_sender_would() {
+    let leadping = sandbox();
+    let place = Place::new(Some(&leadping));
+    let bridge = place.serve().await;
+    let receiver = format!("voice=http://{}/webhooks/voice", bridge.webhooks);
+    let arguments = ["sandbox", "--listen", "127.0.0.1:0", "--webhook", &receiver];
+    let process = Process::spawn(place.command(&arguments), "");
+    let url = eventually("it says where it is", async || {
+        let out = process.out();
+        let line = out.lines().find(|line| line.starts_with("webhooks"))?;
+        assert!(line.contains("of voice go to"), "{line}");
+        let first = out.lines().next()?;
+        first.split_whitespace().nth(1).map(str::to_owned)
+    })
+    .await;
+    let client = client();
+    let lead = json!({
+        "id": "68c3f1a2b4d5e6f708192a3b", "pearlId": "p1",
+        "callData": {"leadpingLeadId": "lead_1"},
+    });
+    for (path, body) in [
+        ("leads", &lead),
+        (
+            "leads/68c3f1a2b4d5e6f708192a3b/status",
+            &json!({"status": 100}),
+        ),
+    ] {
+        let call = client.post(format!("{url}/_sandbox/nlpearl/{path}"));
+        let answer = call.json(body).send().await.unwrap();
+        assert!(answer.status().is_success(), "{path}");
+    }
+    eventually("the disposition is at LeadPing", async || {
+        (leadping.history("lead_1").len() == 1).then_some(())
+    })
+    .await;
+    process.signal("TERM");
+    assert_eq!(process.wait().await.code, Some(0));
+    bridge.process.signal("TERM");
+    assert_eq!(bridge.process.wait().await.code, Some(0));
+
+    let wrong = ["sandbox", "--webhook", "voise=http://127.0.0.1:1/"];
+    let ended = place.run(&wrong).await;
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.err.contains("did you mean `voice`?"), "{}", ended.err);
+}
+
+#[tokio::test]
 async fn demo_once_shows_every_sample_arriving_and_leaves_nothing_behind() {
     let place = Place::new(None);
     let temporary = place.path().join("temporary");

@@ -47,6 +47,12 @@ async fn wrong_usage_is_2_and_says_what_is_right() {
         (&["links", "set", "voice"], "<SOURCE_LEAD_ID>"),
         (&["sandbox", "--listen", "here"], "here"),
         (&["sandbox", "--token", ""], "--token"),
+        (&["sandbox", "--webhook", "voice"], "SOURCE=URL"),
+        (&["sandbox", "--webhook", "voice=ftp://here"], "http"),
+        (
+            &["sandbox", "--nlpearl-key", "account"],
+            "--nlpearl-key must be two parts",
+        ),
         (&["--log-format", "xml", "check"], "xml"),
     ] {
         let ended = place.run(arguments).await;

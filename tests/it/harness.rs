@@ -2,7 +2,8 @@
 //! outlives restarts, a clock moved by hand, the sandbox as LeadPing.
 //!
 //! `files` writes what the bridge reads, `send` is the senders' side, `watch` waits until nothing
-//! moves any more, `show` turns what happened into text.
+//! moves any more, `show` turns what happened into text, `systems` has the sandbox tell the bridge
+//! what was written at NLPearl, Capillary and LeadPing.
 
 use std::time::Duration;
 
@@ -20,11 +21,13 @@ use tokio::runtime::Runtime;
 mod files;
 mod send;
 mod show;
+mod systems;
 mod watch;
 
 use files::Files;
 pub use files::Setup;
 pub use send::{crm, voice_call, voice_lead};
+pub use systems::{CRM_LEAD, LEADPING_LEAD, VOICE_LEAD};
 
 /// How long a world waits for what must happen.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -36,6 +39,7 @@ pub struct World {
     config: Config,
     sandbox: Option<Sandbox>,
     sandbox_options: SandboxOptions,
+    sends_webhooks: bool,
     app: Option<App>,
     /// The bridge has a runtime of its own, so that it can be killed.
     runtime: Option<Runtime>,
@@ -67,6 +71,7 @@ impl Setup {
         };
         let sandbox = Sandbox::start(sandbox_options.clone()).unwrap();
         sandbox_options.listen = sandbox.address();
+        let sends_webhooks = self.sandbox_sends_webhooks;
         let files = Files::write(self, &sandbox.base_url());
         let config = files.load_config();
         let mut world = World {
@@ -75,6 +80,7 @@ impl Setup {
             config,
             sandbox: Some(sandbox),
             sandbox_options,
+            sends_webhooks,
             app: None,
             runtime: None,
             client: reqwest::Client::builder()
@@ -107,6 +113,7 @@ impl World {
             .await
             .expect("starting does not panic");
         self.app = Some(app.expect("the bridge starts"));
+        self.send_webhooks();
         self.runtime = Some(runtime);
     }
 
@@ -127,6 +134,7 @@ impl World {
     pub fn bring_sandbox_up(&mut self) {
         let sandbox = Sandbox::start(self.sandbox_options.clone()).unwrap();
         self.sandbox = Some(sandbox);
+        self.send_webhooks();
     }
 
     pub async fn stop(&mut self) {

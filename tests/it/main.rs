@@ -20,6 +20,7 @@ mod rate;
 mod shadow;
 mod decisions;
 mod stale;
+mod echoes;
 mod links;
 mod duplicates;
 mod reload;

@@ -3,7 +3,7 @@
 //! Both API profiles read and write the same entries. Bounded: leads by option, entries per lead
 //! by [`MAX_ENTRIES_PER_LEAD`]. `render` turns what is here into answers.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -50,8 +50,8 @@ impl Entry {
 #[derive(Debug, Default)]
 pub(super) struct Lead {
     pub entries: Vec<Entry>,
-    /// What `PUT /leads/{id}` wrote last.
-    pub record: Option<Box<Map<String, Value>>>,
+    /// What `PUT /leads/{id}` wrote last, and the members that only the vendor writes.
+    pub record: Option<Box<Value>>,
     pub tags: Vec<Value>,
     pub created_at: Timestamp,
     pub modified_at: Option<Timestamp>,
@@ -61,6 +61,8 @@ pub(super) struct Lead {
 pub(super) enum Missing {
     Lead,
     Entry,
+    /// The business has no such tag.
+    Tag,
     /// The sandbox holds as many leads as it may.
     Room,
 }
@@ -70,6 +72,8 @@ pub(in crate::sandbox) struct Ledger {
     leads: HashMap<Arc<str>, Lead>,
     /// Entry number → lead id.
     owners: HashMap<u64, Arc<str>>,
+    /// Every tag that the business has, by id.
+    tags: BTreeMap<String, Value>,
     last_number: u64,
     max_leads: usize,
     /// Leads exist only once they were created; else the first write creates them.
@@ -86,6 +90,7 @@ impl Ledger {
         Self {
             leads: HashMap::new(),
             owners: HashMap::new(),
+            tags: BTreeMap::new(),
             last_number: 0,
             max_leads,
             strict_leads,
@@ -193,6 +198,31 @@ impl Ledger {
         Ok(())
     }
 
+    /// Is this the newest entry of its lead?
+    pub fn is_current(&self, id: &str) -> bool {
+        let lead = self.entry(id).and_then(|(lead, _)| self.leads.get(lead));
+        let newest = lead.and_then(|lead| lead.entries.last());
+        newest.is_some_and(|entry| entry_id(entry.number) == id)
+    }
+
+    /// A lead as `GET /leads/{id}` shows it; what only the vendor writes is taken as well.
+    /// False if there is no room for it.
+    pub fn put_lead(&mut self, id: &str, mut record: Map<String, Value>, now: Timestamp) -> bool {
+        if !self.create_lead(id, now) {
+            return false;
+        }
+        let tags = match record.remove("tags") {
+            Some(Value::Array(tags)) => tags,
+            _ => Vec::new(),
+        };
+        self.learn_tags(tags.clone());
+        if let Some(lead) = self.leads.get_mut(id) {
+            lead.tags = tags;
+            lead.record = Some(Box::new(Value::Object(record)));
+        }
+        true
+    }
+
     /// Replaces the whole record: what the body does not name is gone.
     pub(super) fn update_lead(
         &mut self,
@@ -200,11 +230,44 @@ impl Ledger {
         record: Map<String, Value>,
         now: Timestamp,
     ) -> Result<(), Missing> {
+        let ids = words(&record, "tagIds");
+        if !ids.iter().all(|id| self.tags.contains_key(*id)) {
+            return Err(Missing::Tag);
+        }
+        let mut tags: Vec<Value> = ids.iter().map(|id| self.tags[*id].clone()).collect();
+        for name in words(&record, "tagNames") {
+            let tag = self.tag_named(name);
+            if !tags.contains(&tag) {
+                tags.push(tag);
+            }
+        }
+        let mut record = Value::Object(record);
         let lead = self.lead_for_write(lead_id, now)?;
-        lead.tags = tags_of(&record, &lead.tags);
+        keep_coordinates(&mut record, lead.record.as_deref());
+        lead.tags.clone_from(&tags);
         lead.record = Some(Box::new(record));
         lead.modified_at = Some(now);
+        self.learn_tags(tags);
         Ok(())
+    }
+
+    fn learn_tags(&mut self, tags: Vec<Value>) {
+        let with_ids = tags.into_iter().filter_map(|tag| {
+            let id = tag["id"].as_str()?.to_owned();
+            Some((id, tag))
+        });
+        self.tags.extend(with_ids);
+    }
+
+    /// The business's tag of that name, or what it will be.
+    fn tag_named(&self, name: &str) -> Value {
+        let normalized = name.to_uppercase();
+        let known = self.tags.values();
+        let mut known = known.filter(|tag| tag["normalizedName"] == normalized.as_str());
+        known.next().cloned().unwrap_or_else(|| {
+            let id = format!("tag_{}", name.to_lowercase());
+            json!({"id": id, "name": name, "normalizedName": normalized, "color": null})
+        })
     }
 
     fn lead_for_write(&mut self, id: &str, now: Timestamp) -> Result<&mut Lead, Missing> {
@@ -226,29 +289,20 @@ fn parse_entry_id(id: &str) -> Option<u64> {
     (entry_id(number) == id).then_some(number)
 }
 
-/// The tags that a record asks for; those the lead has keep their names.
-fn tags_of(record: &Map<String, Value>, present: &[Value]) -> Vec<Value> {
-    let words = |name: &str| -> Vec<String> {
-        let list = record.get(name).and_then(Value::as_array);
-        list.into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect()
-    };
-    let mut tags: Vec<Value> = Vec::new();
-    for id in words("tagIds") {
-        let known = present.iter().find(|tag| tag["id"] == id.as_str());
-        tags.push(known.cloned().unwrap_or_else(|| tag(&id, &id)));
-    }
-    for name in words("tagNames") {
-        if !tags.iter().any(|tag| tag["name"] == name.as_str()) {
-            tags.push(tag(&format!("tag_{}", name.to_lowercase()), &name));
-        }
-    }
-    tags
+fn words<'a>(record: &'a Map<String, Value>, name: &str) -> Vec<&'a str> {
+    let list = record.get(name).and_then(Value::as_array);
+    list.into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect()
 }
 
-fn tag(id: &str, name: &str) -> Value {
-    json!({"id": id, "name": name, "normalizedName": name.to_uppercase(), "color": null})
+/// Where a place is on the map only the vendor writes: it stays as long as what it belongs to.
+fn keep_coordinates(record: &mut Value, old: Option<&Value>) {
+    for parent in ["/contact", "/contact/phone/lookup/location"] {
+        let kept = old.and_then(|old| old.pointer(&format!("{parent}/coordinate")));
+        if let (Some(kept), Some(Value::Object(place))) = (kept, record.pointer_mut(parent)) {
+            place.insert("coordinate".to_owned(), kept.clone());
+        }
+    }
 }

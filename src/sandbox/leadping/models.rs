@@ -58,6 +58,28 @@ pub(super) const LEAD: &[Field] = &[
     Field::nullable("id", Text),
 ];
 
+/// Of a lead as it is shown: what a lead that is put there may bring along,
+pub(super) const STORED: &[&str] = &[
+    "metadata",
+    "contact",
+    "customer",
+    "enabled",
+    "adminEnablementOverride",
+    "tags",
+];
+/// and what the vendor alone keeps.
+pub(super) const SHOWN_ONLY: &[&str] = &[
+    "createdAt",
+    "modifiedAt",
+    "isArchived",
+    "archivedAt",
+    "archivedByUserId",
+    "archiveReason",
+    "archiveNote",
+    "currentDisposition",
+    "currentLeadStatus",
+];
+
 const METADATA: &[Field] = &[
     Field::nullable("trustedFormUrl", Text),
     Field::nullable("utmSource", Text),

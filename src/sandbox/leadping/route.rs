@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::Profile;
 use crate::sandbox::answer::Answer;
 use crate::sandbox::fault::Operation;
+use crate::sandbox::path::decoded_segments;
 
 /// What a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,27 +122,4 @@ impl Route {
             _ => None,
         }
     }
-}
-
-/// The path's segments with percent-encoding undone; `None` if that is not possible.
-pub(in crate::sandbox) fn decoded_segments(path: &str) -> Option<Vec<String>> {
-    let path = path.strip_prefix('/')?;
-    path.split('/').map(decoded).collect()
-}
-
-fn decoded(segment: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(segment.len());
-    let mut rest = segment.as_bytes();
-    while let Some((&byte, tail)) = rest.split_first() {
-        rest = tail;
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let (pair, tail) = rest.split_at_checked(2)?;
-        let byte = data_encoding::HEXLOWER_PERMISSIVE.decode(pair).ok()?;
-        bytes.extend(byte);
-        rest = tail;
-    }
-    String::from_utf8(bytes).ok()
 }

@@ -28,6 +28,7 @@ pub struct Setup {
     crm: String,
     has_admin_token: bool,
     pub(super) sandbox_has_real_time: bool,
+    pub(super) sandbox_sends_webhooks: bool,
 }
 
 impl Setup {
@@ -39,6 +40,7 @@ impl Setup {
             crm: include_str!("../../../mappings/crm.toml").to_owned(),
             has_admin_token: false,
             sandbox_has_real_time: false,
+            sandbox_sends_webhooks: false,
         }
     }
 

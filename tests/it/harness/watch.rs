@@ -21,12 +21,15 @@ pub struct Look {
     received: usize,
     pub in_flight: i64,
     pub due: i64,
+    /// Of the first target that is not open, or `open`.
     pub target_state: String,
     pub next_try_at: Option<Timestamp>,
     /// Of each lead's next delivery that is not held: when it is due.
     heads: Vec<Timestamp>,
     held: usize,
     requests: u64,
+    /// Of the sandbox's own, on their way to the bridge.
+    webhooks: usize,
 }
 
 enum Rest {
@@ -135,7 +138,7 @@ impl World {
 
     fn rest(&self, look: &Look) -> Rest {
         let now = self.now();
-        if look.received > 0 || look.in_flight > 0 {
+        if look.received > 0 || look.in_flight > 0 || look.webhooks > 0 {
             return Rest::Moving;
         }
         if look.target_state != "open" {
@@ -156,20 +159,30 @@ impl World {
     }
 
     pub async fn look(&self) -> Look {
-        let requests = self.sandbox.as_ref().map_or(0, |s| s.total_requests());
+        let sandbox = self.sandbox.as_ref();
+        let requests = sandbox.map_or(0, |s| s.total_requests());
+        // Before the events: what has arrived by now is among them.
+        let webhooks = sandbox.map_or(0, |s| s.webhooks_moving());
         let received = self.get("/api/v1/events?state=received&limit=1").await;
         let targets = self.get("/api/v1/targets").await;
-        let target = &targets["items"][0];
-        let due = count(&target["deliveries"]["due"]);
+        let targets = items(&targets);
+        let sum = |state: &str| {
+            let counts = targets.iter().map(|it| count(&it["deliveries"][state]));
+            counts.sum::<i64>()
+        };
+        let is_closed = |target: &&Value| target["state"] != "open";
+        let shown = targets.iter().find(is_closed).unwrap_or(&targets[0]);
+        let due = sum("due");
         let mut look = Look {
             received: items(&received).len(),
-            in_flight: count(&target["deliveries"]["in_flight"]),
+            in_flight: sum("in_flight"),
             due,
-            target_state: target["state"].as_str().unwrap().to_owned(),
-            next_try_at: instant(&target["next_try_at"]),
+            target_state: shown["state"].as_str().unwrap().to_owned(),
+            next_try_at: instant(&shown["next_try_at"]),
             heads: Vec::new(),
             held: 0,
             requests,
+            webhooks,
         };
         if due > 0 {
             self.look_at_due(&mut look).await;
@@ -184,7 +197,8 @@ impl World {
         for event in &events {
             for delivery in event["deliveries"].as_array().unwrap() {
                 let is_open = delivery["state"] == "due" || delivery["state"] == "in_flight";
-                if !is_open || !leads.insert(delivery["lead_id"].to_string()) {
+                let head = format!("{} {}", delivery["target"], delivery["lead_id"]);
+                if !is_open || !leads.insert(head) {
                     continue;
                 }
                 if delivery["held_http_status"].is_null() {
