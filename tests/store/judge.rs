@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use leadping_bridge::decision::{
     AppliedChange, Decision, DecisionRecord, ParkCause, PlannedDelivery, TargetVerdict, Verdict,
 };
-use leadping_bridge::delivery::{Attempt, CallKind, DeliveryId, Lease};
+use leadping_bridge::delivery::{Attempt, CallKind, DeliveryId, Lease, Slot};
 use leadping_bridge::event::{Event, EventId, Facts, Reading, Standing};
 use leadping_bridge::lead::{LeadHistory, Previous};
 use leadping_bridge::store::{Decider, Undecided};
@@ -205,7 +205,7 @@ impl Judge {
             return TargetVerdict::Stale { newest };
         }
         match past.has {
-            Some(entry) if entry.members["outcome"] == event.parsed["outcome"] => {
+            Some(entry) if outcome_of(&entry.members) == event.parsed["outcome"] => {
                 TargetVerdict::Unchanged {
                     since: entry.delivery,
                 }
@@ -219,20 +219,35 @@ impl Judge {
     fn planned(
         &self,
         event: &Undecided,
-        target: &str,
+        slot: &str,
         lead_id: &str,
         id: DeliveryId,
     ) -> PlannedDelivery {
+        let Slot {
+            target,
+            lead_id: address,
+            is_record,
+        } = Slot::parse(slot);
         let mut members = Map::new();
         members.insert(String::from("outcome"), event.parsed["outcome"].clone());
+        if is_record {
+            members = Map::from_iter([(String::from("lead"), Value::Object(members))]);
+        }
         PlannedDelivery {
             id,
             target: target.to_owned(),
-            lead_id: lead_id.to_owned(),
+            lead_id: address.unwrap_or(lead_id).to_owned(),
             members,
             call: event.reading.facts.call.clone(),
             timestamp: event.event.received_at,
             withheld: self.is_shadowed(target),
         }
     }
+}
+
+/// Of a record too, where it stands one deeper.
+fn outcome_of(members: &Map<String, Value>) -> Value {
+    let of = |members: &Map<String, Value>| members.get("outcome").cloned();
+    let inside = members.get("lead").and_then(Value::as_object);
+    of(inside.unwrap_or(members)).unwrap_or_default()
 }

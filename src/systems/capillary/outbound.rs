@@ -102,9 +102,7 @@ pub fn find(answer: &[u8], sought: &Sought<'_>) -> Found {
     let Some(entries) = log_in(answer) else {
         return Found::Unreadable;
     };
-    let is_known = |entry: &Value| {
-        id_of(entry).is_some_and(|id| sought.known.iter().any(|known| *known == id))
-    };
+    let is_known = |entry: &Value| id_of(entry).is_some_and(|id| sought.known.contains(&id));
     let after_known = entries
         .iter()
         .rposition(&is_known)
