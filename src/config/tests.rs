@@ -1,5 +1,7 @@
 //! Whole files through `load`: what is found in them, and where.
 
+mod targets;
+
 use super::load::inspect_text;
 use super::*;
 use crate::diagnostic::Finding;

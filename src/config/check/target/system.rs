@@ -103,7 +103,8 @@ fn nlpearl(section: &Section<'_>) -> Option<NlpearlTarget> {
     let apis = [("v1", NlpearlApi::V1), ("v2", NlpearlApi::V2)];
     let api = section.choice("api", &apis).unwrap_or(NlpearlApi::V1);
     let outbound_ids = outbound_ids(section);
-    if api == NlpearlApi::V1 && outbound_ids.is_empty() {
+    let says_none = outbound_ids.as_ref().is_none_or(BTreeMap::is_empty);
+    if api == NlpearlApi::V1 && says_none {
         let message = format!(
             "`{}` is empty: the paths of v1 name the outbound, and webhooks only the pearl",
             section.name_of("outbound_ids")
@@ -116,14 +117,13 @@ fn nlpearl(section: &Section<'_>) -> Option<NlpearlTarget> {
     Some(NlpearlTarget {
         api,
         token: section.required_secret("token")?,
-        outbound_ids,
+        outbound_ids: outbound_ids.unwrap_or_default(),
     })
 }
 
-fn outbound_ids(section: &Section<'_>) -> BTreeMap<String, String> {
-    let Some(ids) = section.section("outbound_ids") else {
-        return BTreeMap::new();
-    };
+/// Pairs that are none are reported, and still not nothing.
+fn outbound_ids(section: &Section<'_>) -> Option<BTreeMap<String, String>> {
+    let ids = section.section("outbound_ids")?;
     let mut found = BTreeMap::new();
     for entry in ids.entries() {
         let name = ids.name_of(&entry.key);
@@ -136,16 +136,15 @@ fn outbound_ids(section: &Section<'_>) -> BTreeMap<String, String> {
                     .bytes()
                     .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
         };
-        if is_id(&entry.key) && is_id(outbound) {
-            found.insert(entry.key.clone(), outbound.to_owned());
-        } else {
+        found.insert(entry.key.clone(), outbound.to_owned());
+        if !is_id(&entry.key) || !is_id(outbound) {
             let fault = Fault::error(&entry.node.place, format!("`{name}` is not a pair of ids"));
             section
                 .faults
                 .report(fault.hint("\"<pearl id>\" = \"<outbound id>\", letters and digits only"));
         }
     }
-    found
+    Some(found)
 }
 
 fn capillary(section: &Section<'_>) -> Option<CapillaryTarget> {
