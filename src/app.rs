@@ -13,14 +13,14 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::{self, Admin};
 use crate::clock::{Clock, after};
 use crate::config::Config;
-use crate::decider::{self, DeciderTask, Rules};
+use crate::decider::{self, DeciderTask, Rules, WriterDesk};
 use crate::deliver::{Ground, TargetWorker, credential};
 use crate::listen::{self, ListenLimits};
 use crate::map::Tables;
 use crate::receive::{BodyLimits, Receiver, ReceiverParts};
 use crate::record::Recorder;
 use crate::store::sqlite::{Commit, Handover, SqliteStore};
-use crate::store::{LoadedBy, Store};
+use crate::store::{Desk, LoadedBy, Store};
 use crate::telemetry::metrics::Metrics;
 use crate::verify::Gate;
 
@@ -86,6 +86,7 @@ impl App {
         };
         let rules = rules_in_force(&config, tables, &ground).await?;
         let workers = start_workers(&config, &ground).await?;
+        let desk = seat_desk(&rules, &workers, &ground);
         let (requests_in, requests) = mpsc::channel(REQUESTS);
         let receiver = receiver(&config, &ground)?;
         let admin = admin_of(&config, &ground, &workers, (&requests_in, &rules))?;
@@ -105,10 +106,9 @@ impl App {
             listen(admin_listener, admin::router(admin)),
         ];
         let decider = DeciderTask {
-            rules: rules.clone(),
+            desk,
             handed,
             requests,
-            workers: workers.clone(),
             ground: ground.clone(),
         };
         let reached = reload::Reached {
@@ -187,6 +187,23 @@ async fn start_workers(config: &Config, ground: &Ground) -> anyhow::Result<Vec<A
         workers.push(TargetWorker::start(target.clone(), ground.clone()).await?);
     }
     Ok(workers)
+}
+
+/// What is recorded from now on is decided at once.
+fn seat_desk(
+    rules: &Arc<Rules>,
+    workers: &[Arc<TargetWorker>],
+    ground: &Ground,
+) -> Arc<WriterDesk> {
+    let desk = Arc::new(WriterDesk {
+        rules: rules.clone(),
+        workers: workers.to_vec(),
+        clock: ground.clock.clone(),
+        metrics: ground.metrics.clone(),
+    });
+    let seated: Arc<dyn Desk> = desk.clone();
+    ground.store.decide_at(&seated);
+    desk
 }
 
 async fn open_store(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<(Store, Handover)> {

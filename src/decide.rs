@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde_json::Value;
 
 use crate::decision::{
     AppliedChange, Decision, DecisionRecord, ParkCause, PlannedDelivery, TargetVerdict, Verdict,
@@ -24,7 +23,6 @@ use crate::systems::place::{Addresses, Ids, Place};
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
     pub event: &'a Event,
-    pub parsed: &'a Value,
     pub reading: &'a Reading,
     pub history: &'a LeadHistory,
     /// Target name → in shadow mode.
@@ -42,7 +40,7 @@ impl Question<'_> {
             source: &self.event.source,
             received_at: self.event.received_at,
             facts: &self.reading.facts,
-            body: self.parsed,
+            body: &self.event.body,
             lead_id: self.history.lead_id.as_deref(),
             calls: self.history.calls,
             previous: self.history.previous.as_ref(),
@@ -312,7 +310,7 @@ fn newer_than(
 fn word(wish: &Wish, member: &str) -> Option<String> {
     wish.members
         .get(member)
-        .and_then(Value::as_str)
+        .and_then(serde_json::Value::as_str)
         .map(str::to_owned)
 }
 

@@ -1,8 +1,9 @@
-//! The decider: reads recorded events in order, has them decided and written, wakes the workers.
+//! The decider: the rules in force, and the task that has everything decided that was not decided
+//! as it came in, in the order recorded.
 //!
-//! One task, so there is one order. It takes what the store's writer hands on in memory; after a
-//! start or an overflow it reads the store instead. It never decides anything itself: that is
-//! `decide`, called inside the store's transaction.
+//! The store's writer decides at the `desk` what it appends. This task does the rest: what an
+//! interrupted run left, what the writer could not decide, what a link or new tables release. It
+//! never decides anything itself: that is `decide`, called inside the store's transaction.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,19 +11,22 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::{Config, SourceConfig, TargetMode};
 use crate::decide::{self, Question};
 use crate::decision::Decision;
-use crate::deliver::{Ground, TargetWorker};
+use crate::deliver::Ground;
 use crate::event::{Event, Facts, Reading, Sequence, Standing};
 use crate::lead::{LeadHistory, SystemId};
 use crate::map::Tables;
 use crate::store::{Again, Decided, Decider, StoreError, Undecided};
 use crate::systems;
 use crate::systems::place::Place;
+
+mod desk;
+
+pub use desk::WriterDesk;
 
 /// Events decided in one transaction.
 const BATCH: usize = 256;
@@ -87,7 +91,6 @@ impl Rules {
     ) -> Decision {
         let question = Question {
             event: &event.event,
-            parsed: &event.parsed,
             reading: &event.reading,
             history,
             shadowed: &self.shadowed,
@@ -128,21 +131,13 @@ impl Snapshot {
 
 /// Rules that nobody replaces, as `plan` has them.
 impl Decider for Rules {
-    fn read(&self, event: &Event) -> (Value, Reading) {
-        let unusable = |why: &str| Reading {
-            facts: Facts::default(),
-            standing: Standing::Invalid(why.to_owned()),
-        };
-        let Some(source) = self.sources.get(&event.source) else {
-            return (Value::Null, unusable("its source is no longer configured"));
-        };
-        match serde_json::from_slice(&event.body) {
-            Ok(parsed) => {
-                let reading = systems::read(source, event.forced_kind, &parsed);
-                (parsed, reading)
-            }
-            // Only JSON objects are recorded; a damaged row must not stop the rest.
-            Err(_) => (Value::Null, unusable("its recorded body is not JSON")),
+    fn read(&self, event: &Event) -> Reading {
+        match self.sources.get(&event.source) {
+            Some(source) => systems::read_recorded(source, event.forced_kind, &event.body),
+            None => Reading {
+                facts: Facts::default(),
+                standing: Standing::Invalid(String::from("its source is no longer configured")),
+            },
         }
     }
 
@@ -156,7 +151,7 @@ impl Decider for Rules {
 }
 
 impl Decider for Snapshot {
-    fn read(&self, event: &Event) -> (Value, Reading) {
+    fn read(&self, event: &Event) -> Reading {
         self.rules.read(event)
     }
 
@@ -180,10 +175,9 @@ pub enum Request {
 }
 
 pub struct DeciderTask {
-    pub rules: Arc<Rules>,
+    pub desk: Arc<WriterDesk>,
     pub handed: mpsc::Receiver<Undecided>,
     pub requests: mpsc::Receiver<Request>,
-    pub workers: Vec<Arc<TargetWorker>>,
     pub ground: Ground,
 }
 
@@ -230,11 +224,15 @@ impl DeciderTask {
         match self
             .ground
             .store
-            .decide(batch, self.rules.snapshot(), self.ground.clock.now())
+            .decide(batch, self.desk.rules.snapshot(), self.ground.clock.now())
             .await
         {
             Ok(decided) => {
-                self.announce(&decided);
+                self.desk.tell(&decided);
+                // What the hand-over had no room for shows as a gap only if something follows it.
+                if self.handed.is_empty() {
+                    return self.catch_up(Sequence(expected - 1)).await;
+                }
                 Sequence(expected - 1)
             }
             Err(error) => {
@@ -266,16 +264,12 @@ impl DeciderTask {
         let Some(newest) = events.last().map(|event| event.sequence) else {
             return Ok(None);
         };
-        let rules = self.rules.snapshot();
+        let rules = self.desk.rules.snapshot();
         let batch: Vec<Undecided> = events
             .into_iter()
             .map(|event| {
-                let (parsed, reading) = rules.read(&event);
-                Undecided {
-                    event,
-                    parsed,
-                    reading,
-                }
+                let reading = rules.read(&event);
+                Undecided { event, reading }
             })
             .collect();
         let now = self.ground.clock.now();
@@ -285,7 +279,7 @@ impl DeciderTask {
             .decide(batch.clone(), rules.clone(), now)
             .await
         {
-            Ok(decided) => self.announce(&decided),
+            Ok(decided) => self.desk.tell(&decided),
             Err(error @ StoreError::Unavailable(_)) => return Err(error),
             // One event, or what the store holds for its lead, is at fault: each on its own.
             Err(_) => self.decide_each(batch).await?,
@@ -300,7 +294,7 @@ impl DeciderTask {
             let decided = match self
                 .ground
                 .store
-                .decide(alone, self.rules.snapshot(), now)
+                .decide(alone, self.desk.rules.snapshot(), now)
                 .await
             {
                 Ok(decided) => decided,
@@ -310,7 +304,7 @@ impl DeciderTask {
                     self.ground.store.park_undecidable(event, now).await?
                 }
             };
-            self.announce(&decided);
+            self.desk.tell(&decided);
         }
         Ok(())
     }
@@ -323,10 +317,10 @@ impl DeciderTask {
         let result = self
             .ground
             .store
-            .set_link(ids, self.rules.snapshot(), self.ground.clock.now())
+            .set_link(ids, self.desk.rules.snapshot(), self.ground.clock.now())
             .await;
         if let Ok(decided) = &result {
-            self.announce(decided);
+            self.desk.tell(decided);
         }
         // Whoever asked may have gone; the link stays.
         let _ = reply.send(result);
@@ -338,7 +332,7 @@ impl DeciderTask {
         let step = self.ground.store.decide_again(
             again,
             after,
-            self.rules.snapshot(),
+            self.desk.rules.snapshot(),
             self.ground.clock.now(),
         );
         match step.await {
@@ -348,33 +342,12 @@ impl DeciderTask {
                     .into_iter()
                     .filter(|event| event.cause.is_none())
                     .collect();
-                self.announce(&moved);
+                self.desk.tell(&moved);
                 last
             }
             Err(error) => {
                 tracing::error!(%error, "parked events cannot be decided again; the next reload tries it");
                 None
-            }
-        }
-    }
-
-    fn announce(&self, decided: &[Decided]) {
-        for event in decided {
-            for word in &event.words {
-                self.ground.metrics.decision(&event.source, word);
-            }
-            if let Some(cause) = &event.cause {
-                tracing::warn!(event.id = %event.event, source.name = %event.source, "event {} is parked as `{cause}`: {}", event.event, cause.suggestion());
-            }
-        }
-        for worker in &self.workers {
-            let more = decided
-                .iter()
-                .flat_map(|event| &event.targets)
-                .filter(|target| *target == worker.name())
-                .count();
-            if more > 0 {
-                worker.wake(more);
             }
         }
     }

@@ -6,6 +6,7 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -17,8 +18,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::{Clock, after};
 use crate::config::{TargetConfig, TargetMode};
-use crate::delivery::Lease;
-use crate::store::{Store, StoreError, TakeDue, Takeable};
+use crate::delivery::{Lease, Leave};
+use crate::store::{Leased, Store, StoreError, TakeDue, Takeable};
 use crate::telemetry::metrics::Metrics;
 
 mod attempt;
@@ -52,6 +53,8 @@ pub struct TargetWorker {
     slots: Arc<Semaphore>,
     health: Mutex<Health>,
     work: Mutex<Takeable>,
+    /// What is ready is being looked up.
+    taking: AtomicBool,
     woken: Notify,
     calls: TaskTracker,
     stop: CancellationToken,
@@ -112,6 +115,7 @@ impl TargetWorker {
                 ready: 1,
                 next_at: Some(now),
             }),
+            taking: AtomicBool::new(false),
             woken: Notify::new(),
             calls: TaskTracker::new(),
             config,
@@ -148,6 +152,38 @@ impl TargetWorker {
             work.next_at = Some(work.next_at.map_or(now, |at| at.min(now)));
         }
         self.woken.notify_one();
+    }
+
+    /// Leave to send one delivery at once, where nothing is before it. Never waits.
+    pub fn leave(&self) -> Option<Leave> {
+        if self.stop.is_cancelled() || self.config.mode == TargetMode::Shadow {
+            return None;
+        }
+        // Counted before the looks below, so that a stop in between waits for the call.
+        let counted = self.calls.token();
+        let now = self.clock.now();
+        let is_behind = self.work().next_at.is_some_and(|at| at <= now);
+        if is_behind || self.taking.load(Ordering::Relaxed) {
+            return None;
+        }
+        let permission = self.health().permission(now);
+        if !matches!(permission, Permission::Open { .. }) {
+            return None;
+        }
+        let slot = self.slots.clone().try_acquire_owned().ok()?;
+        self.limit.take().ok()?;
+        Some(Leave::new(slot, counted))
+    }
+
+    /// Sends what was leased with leave.
+    pub fn send(self: &Arc<Self>, leased: Leased) {
+        let Leased { lease, leave } = leased;
+        let worker = self.clone();
+        self.calls.spawn(async move {
+            worker.carry(lease).await;
+            drop(leave);
+            worker.woken.notify_one();
+        });
     }
 
     /// Runs until stopped; then waits for the calls under way, at most `grace`.
@@ -309,7 +345,10 @@ impl TargetWorker {
         };
         // What is woken from now on is not in this answer.
         *self.work() = Takeable::default();
-        let taken = match self.store.take_due(take).await {
+        self.taking.store(true, Ordering::Relaxed);
+        let taken = self.store.take_due(take).await;
+        self.taking.store(false, Ordering::Relaxed);
+        let taken = match taken {
             Ok(taken) => taken,
             Err(error) => {
                 tracing::error!(target.name = %self.config.name, %error, "nothing can be taken from the store; trying again");

@@ -8,6 +8,8 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use uuid::Uuid;
 
 use crate::event::{Sequence, uuid_at};
@@ -168,6 +170,23 @@ pub struct Lease {
     /// When its patience began: the first try that failed, and the target's lost time by then.
     pub patience: Option<Patience>,
     pub leased_at: Timestamp,
+}
+
+/// Leave to make one call now: a slot of the target and one call of its rate limit, got before the
+/// work. Dropped, the slot is free again; the target's worker does not stop while it is held.
+#[derive(Debug)]
+pub struct Leave {
+    _slot: OwnedSemaphorePermit,
+    _counted: TaskTrackerToken,
+}
+
+impl Leave {
+    pub fn new(slot: OwnedSemaphorePermit, counted: TaskTrackerToken) -> Self {
+        Self {
+            _slot: slot,
+            _counted: counted,
+        }
+    }
 }
 
 /// From when a delivery's `give_up_after_hours` counts.

@@ -68,13 +68,13 @@ pub struct Actual {
 
 /// Decides the payload, as the daemon would with this past of the lead.
 pub fn run(setting: &Setting, source: &SourceConfig, table: &Table, payload: &Value) -> Actual {
-    let reading = systems::read(source, setting.kind, payload);
+    let body = bytes::Bytes::from(payload.to_string());
+    let reading = systems::read_recorded(source, setting.kind, &body);
     let facts = &reading.facts;
     let received_at = setting
         .received_at
         .or(facts.occurred_at)
         .unwrap_or(RECEIVED_AT);
-    let body = bytes::Bytes::from(payload.to_string());
     let mut event = as_if_received(&source.name, setting.kind, body, received_at);
     // The same every time, for rows that send it.
     event.id = EventId(uuid::Uuid::from_u128(0));
@@ -83,7 +83,6 @@ pub fn run(setting: &Setting, source: &SourceConfig, table: &Table, payload: &Va
     let places = places();
     let question = Question {
         event: &event,
-        parsed: payload,
         reading: &reading,
         history: &history,
         shadowed: &shadowed,

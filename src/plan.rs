@@ -243,12 +243,8 @@ impl Plan {
             let Some(event) = recall(waited.sequence)? else {
                 continue;
             };
-            let (parsed, reading) = self.rules.current.read(&event);
-            let event = Undecided {
-                event,
-                parsed,
-                reading,
-            };
+            let reading = self.rules.current.read(&event);
+            let event = Undecided { event, reading };
             let before = match waited.judged.as_deref() {
                 Some(judged) => judged.clone(),
                 None => self.judge_unlinked(&event, waited.calls),

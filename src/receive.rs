@@ -228,13 +228,8 @@ impl<R: Record> Receiver<R> {
         }
         let parsed = body::parse(&bytes)
             .inspect_err(|refusal| self.keep_reject(source, *refusal, &bytes, received_at))?;
-        Ok(NewWebhook {
-            source: Arc::clone(source),
-            forced_kind,
-            verified,
-            parsed,
-            received_at,
-        })
+        let read = (verified, &parsed);
+        Ok(NewWebhook::read(source, forced_kind, read, received_at))
     }
 
     fn keep_reject(&self, source: &SourceConfig, refusal: Refusal, body: &Bytes, at: Timestamp) {

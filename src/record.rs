@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::config::SourceConfig;
-use crate::event::{EventId, EventKind};
-use crate::store::{Appended, DedupeRule, NewEvent, RejectedRequest, Store, StoreError};
+use crate::event::{Event, EventId, EventKind, Reading, Sequence};
+use crate::store::{Appended, DedupeRule, NewEvent, RejectedRequest, Store, StoreError, Undecided};
 use crate::systems;
+use crate::systems::json::{Json, shown};
 use crate::verify::VerifiedWebhook;
 
 /// A verified and parsed webhook, on its way to the disk.
@@ -21,8 +21,33 @@ pub struct NewWebhook {
     pub source: Arc<SourceConfig>,
     pub forced_kind: Option<EventKind>,
     pub verified: VerifiedWebhook,
-    pub parsed: Value,
+    pub reading: Reading,
+    pub dedupe: DedupeRule,
     pub received_at: Timestamp,
+}
+
+impl NewWebhook {
+    /// Reads the facts, once, and what would be a duplicate.
+    pub fn read(
+        source: &Arc<SourceConfig>,
+        forced_kind: Option<EventKind>,
+        (verified, body): (VerifiedWebhook, &Json<'_>),
+        received_at: Timestamp,
+    ) -> Self {
+        let reading = systems::read(source, forced_kind, body);
+        let sender_id = verified
+            .sender_id()
+            .or(reading.facts.sender_event_id.as_deref());
+        let dedupe = dedupe_rule(source, sender_id, body);
+        Self {
+            source: source.clone(),
+            forced_kind,
+            verified,
+            reading,
+            dedupe,
+            received_at,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,22 +91,22 @@ impl Recorder {
             source,
             forced_kind,
             verified,
-            parsed,
+            reading,
+            dedupe,
             received_at,
         } = webhook;
-        let reading = systems::read(&source, forced_kind, &parsed);
-        let sender_id = verified
-            .sender_id()
-            .or(reading.facts.sender_event_id.as_deref());
-        let dedupe = dedupe_rule(&source, sender_id, &parsed);
         let event = NewEvent {
-            id: EventId::new_at(received_at),
-            source: source.name.clone(),
-            forced_kind,
-            received_at,
-            body: verified.body().clone(),
-            parsed,
-            reading,
+            undecided: Undecided {
+                event: Event {
+                    id: EventId::new_at(received_at),
+                    sequence: Sequence::default(),
+                    source: source.name.clone(),
+                    forced_kind,
+                    received_at,
+                    body: verified.body().clone(),
+                },
+                reading,
+            },
             dedupe,
         };
         match self.store.append(event).await {
@@ -113,7 +138,7 @@ impl Recorder {
 /// By the sender's id where it gives one; else by the canonical body, within the time in which a
 /// sender repeats itself, or against the newest event of the same lead: a status that really came
 /// back is no duplicate.
-fn dedupe_rule(source: &SourceConfig, sender_id: Option<&str>, parsed: &Value) -> DedupeRule {
+fn dedupe_rule(source: &SourceConfig, sender_id: Option<&str>, body: &Json<'_>) -> DedupeRule {
     let mut hash = Sha256::new();
     hash.update(&source.name);
     match sender_id {
@@ -123,9 +148,7 @@ fn dedupe_rule(source: &SourceConfig, sender_id: Option<&str>, parsed: &Value) -
         }
         None => {
             hash.update([0, b'b']);
-            // Members are kept sorted, so the same webhook written differently has the same hash.
-            // Hashing cannot fail to write.
-            let _ = serde_json::to_writer(Hasher(&mut hash), parsed);
+            hash_canonical(&mut hash, body);
         }
     }
     let digest = hash.finalize();
@@ -142,18 +165,46 @@ fn dedupe_rule(source: &SourceConfig, sender_id: Option<&str>, parsed: &Value) -
     }
 }
 
-/// Hashes what is written to it.
-struct Hasher<'a>(&'a mut Sha256);
-
-impl std::io::Write for Hasher<'_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
+/// Hashes a body as JSON without blanks, members sorted by name, so that the same webhook written
+/// differently has the same hash.
+fn hash_canonical(hash: &mut Sha256, value: &Json<'_>) {
+    match value {
+        Json::Object(object) => {
+            // Stable: of a name that stands twice the last stays last.
+            let mut members: Vec<_> = object.iter().collect();
+            members.sort_by_key(|(name, _)| *name);
+            hash.update(b"{");
+            for (place, (name, member)) in members.iter().enumerate() {
+                let is_repeated = members.get(place + 1).is_some_and(|(next, _)| next == name);
+                if !is_repeated {
+                    hash_text(hash, name);
+                    hash.update(b":");
+                    hash_canonical(hash, member);
+                    hash.update(b",");
+                }
+            }
+            hash.update(b"}");
+        }
+        Json::Array(items) => {
+            hash.update(b"[");
+            for item in items {
+                hash_canonical(hash, item);
+                hash.update(b",");
+            }
+            hash.update(b"]");
+        }
+        Json::Str(text) => hash_text(hash, text),
+        Json::Number(number) => hash.update(shown(*number)),
+        Json::Bool(truth) => hash.update(if *truth { "true" } else { "false" }),
+        Json::Null => hash.update("null"),
     }
+}
 
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
+/// Its length stands before it, so that no two bodies run into each other.
+fn hash_text(hash: &mut Sha256, text: &str) {
+    hash.update(text.len().to_le_bytes());
+    hash.update(b"\"");
+    hash.update(text);
 }
 
 #[cfg(test)]
@@ -188,10 +239,14 @@ mod tests {
         let body = r#"{"id":"a","status":100,"calls":["x","y"]}"#;
         let same = r#"{ "status": 100, "calls": ["x", "y"], "id": "a" }"#;
         assert_eq!(key(None, body), key(None, same));
+        let twice = r#"{"status":7,"id":"a","status":100,"calls":["x","y"]}"#;
+        assert_eq!(key(None, body), key(None, twice));
         for other in [
             r#"{"id":"a","status":110,"calls":["x","y"]}"#,
             r#"{"id":"a","status":100,"calls":["y","x"]}"#,
             r#"{"id":"a","status":"100","calls":["x","y"]}"#,
+            r#"{"id":"a","status":100,"calls":["x,y"]}"#,
+            r#"{"id":"a","status":100,"calls":[["x","y"]]}"#,
         ] {
             assert_ne!(key(None, body), key(None, other));
         }
@@ -201,10 +256,10 @@ mod tests {
     fn the_senders_id_counts_where_it_gives_one() {
         assert_eq!(key(Some("e1"), r#"{"a":1}"#), key(Some("e1"), r#"{"a":2}"#));
         assert_ne!(key(Some("e1"), r#"{"a":1}"#), key(Some("e2"), r#"{"a":1}"#));
-        let rule = dedupe_rule(&source(), Some("e1"), &Value::Null);
+        let rule = dedupe_rule(&source(), Some("e1"), &Json::Null);
         assert_eq!(rule.within, source().dedupe_window);
         assert!(!rule.or_newest_of_lead);
-        let rule = dedupe_rule(&source(), None, &Value::Null);
+        let rule = dedupe_rule(&source(), None, &Json::Null);
         assert_eq!(rule.within, source().redelivery);
         assert!(rule.or_newest_of_lead);
     }

@@ -23,7 +23,7 @@ use journal::Journal;
 use leadping::{Ledger, Profile};
 use nlpearl::Campaigns;
 use system::Gate;
-use traffic::{SetsInProgress, Window};
+use traffic::{Window, WritesInProgress};
 use webhooks::Outbox;
 
 mod accept;
@@ -110,7 +110,7 @@ pub struct Sandbox {
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
-    sets: Arc<SetsInProgress>,
+    writes: Arc<WritesInProgress>,
     options: SandboxOptions,
     clock: Clock,
     /// Wakes those who wait for something to have happened.
@@ -168,7 +168,7 @@ impl Shared {
         std::mem::swap(&mut fresh.outbox, &mut state.outbox);
         fresh.outbox.forget();
         *state = fresh;
-        self.sets.forget_overlaps();
+        self.writes.forget_overlaps();
     }
 }
 
@@ -182,7 +182,7 @@ impl Sandbox {
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             state: Mutex::new(State::new(&options)),
-            sets: Arc::default(),
+            writes: Arc::default(),
             clock: options.clock.clone(),
             options,
             changed: Notify::new(),
@@ -266,9 +266,9 @@ impl Sandbox {
         self.shared.state().journal.total()
     }
 
-    /// How often a set arrived while another set of the same lead was in progress.
+    /// How often a write arrived while another of the same lead at that system was in progress.
     pub fn overlaps(&self) -> u64 {
-        self.shared.sets.overlaps()
+        self.shared.writes.overlaps()
     }
 
     /// The most requests to LeadPing that arrived within any one second, refused ones included.

@@ -10,11 +10,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::decision::{Decision, DecisionRecord, ParkCause};
-use crate::delivery::{Attempt, DeliveryId, DeliveryState, Lease, Patience};
-use crate::event::{Event, EventId, EventKind, EventState, Reading, Sequence};
+use crate::delivery::{Attempt, DeliveryId, DeliveryState, Lease, Leave, Patience};
+use crate::event::{Event, EventId, EventState, Reading, Sequence};
 use crate::lead::{LeadHistory, LeadKey, SystemId};
 
 pub mod rows;
@@ -39,16 +38,11 @@ pub enum StoreError {
     NotFound,
 }
 
-/// A webhook that was verified and read, on its way to the disk.
+/// A verified webhook that is to be recorded.
 #[derive(Debug, Clone)]
 pub struct NewEvent {
-    pub id: EventId,
-    pub source: String,
-    pub forced_kind: Option<EventKind>,
-    pub received_at: Timestamp,
-    pub body: Bytes,
-    pub parsed: Value,
-    pub reading: Reading,
+    /// Its place in the order is given by the store.
+    pub undecided: Undecided,
     pub dedupe: DedupeRule,
 }
 
@@ -74,18 +68,36 @@ pub enum Appended {
 #[derive(Debug, Clone)]
 pub struct Undecided {
     pub event: Event,
-    pub parsed: Value,
     pub reading: Reading,
 }
 
 /// The pure judgement that the store calls inside its transaction.
 pub trait Decider: Send + Sync {
     /// Reads a recorded body again.
-    fn read(&self, event: &Event) -> (Value, Reading);
+    fn read(&self, event: &Event) -> Reading;
     /// Decides by the lead's past.
     fn decide(&self, event: &Undecided, history: &LeadHistory, now: Timestamp) -> Decision;
     /// Whether withheld deliveries count as what the target has.
     fn is_shadowed(&self, target: &str) -> bool;
+}
+
+/// The decider at the writer's side: what is appended is decided in the same transaction, if
+/// everything before it is decided.
+pub trait Desk: Send + Sync {
+    /// The rules and the time of one transaction.
+    fn sit(&self) -> (Arc<dyn Decider>, Timestamp);
+    /// Leave to make one call to `target` at once; without it the delivery waits in the store.
+    /// Must not wait.
+    fn leave(&self, target: &str) -> Option<Leave>;
+    /// All of this is on disk.
+    fn announce(&self, decided: Vec<Decided>, leased: Vec<Leased>);
+}
+
+/// A delivery leased in the transaction that decided it.
+#[derive(Debug)]
+pub struct Leased {
+    pub lease: Lease,
+    pub leave: Leave,
 }
 
 /// What came of deciding one event.
@@ -95,7 +107,8 @@ pub struct Decided {
     pub source: String,
     pub words: Vec<&'static str>,
     pub cause: Option<ParkCause>,
-    /// Targets that now have one more delivery to take, one entry per delivery.
+    /// Targets that now have one more delivery to take, one entry per delivery; not those whose
+    /// delivery was leased at once.
     pub targets: Vec<String>,
 }
 
@@ -381,10 +394,18 @@ pub enum Store {
 
 /// Each verb is the engine's own; see there for how.
 impl Store {
-    /// Appends one event durably, or finds that it is a duplicate.
+    /// Appends one event durably, or finds that it is a duplicate. It is decided in the same
+    /// transaction if there is a desk ([`Store::decide_at`]) and nothing older is undecided.
     pub async fn append(&self, event: NewEvent) -> Result<Appended, StoreError> {
         let Self::Sqlite(store) = self;
         store.append(event).await
+    }
+
+    /// From now on, while `desk` lives, events are decided in the transaction that appends them.
+    /// The first desk stays.
+    pub fn decide_at(&self, desk: &Arc<dyn Desk>) {
+        let Self::Sqlite(store) = self;
+        store.decide_at(desk);
     }
 
     /// Keeps a rejected request for diagnosis, if there is room in the queue.

@@ -5,17 +5,16 @@
 //! target keeps a lead, `outbound` makes the calls. Pure: no IO, no clock.
 
 pub mod capillary;
-mod json;
+pub mod json;
 pub mod leadping;
 pub mod members;
 pub mod nlpearl;
 pub mod outbound;
 pub mod place;
 
-use serde_json::Value;
-
 use crate::config::{SourceConfig, SourceKind};
 use crate::event::{EventKind, Facts, Reading, Standing, Status};
+use json::Json;
 
 /// The longest text of a sender that goes into a cause or a reason.
 const SAFE_CHARACTERS: usize = 64;
@@ -23,7 +22,7 @@ const SAFE_CHARACTERS: usize = 64;
 /// What a body says. The same body gives the same reading every time.
 ///
 /// `forced` is the kind that the route named; it matters for NLPearl alone.
-pub fn read(source: &SourceConfig, forced: Option<EventKind>, body: &Value) -> Reading {
+pub fn read(source: &SourceConfig, forced: Option<EventKind>, body: &Json<'_>) -> Reading {
     let mut facts = Facts::default();
     let standing = match source.kind {
         SourceKind::Nlpearl => nlpearl::inbound::read(source, forced, body, &mut facts),
@@ -36,6 +35,18 @@ pub fn read(source: &SourceConfig, forced: Option<EventKind>, body: &Value) -> R
         standing = Standing::Invalid(String::from("the LeadPing lead id is not an id"));
     }
     Reading { facts, standing }
+}
+
+/// What recorded bytes say.
+pub fn read_recorded(source: &SourceConfig, forced: Option<EventKind>, body: &[u8]) -> Reading {
+    match serde_json::from_slice(body) {
+        Ok(body) => read(source, forced, &body),
+        // Only JSON objects are recorded; a damaged row must not stop the rest.
+        Err(_) => Reading {
+            facts: Facts::default(),
+            standing: Standing::Invalid(String::from("its recorded body is not JSON")),
+        },
+    }
 }
 
 /// `.` and `..` name no lead, whatever a sender says.

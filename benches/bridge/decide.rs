@@ -9,10 +9,10 @@ use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use leadping_bridge::config::{self, SourceConfig};
 use leadping_bridge::decider::Rules;
-use leadping_bridge::event::EventId;
+use leadping_bridge::event::{Event, EventId, Sequence};
 use leadping_bridge::map;
 use leadping_bridge::store::sqlite::SqliteStore;
-use leadping_bridge::store::{DedupeRule, NewEvent, Store};
+use leadping_bridge::store::{DedupeRule, NewEvent, Store, Undecided};
 use leadping_bridge::systems;
 
 use crate::daemon::Place;
@@ -67,18 +67,22 @@ fn new_event(sender: &mut Sender, source: &SourceConfig) -> anyhow::Result<NewEv
         status: MAPPED[number % MAPPED.len()],
         occurred_at_ms: yesterday_ms(),
     });
-    let parsed = serde_json::from_slice(&body)?;
+    let reading = systems::read_recorded(source, None, &body);
     let now = Timestamp::now();
     let mut key = [0xbe; 16];
     key[..8].copy_from_slice(&number.to_be_bytes());
     Ok(NewEvent {
-        id: EventId::new_at(now),
-        source: source.name.clone(),
-        forced_kind: None,
-        received_at: now,
-        reading: systems::read(source, None, &parsed),
-        body: body.into(),
-        parsed,
+        undecided: Undecided {
+            event: Event {
+                id: EventId::new_at(now),
+                sequence: Sequence::default(),
+                source: source.name.clone(),
+                forced_kind: None,
+                received_at: now,
+                body: body.into(),
+            },
+            reading,
+        },
         dedupe: DedupeRule {
             key,
             within: source.dedupe_window,

@@ -78,13 +78,13 @@ pub async fn run(args: ExplainArgs, config: Config) -> anyhow::Result<ExitCode> 
     let body = Bytes::from(
         read_payload(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?,
     );
-    let parsed: serde_json::Value = match serde_json::from_slice(&body) {
-        Ok(parsed @ serde_json::Value::Object(_)) => parsed,
-        _ => {
-            eprintln!("error: the payload is not a JSON object; the bridge answers 400");
-            return Ok(Exit::Unmet.into());
-        }
-    };
+    if !matches!(
+        serde_json::from_slice(&body),
+        Ok(serde_json::Value::Object(_))
+    ) {
+        eprintln!("error: the payload is not a JSON object; the bridge answers 400");
+        return Ok(Exit::Unmet.into());
+    }
     let table = tables
         .get(&source.mapping)
         .cloned()
@@ -105,19 +105,14 @@ pub async fn run(args: ExplainArgs, config: Config) -> anyhow::Result<ExitCode> 
         .transpose()?;
     let rules = Arc::new(Rules::new(&config, tables)).snapshot();
     let event = explain::as_if_received(&source.name, args.kind, body, now);
-    let (_, reading) = rules.read(&event);
-    let event = Undecided {
-        event,
-        parsed,
-        reading,
-    };
+    let reading = rules.read(&event);
+    let event = Undecided { event, reading };
     let past = past_of(&event, &config, &rules).await?;
     let history = past
         .clone()
         .unwrap_or_else(|| LeadHistory::of_unknown_lead(&event.event.source, &event.reading.facts));
     let question = Question {
         event: &event.event,
-        parsed: &event.parsed,
         reading: &event.reading,
         history: &history,
         shadowed: rules.rules().shadowed(),

@@ -136,7 +136,7 @@ impl Given {
             source: String::from("voice"),
             forced_kind: None,
             received_at: at(1000),
-            body: bytes::Bytes::new(),
+            body: bytes::Bytes::from_static(b"{}"),
         };
         let facts = Facts {
             kind: Some(EventKind::Lead),
@@ -149,7 +149,6 @@ impl Given {
         let places = BTreeMap::from([(String::from("leadping"), Place::Leadping)]);
         ask(&Question {
             event: &event,
-            parsed: &json!({}),
             reading: &Reading {
                 facts,
                 standing: self.standing.clone(),

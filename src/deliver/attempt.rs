@@ -55,7 +55,7 @@ impl TargetWorker {
             Write::Set { request } => match self.may_repeat(lease) {
                 Err(end) => end,
                 Ok(()) => {
-                    self.send(lease, CallKind::Update, &request, &mut attempts)
+                    self.make_call(lease, CallKind::Update, &request, &mut attempts)
                         .await
                 }
             },
@@ -93,7 +93,8 @@ impl TargetWorker {
                 }
             }
         }
-        self.send(lease, CallKind::Set, request, attempts).await
+        self.make_call(lease, CallKind::Set, request, attempts)
+            .await
     }
 
     /// Whether a call that only sets state may be made; after an unknown fate it is made again.
@@ -108,7 +109,7 @@ impl TargetWorker {
         Ok(())
     }
 
-    async fn send(
+    async fn make_call(
         &self,
         lease: &Lease,
         call: CallKind,

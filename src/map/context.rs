@@ -24,8 +24,8 @@ pub struct MapInput<'a> {
     pub source: &'a str,
     pub received_at: Timestamp,
     pub facts: &'a Facts,
-    /// The raw payload.
-    pub body: &'a Json,
+    /// The raw payload, a JSON object; read only if an expression names it.
+    pub body: &'a [u8],
     /// The LeadPing lead id, once it is known.
     pub lead_id: Option<&'a str>,
     /// Distinct calls that the bridge has seen for this lead.
@@ -163,7 +163,8 @@ fn object(name: &str, input: &MapInput<'_>) -> Value {
         "call" => Value::from_object(call(input.facts)),
         "collected" => from_object(&input.facts.collected),
         "previous" => Value::from_object(previous(input.previous)),
-        _ => from_json(input.body),
+        // What cannot be read was never recorded as usable.
+        _ => serde_json::from_slice(input.body).map_or(Value::UNDEFINED, |body| from_json(&body)),
     }
 }
 

@@ -75,7 +75,7 @@ impl Given {
                 source: "voice",
                 received_at: at,
                 facts: &self.facts,
-                body: &self.body,
+                body: self.body.to_string().as_bytes(),
                 lead_id: self.lead_id,
                 calls: self.calls,
                 previous: self.previous.as_ref(),

@@ -134,10 +134,9 @@ fn plan_knowing(
         Ok(found.cloned())
     };
     for event in &traffic.0 {
-        let (parsed, reading) = plan.reader().read(event);
+        let reading = plan.reader().read(event);
         let event = Undecided {
             event: event.clone(),
-            parsed,
             reading,
         };
         plan.decide(&event, &mut recall).unwrap();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json_borrow::Value;
 use tokio::time::timeout;
 
 use super::refusal::Refusal;
@@ -118,7 +118,7 @@ pub(super) fn drain(mut body: Body) {
 }
 
 /// A JSON object of bearable depth, or why not.
-pub(super) fn parse(body: &[u8]) -> Result<Value, Refusal> {
+pub(super) fn parse(body: &[u8]) -> Result<Value<'_>, Refusal> {
     match serde_json::from_slice(body) {
         // The parser gives up at 128 levels; a body that deep is told what is wrong with it.
         Err(_) if is_nested_too_deep(body) => Err(Refusal::TooDeep(MAX_DEPTH)),
@@ -133,10 +133,10 @@ pub(super) fn parse(body: &[u8]) -> Result<Value, Refusal> {
 }
 
 /// Walks the parsed value, which has few nodes, rather than the text, which has many bytes.
-fn fits(value: &Value, levels: usize) -> bool {
+fn fits(value: &Value<'_>, levels: usize) -> bool {
     match value {
         Value::Object(members) => {
-            levels > 0 && members.values().all(|member| fits(member, levels - 1))
+            levels > 0 && members.iter().all(|(_, member)| fits(member, levels - 1))
         }
         Value::Array(items) => levels > 0 && items.iter().all(|item| fits(item, levels - 1)),
         _ => true,

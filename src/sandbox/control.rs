@@ -119,7 +119,7 @@ fn summary(shared: &Shared) -> Value {
     json!({
         "requests": state.journal.total(),
         "webhooks": state.outbox.log.total(),
-        "overlaps": shared.sets.overlaps(),
+        "overlaps": shared.writes.overlaps(),
         "faults": state.faults.rules().len(),
         "systems": systems,
     })

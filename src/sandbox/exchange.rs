@@ -66,6 +66,12 @@ impl Call {
         requested_answer(wanted, self.system, &self.path)
     }
 
+    /// A request for a token holds a secret.
+    fn kept_body(&self) -> Option<Arc<str>> {
+        let is_kept = self.operation != Operation::Token;
+        self.body.text.clone().filter(|_| is_kept)
+    }
+
     fn marker(&self) -> Option<&str> {
         let json = self.body.json.as_ref()?;
         ["reason", "notes"]
@@ -75,11 +81,14 @@ impl Call {
 }
 
 async fn exchange(shared: &Arc<Shared>, mut call: Call) -> Ending {
-    let in_progress = match (&call.lead, call.operation) {
-        (Some(lead), Operation::Set) => Some(shared.sets.begin(call.system, lead)),
+    if call.lead.is_none() {
+        call.lead = shared.state().owner_of_entry(&call);
+    }
+    let in_progress = match &call.lead {
+        Some(lead) if call.operation.is_write() => Some(shared.writes.begin(call.system, lead)),
         _ => None,
     };
-    let started = begin(shared, &mut call);
+    let started = begin(shared, &call);
     shared.changed.notify_waiters();
     let ending = match started {
         Started::Ended(ending) => ending,
@@ -99,13 +108,10 @@ enum Started {
 }
 
 /// Everything that happens at once when a request has arrived.
-fn begin(shared: &Shared, call: &mut Call) -> Started {
+fn begin(shared: &Shared, call: &Call) -> Started {
     let now = shared.clock.now();
     let state = &mut *shared.state();
     state.gate(call.system).busiest.count(now);
-    if call.lead.is_none() {
-        call.lead = state.owner_of_entry(call);
-    }
     if let Some(refusal) = state.refusal(call, now) {
         state.record(call, &Outcome::answered(refusal.status, None), now);
         return Started::Ended(Ending::Answer(refusal));
@@ -229,7 +235,7 @@ impl State {
             lead_id: call.lead.clone(),
             marker: call.marker().map(str::to_owned),
             fault: outcome.fault,
-            body: call.body.text.clone(),
+            body: call.kept_body(),
         });
     }
 }

@@ -219,6 +219,7 @@ pub(super) fn webhook(ledger: &Ledger, lead: &str, now: Timestamp) -> Option<Val
         "type": said("type"),
         "category": said("category"),
         "outcome": said("outcome"),
+        "notes": said("notes"),
         "reason": said("reason"),
         "changeSource": said("changeSource"),
         "lead": record,

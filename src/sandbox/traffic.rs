@@ -1,4 +1,4 @@
-//! Counting traffic: the rate limit, the busiest second, and sets of one lead that overlapped.
+//! Counting traffic: the rate limit, the busiest second, and writes of one lead that overlapped.
 //!
 //! Time comes in as an argument; nothing here answers a request.
 
@@ -106,57 +106,57 @@ fn forget_older(times: &mut VecDeque<Timestamp>, now: Timestamp, span: SignedDur
     }
 }
 
-/// Sets that are being worked on, by lead.
+/// Writes that are being worked on, by lead.
 #[derive(Debug, Default)]
-pub(super) struct SetsInProgress(Mutex<Sets>);
+pub(super) struct WritesInProgress(Mutex<Writes>);
 
 #[derive(Debug, Default)]
-struct Sets {
+struct Writes {
     by_lead: HashMap<(System, String), u32>,
     overlaps: u64,
 }
 
-impl SetsInProgress {
+impl WritesInProgress {
     /// Counts as in progress until the returned guard is dropped.
-    pub fn begin(self: &Arc<Self>, system: System, lead: &str) -> SetGuard {
-        let mut sets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn begin(self: &Arc<Self>, system: System, lead: &str) -> WriteGuard {
+        let mut writes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (system, lead.to_owned());
-        let open = sets.by_lead.entry(key.clone()).or_default();
+        let open = writes.by_lead.entry(key.clone()).or_default();
         *open += 1;
         if *open > 1 {
-            sets.overlaps += 1;
+            writes.overlaps += 1;
         }
-        SetGuard {
-            sets: Arc::clone(self),
+        WriteGuard {
+            writes: Arc::clone(self),
             key,
         }
     }
 
-    /// How often a set began while another of the same lead was in progress.
+    /// How often a write began while another of the same lead was in progress.
     pub fn overlaps(&self) -> u64 {
-        let sets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        sets.overlaps
+        let writes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        writes.overlaps
     }
 
     pub fn forget_overlaps(&self) {
-        let mut sets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        sets.overlaps = 0;
+        let mut writes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        writes.overlaps = 0;
     }
 }
 
 #[derive(Debug)]
-pub(super) struct SetGuard {
-    sets: Arc<SetsInProgress>,
+pub(super) struct WriteGuard {
+    writes: Arc<WritesInProgress>,
     key: (System, String),
 }
 
-impl Drop for SetGuard {
+impl Drop for WriteGuard {
     fn drop(&mut self) {
-        let mut sets = self.sets.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(open) = sets.by_lead.get_mut(&self.key) {
+        let mut writes = self.writes.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = writes.by_lead.get_mut(&self.key) {
             *open -= 1;
             if *open == 0 {
-                sets.by_lead.remove(&self.key);
+                writes.by_lead.remove(&self.key);
             }
         }
     }
@@ -205,17 +205,17 @@ mod tests {
     }
 
     #[test]
-    fn sets_overlap_only_within_a_lead_and_only_while_open() {
-        let sets = Arc::new(SetsInProgress::default());
-        let first = sets.begin(System::Leadping, "a");
-        let other = sets.begin(System::Leadping, "b");
-        assert_eq!(sets.overlaps(), 0);
+    fn writes_overlap_only_within_a_lead_and_only_while_open() {
+        let writes = Arc::new(WritesInProgress::default());
+        let first = writes.begin(System::Leadping, "a");
+        let other = writes.begin(System::Leadping, "b");
+        assert_eq!(writes.overlaps(), 0);
         drop(first);
-        let second = sets.begin(System::Leadping, "a");
-        assert_eq!(sets.overlaps(), 0);
-        let third = sets.begin(System::Leadping, "a");
-        assert_eq!(sets.overlaps(), 1);
+        let second = writes.begin(System::Leadping, "a");
+        assert_eq!(writes.overlaps(), 0);
+        let third = writes.begin(System::Leadping, "a");
+        assert_eq!(writes.overlaps(), 1);
         drop((other, second, third));
-        assert!(sets.0.lock().expect("no panic").by_lead.is_empty());
+        assert!(writes.0.lock().expect("no panic").by_lead.is_empty());
     }
 }

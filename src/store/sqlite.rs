@@ -8,14 +8,14 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{StoreError, Undecided};
+use super::{Desk, StoreError, Undecided};
 
 mod append;
 mod decide;
@@ -46,12 +46,21 @@ const UNANSWERED: usize = 8;
 const READERS: usize = 2;
 
 /// The store on one SQLite file. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SqliteStore {
     jobs: mpsc::Sender<Job>,
+    desk: Seat,
     readers: Arc<Readers>,
     writable: Arc<AtomicBool>,
     ended: Arc<Mutex<Option<std::thread::JoinHandle<()>>>>,
+}
+
+impl std::fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteStore")
+            .field("path", &self.readers.path)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -70,6 +79,9 @@ impl Readers {
         }
     }
 }
+
+/// Who decides beside the writer. Not kept alive from here: it knows the store.
+type Seat = Arc<OnceLock<Weak<dyn Desk>>>;
 
 /// What the writer hands on after each commit, in the order recorded.
 pub type Handover = mpsc::Receiver<Undecided>;
@@ -106,12 +118,14 @@ impl SqliteStore {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let (handover, handed) = mpsc::channel(HANDOVER);
         let (ended, to_answer) = mpsc::channel(UNANSWERED);
-        tokio::spawn(writer::answer_all(to_answer, handover));
+        let desk = Seat::default();
+        tokio::spawn(writer::answer_all(to_answer, handover, desk.clone()));
         let writable = Arc::new(AtomicBool::new(true));
         let writer = writer::Writer {
             scope,
             queue,
             ended,
+            desk: desk.clone(),
             writable: writable.clone(),
             on_commit,
             checkpointer: writer::Checkpointer::start(path)?,
@@ -123,6 +137,7 @@ impl SqliteStore {
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let store = Self {
             jobs,
+            desk,
             readers: Arc::new(Readers::of(path)),
             writable,
             ended: Arc::new(Mutex::new(Some(thread))),
@@ -138,10 +153,16 @@ impl SqliteStore {
         let (jobs, _nobody_writes) = mpsc::channel(1);
         Ok(Some(Self {
             jobs,
+            desk: Seat::default(),
             readers: Arc::new(Readers::of(path)),
             writable: Arc::new(AtomicBool::new(false)),
             ended: Arc::new(Mutex::new(None)),
         }))
+    }
+
+    pub fn decide_at(&self, desk: &Arc<dyn Desk>) {
+        // The first one stays: a bridge has one.
+        let _ = self.desk.set(Arc::downgrade(desk));
     }
 
     pub fn is_writable(&self) -> bool {

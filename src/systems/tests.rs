@@ -31,11 +31,11 @@ fn source(kind: SourceKind) -> SourceConfig {
 }
 
 fn voice(body: &Value) -> Reading {
-    read(&source(SourceKind::Nlpearl), None, body)
+    read(&source(SourceKind::Nlpearl), None, &body.into())
 }
 
 fn crm(body: &Value) -> Reading {
-    read(&source(SourceKind::Capillary), None, body)
+    read(&source(SourceKind::Capillary), None, &body.into())
 }
 
 fn payload(name: &str) -> Value {
@@ -115,7 +115,7 @@ fn a_recording_is_found_under_either_name() {
 fn the_kind_comes_from_the_route_or_the_shape() {
     #[track_caller]
     fn check(forced: Option<EventKind>, body: Value, kind: EventKind, standing: Standing) {
-        let reading = read(&source(SourceKind::Nlpearl), forced, &body);
+        let reading = read(&source(SourceKind::Nlpearl), forced, &(&body).into());
         assert_eq!(reading.facts.kind, Some(kind));
         assert_eq!(reading.standing, standing);
     }

@@ -61,13 +61,13 @@ async fn check(engine: Engine, within_seconds: u64, or_newest_of_lead: bool, ste
             or_newest_of_lead,
         };
         let expected = match step.of {
-            None => Appended::New(event.id),
+            None => Appended::New(event.undecided.event.id),
             Some(of) => {
                 duplicates[of] += 1;
                 Appended::Duplicate(ids[of])
             }
         };
-        ids.push(event.id);
+        ids.push(event.undecided.event.id);
         assert_eq!(
             scene.store.append(event).await.unwrap(),
             expected,
@@ -171,8 +171,8 @@ async fn an_event_that_cannot_be_written_fails_alone(engine: Engine) {
         .map(|number| scene.new_event("voice", json!({ "own": format!("v{number}") })))
         .collect();
     // Two events of one id cannot be.
-    let twice = events[7].id;
-    events[23].id = twice;
+    let twice = events[7].undecided.event.id;
+    events[23].undecided.event.id = twice;
     let appended = join_all(events.into_iter().map(|event| scene.store.append(event))).await;
     let failed: Vec<usize> = (0..40).filter(|place| appended[*place].is_err()).collect();
     assert_eq!(failed, [23]);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use leadping_bridge::clock::after;
 use leadping_bridge::delivery::Lease;
-use leadping_bridge::event::EventId;
+use leadping_bridge::event::{Event, EventId, Sequence};
 use leadping_bridge::store::sqlite::{Handover, SqliteStore};
 use leadping_bridge::store::{
     Appended, Decided, Decider, DedupeRule, EventPage, EventRow, NewEvent, Outcome, Settlement,
@@ -152,14 +152,16 @@ impl Scene {
             or_newest_of_lead: false,
         };
         let reading = judge::reading(&body);
-        NewEvent {
+        let event = Event {
             id,
+            sequence: Sequence::default(),
             source: source.to_owned(),
             forced_kind: None,
             received_at: self.now,
             body: serde_json::to_vec(&body).unwrap().into(),
-            parsed: body,
-            reading,
+        };
+        NewEvent {
+            undecided: Undecided { event, reading },
             dedupe: rule,
         }
     }

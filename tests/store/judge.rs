@@ -48,13 +48,13 @@ impl Judge {
     }
 
     pub fn read_again(&self, event: Event) -> Undecided {
-        let (parsed, reading) = self.read(&event);
-        Undecided {
-            event,
-            parsed,
-            reading,
-        }
+        let reading = self.read(&event);
+        Undecided { event, reading }
     }
+}
+
+fn body(event: &Event) -> Value {
+    serde_json::from_slice(&event.body).unwrap()
 }
 
 pub fn reading(body: &Value) -> Reading {
@@ -112,10 +112,8 @@ fn decision(verdict: Verdict, now: Timestamp) -> Decision {
 }
 
 impl Decider for Judge {
-    fn read(&self, event: &Event) -> (Value, Reading) {
-        let parsed = serde_json::from_slice(&event.body).unwrap();
-        let reading = reading(&parsed);
-        (parsed, reading)
+    fn read(&self, event: &Event) -> Reading {
+        reading(&body(event))
     }
 
     fn is_shadowed(&self, _target: &str) -> bool {
@@ -124,7 +122,7 @@ impl Decider for Judge {
 
     fn decide(&self, event: &Undecided, history: &LeadHistory, now: Timestamp) -> Decision {
         let mut decision = self.judge(event, history, now);
-        let named = event.parsed["table"].as_str().map(str::to_owned);
+        let named = body(&event.event)["table"].as_str().map(str::to_owned);
         decision.record.table = self.table.lock().unwrap().clone().or(named);
         decision
     }
@@ -138,7 +136,7 @@ impl Judge {
             .push((event.event.id, history.clone()));
         let source = &event.event.source;
         let covers = self.covers.load(Ordering::Relaxed);
-        match event.parsed["do"].as_str() {
+        match body(&event.event)["do"].as_str() {
             Some("ignore") => return decision(Verdict::Ignored, now),
             Some("panic") => panic!("this event cannot be decided"),
             Some("park") if !covers => {
@@ -150,12 +148,12 @@ impl Judge {
             _ => {}
         }
         let mut made = decision(Verdict::Matched, now);
-        let orphan = event.parsed["do"] == "orphan";
+        let orphan = body(&event.event)["do"] == "orphan";
         let lead_id = history
             .lead_id
             .clone()
             .or_else(|| orphan.then(|| String::from("L0")));
-        let named = event.parsed["targets"].as_array().cloned();
+        let named = body(&event.event)["targets"].as_array().cloned();
         let mut applied = Vec::new();
         for target in named.unwrap_or_else(|| vec![Value::from(TARGET)]) {
             let target = target.as_str().unwrap().to_owned();
@@ -177,7 +175,7 @@ impl Judge {
             targets: applied,
             previous: Some(Previous {
                 category: None,
-                outcome: event.parsed["outcome"].as_str().map(str::to_owned),
+                outcome: body(&event.event)["outcome"].as_str().map(str::to_owned),
                 source: source.clone(),
                 at: event.event.received_at,
             }),
@@ -194,7 +192,7 @@ impl Judge {
         target: &str,
         now: Timestamp,
     ) -> TargetVerdict {
-        if history.lead_id.is_none() && event.parsed["do"] != "orphan" {
+        if history.lead_id.is_none() && body(&event.event)["do"] != "orphan" {
             return TargetVerdict::Unlinked;
         }
         let past = history.targets.get(target).cloned().unwrap_or_default();
@@ -205,7 +203,7 @@ impl Judge {
             return TargetVerdict::Stale { newest };
         }
         match past.has {
-            Some(entry) if outcome_of(&entry.members) == event.parsed["outcome"] => {
+            Some(entry) if outcome_of(&entry.members) == body(&event.event)["outcome"] => {
                 TargetVerdict::Unchanged {
                     since: entry.delivery,
                 }
@@ -229,7 +227,10 @@ impl Judge {
             is_record,
         } = Slot::parse(slot);
         let mut members = Map::new();
-        members.insert(String::from("outcome"), event.parsed["outcome"].clone());
+        members.insert(
+            String::from("outcome"),
+            body(&event.event)["outcome"].clone(),
+        );
         if is_record {
             members = Map::from_iter([(String::from("lead"), Value::Object(members))]);
         }

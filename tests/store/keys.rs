@@ -2,6 +2,7 @@
 //! tables, and after a start.
 
 use futures_util::future::join_all;
+use leadping_bridge::event::EventId;
 use leadping_bridge::store::{Appended, EventPage, LeadQuery, NewEvent};
 use serde_json::json;
 
@@ -30,14 +31,12 @@ async fn an_old_event_is_recognised_however_many_came_since(engine: Engine) {
     }
     for _ in 0..2 {
         for place in [0, 1, 8_191, 8_192, 9_000, 16_384, MANY - 1] {
-            let again = NewEvent {
-                id: leadping_bridge::event::EventId::new_at(scene.now),
-                ..events[place].clone()
-            };
+            let mut again = events[place].clone();
+            again.undecided.event.id = EventId::new_at(scene.now);
             let appended = scene.store.append(again).await.unwrap();
             assert_eq!(
                 appended,
-                Appended::Duplicate(events[place].id),
+                Appended::Duplicate(events[place].undecided.event.id),
                 "event {place}"
             );
         }

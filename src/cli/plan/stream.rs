@@ -98,12 +98,8 @@ fn parse_pages(
             .into_iter()
             .filter(|event| event.received_at >= since)
             .map(|event| {
-                let (parsed, reading) = rules.read(&event);
-                Undecided {
-                    event,
-                    parsed,
-                    reading,
-                }
+                let reading = rules.read(&event);
+                Undecided { event, reading }
             })
             .collect();
         if parsed.blocking_send(events).is_err() {

@@ -99,7 +99,6 @@ impl Given {
         };
         let question = Question {
             event: &event,
-            parsed: &json!({}),
             reading: &Reading {
                 facts,
                 standing: Standing::Usable,

@@ -28,7 +28,7 @@ fn wishes(lines: &str, body: Value) -> Mapped {
             source: "crm",
             received_at: jiff::Timestamp::UNIX_EPOCH,
             facts: &facts,
-            body: &body,
+            body: body.to_string().as_bytes(),
             lead_id: None,
             calls: 0,
             previous: None,

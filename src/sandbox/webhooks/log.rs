@@ -84,6 +84,7 @@ pub(in crate::sandbox) struct Parcel {
 #[derive(Debug)]
 pub(in crate::sandbox) struct Log {
     entries: VecDeque<WebhookEntry>,
+    moving: usize,
     last_number: u64,
     forgotten: u64,
     max_entries: usize,
@@ -93,6 +94,7 @@ impl Log {
     pub fn new(max_entries: usize) -> Self {
         Self {
             entries: VecDeque::new(),
+            moving: 0,
             last_number: 0,
             forgotten: 0,
             max_entries,
@@ -105,8 +107,7 @@ impl Log {
     }
 
     pub fn moving(&self) -> usize {
-        let moving = self.entries.iter().filter(|entry| entry.state.is_moving());
-        moving.count()
+        self.moving
     }
 
     /// The entries that are still kept with a number above `number`.
@@ -134,10 +135,13 @@ impl Log {
             last_status: None,
             body: Arc::clone(&body),
         });
+        self.moving += 1;
         // Those that are over give way, the oldest first; queues are bounded, so some are.
         while self.entries.len() > self.max_entries {
             let over = self.entries.iter().position(|entry| !entry.state.is_open());
-            self.entries.remove(over.unwrap_or(0));
+            let gone = self.entries.remove(over.unwrap_or(0));
+            let was_moving = gone.is_some_and(|entry| entry.state.is_moving());
+            self.moving -= usize::from(was_moving);
         }
         Parcel {
             number: self.last_number,
@@ -163,14 +167,18 @@ impl Log {
     }
 
     pub(super) fn close(&mut self, number: u64, state: WebhookState) {
-        if let Some(entry) = self.entry(number) {
-            entry.state = state;
-        }
+        let Some(entry) = self.entry(number) else {
+            return;
+        };
+        let before = std::mem::replace(&mut entry.state, state);
+        self.moving += usize::from(state.is_moving());
+        self.moving -= usize::from(before.is_moving());
     }
 
     pub(super) fn forget(&mut self) {
         self.forgotten = self.last_number;
         self.entries.clear();
+        self.moving = 0;
     }
 
     fn entry(&mut self, number: u64) -> Option<&mut WebhookEntry> {
@@ -202,6 +210,14 @@ mod tests {
         let kept: Vec<u64> = log.after(0).map(|entry| entry.number).collect();
         assert_eq!(kept, [first, third]);
         assert_eq!((log.moving(), log.total()), (2, 3));
+        log.close(third, WebhookState::Waiting);
+        assert_eq!(log.moving(), 1);
+        log.take_up(third);
+        let fourth = open(&mut log);
+        assert_eq!(log.moving(), 2, "nothing is over, so the oldest has gone");
+        log.close(first, WebhookState::Delivered);
+        log.close(fourth, WebhookState::Delivered);
+        assert_eq!(log.moving(), 1);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Appending: the duplicate check and the insert are one transaction.
+//! Appending: the duplicate check, the insert and, where nothing older waits, the decision are one
+//! transaction.
 
 use rusqlite::OptionalExtension;
 use sha2::{Digest, Sha256};
@@ -6,10 +7,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::super::rows::{parse_uuid, to_ms};
 use super::super::{Appended, NewEvent, RejectedRequest, StoreError, Undecided};
+use super::decide::{Sitting, StoredDecision};
 use super::tail::Keys;
 use super::writer::{AppendOutcome, Job, Scope};
 use super::{SqliteStore, closed};
-use crate::event::{Event, EventId, Sequence};
+use crate::event::{EventId, EventKind, EventState, Sequence};
 use crate::lead::LEADPING;
 
 /// Rejected requests kept for diagnosis.
@@ -64,11 +66,16 @@ fn dedupe_hash(key: [u8; 16]) -> i64 {
 }
 
 impl Scope {
-    pub(super) fn append(&mut self, event: &NewEvent) -> Result<AppendOutcome, StoreError> {
-        let source_lead_id = event.reading.facts.source_lead_id.as_deref();
+    /// Appends the event unless it is a duplicate; decides it at once where that can be done.
+    pub(super) fn append(
+        &mut self,
+        event: &mut NewEvent,
+        sitting: Option<&mut Sitting<'_>>,
+    ) -> Result<AppendOutcome, StoreError> {
+        let facts = &event.undecided.reading.facts;
         // Without the sender's own id, by LeadPing's: the lead's events are found by either.
-        let lead_hash = match (source_lead_id, &event.reading.facts.lead_id) {
-            (Some(id), _) => Some(lead_hash(&event.source, id)),
+        let lead_hash = match (&facts.source_lead_id, &facts.lead_id) {
+            (Some(id), _) => Some(lead_hash(&event.undecided.event.source, id)),
             (None, Some(id)) => Some(lead_hash(LEADPING, id)),
             (None, None) => None,
         };
@@ -79,33 +86,64 @@ impl Scope {
             return Ok(AppendOutcome::Duplicate(of));
         }
         let sequence = self.next_sequence;
-        self.connection
-            .prepare_cached(
-                "INSERT INTO event (sequence, id, source, forced_kind, source_lead_id, lead_hash,
-                                    dedupe_hash, dedupe_key, received_at, state)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'received')",
-            )?
-            .execute((
-                sequence,
-                event.id.0.as_bytes(),
-                &event.source,
-                event.forced_kind.map(crate::event::EventKind::as_str),
-                source_lead_id,
-                lead_hash,
-                dedupe_hash(event.dedupe.key),
-                event.dedupe.key,
-                to_ms(event.received_at),
-            ))?;
-        self.connection
-            .prepare_cached("INSERT INTO event_body (sequence, body) VALUES (?1, ?2)")?
-            .execute((sequence, &event.body[..]))?;
+        event.undecided.event.sequence = Sequence(sequence);
+        // One order: while anything older waits for the decider, so does this.
+        let sitting = sitting.filter(|_| self.decided_through == sequence - 1);
+        let decided = match sitting {
+            Some(sitting) => Some(self.decide_new(&event.undecided, sitting)?),
+            None => None,
+        };
+        self.insert_event(event, lead_hash, decided.as_ref())?;
         self.add_keys(Keys {
             sequence,
             dedupe_hash: dedupe_hash(event.dedupe.key),
             lead_hash,
         });
         self.next_sequence += 1;
-        Ok(AppendOutcome::New(Sequence(sequence)))
+        Ok(if decided.is_some() {
+            self.decided_through = sequence;
+            AppendOutcome::Decided
+        } else {
+            AppendOutcome::Undecided
+        })
+    }
+
+    fn insert_event(
+        &self,
+        event: &NewEvent,
+        lead_hash: Option<i64>,
+        decided: Option<&StoredDecision>,
+    ) -> Result<(), StoreError> {
+        let Undecided {
+            event: own,
+            reading,
+            ..
+        } = &event.undecided;
+        let state = decided.map_or(EventState::Received, |decided| decided.state);
+        self.connection
+            .prepare_cached(
+                "INSERT INTO event (sequence, id, source, forced_kind, source_lead_id, lead_hash,
+                                    dedupe_hash, dedupe_key, received_at, state, cause, decision)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            )?
+            .execute((
+                own.sequence.0,
+                own.id.0.as_bytes(),
+                &own.source,
+                own.forced_kind.map(EventKind::as_str),
+                &reading.facts.source_lead_id,
+                lead_hash,
+                dedupe_hash(event.dedupe.key),
+                event.dedupe.key,
+                to_ms(own.received_at),
+                state.as_str(),
+                decided.and_then(|decided| decided.cause.as_deref()),
+                decided.map(|decided| &decided.text),
+            ))?;
+        self.connection
+            .prepare_cached("INSERT INTO event_body (sequence, body) VALUES (?1, ?2)")?
+            .execute((own.sequence.0, &own.body[..]))?;
+        Ok(())
     }
 
     fn duplicate_of(
@@ -113,7 +151,7 @@ impl Scope {
         event: &NewEvent,
         lead_hash: Option<i64>,
     ) -> Result<Option<(i64, EventId)>, StoreError> {
-        let oldest = to_ms(event.received_at)
+        let oldest = to_ms(event.undecided.event.received_at)
             .saturating_sub(i64::try_from(event.dedupe.within.as_millis()).unwrap_or(i64::MAX));
         let Some(sequence) = self.newest_by_dedupe(dedupe_hash(event.dedupe.key))? else {
             return Ok(None);
@@ -161,22 +199,5 @@ impl Scope {
             .prepare_cached("DELETE FROM reject WHERE reject <= ?1")?
             .execute([newest - KEPT_REJECTS])?;
         Ok(())
-    }
-}
-
-impl NewEvent {
-    pub(super) fn into_undecided(self: Box<Self>, sequence: Sequence) -> Undecided {
-        Undecided {
-            event: Event {
-                id: self.id,
-                sequence,
-                source: self.source,
-                forced_kind: self.forced_kind,
-                received_at: self.received_at,
-                body: self.body,
-            },
-            parsed: self.parsed,
-            reading: self.reading,
-        }
     }
 }

@@ -6,15 +6,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use rusqlite::Connection;
-use serde_json::Value;
 
 use super::super::rows::{from_ms, parse_uuid, parse_word, to_ms};
-use super::super::{Again, Decided, Decider, StoreError, Undecided};
+use super::super::{Again, Decided, Decider, Desk, Leased, StoreError, Undecided};
 use super::SqliteStore;
 use super::append::lead_hash;
 use super::writer::Scope;
 use crate::decision::{Decision, DecisionRecord, ParkCause, PlannedDelivery, Verdict};
-use crate::delivery::DeliveryState;
+use crate::delivery::{DeliveryState, Lease};
 use crate::event::{Event, EventId, EventKind, EventState, Facts, Reading, Sequence, Standing};
 use crate::lead::identity::{self, Register, Subject, ids_of};
 use crate::lead::{LEADPING, LeadKey, SystemId};
@@ -47,16 +46,14 @@ impl SqliteStore {
     ) -> Result<Vec<Decided>, StoreError> {
         self.write(move |scope| {
             let mut sitting = Sitting::of(by.as_ref(), now);
-            let mut through = scope.decided_through()?;
             for event in &batch {
                 // Handed over twice after an overflow: decided already.
-                if event.event.sequence.0 <= through {
+                if event.event.sequence.0 <= scope.decided_through {
                     continue;
                 }
-                through = event.event.sequence.0;
-                scope.decide_one(event, &mut sitting)?;
+                scope.decided_through = event.event.sequence.0;
+                scope.decide_recorded(event, &mut sitting)?;
             }
-            scope.set_fact("decided_through", &through.to_string())?;
             Ok(sitting.decided)
         })
         .await
@@ -68,10 +65,9 @@ impl SqliteStore {
         now: Timestamp,
     ) -> Result<Vec<Decided>, StoreError> {
         self.write(move |scope| {
-            let through = scope.decided_through()?.max(event.event.sequence.0);
             let decision = broken(&event, now);
-            scope.write_decision(&event, &decision)?;
-            scope.set_fact("decided_through", &through.to_string())?;
+            scope.update_decision(&event, &decision)?;
+            scope.decided_through = scope.decided_through.max(event.event.sequence.0);
             Ok(vec![Decided {
                 event: event.event.id,
                 source: event.event.source.clone(),
@@ -107,7 +103,7 @@ impl SqliteStore {
             let last = events.last().map(|event| event.sequence);
             let mut sitting = Sitting::of(by.as_ref(), now);
             for event in events {
-                scope.decide_one(&read_again(event, by.as_ref()), &mut sitting)?;
+                scope.decide_recorded(&read_again(event, by.as_ref()), &mut sitting)?;
             }
             Ok((sitting.decided, last))
         })
@@ -131,10 +127,13 @@ impl SqliteStore {
 }
 
 /// One transaction's deciding: who judges, when, and what came of it.
-struct Sitting<'a> {
+pub(super) struct Sitting<'a> {
     by: &'a dyn Decider,
     now: Timestamp,
-    decided: Vec<Decided>,
+    /// Who gives leave to send at once.
+    desk: Option<&'a dyn Desk>,
+    pub(super) decided: Vec<Decided>,
+    pub(super) leased: Vec<Leased>,
 }
 
 impl<'a> Sitting<'a> {
@@ -142,25 +141,61 @@ impl<'a> Sitting<'a> {
         Self {
             by,
             now,
+            desk: None,
             decided: Vec::new(),
+            leased: Vec::new(),
         }
+    }
+
+    pub(super) fn at(desk: &'a dyn Desk, by: &'a dyn Decider, now: Timestamp) -> Self {
+        Self {
+            desk: Some(desk),
+            ..Self::of(by, now)
+        }
+    }
+}
+
+/// A decision as the event's row holds it.
+pub(super) struct StoredDecision {
+    pub(super) state: EventState,
+    pub(super) cause: Option<String>,
+    pub(super) text: String,
+}
+
+impl StoredDecision {
+    fn of(decision: &Decision) -> Result<Self, StoreError> {
+        let open = decision
+            .deliveries
+            .iter()
+            .any(|delivery| !delivery.withheld);
+        let state = if decision.cause.is_some() {
+            EventState::Parked
+        } else if open {
+            EventState::Decided
+        } else {
+            EventState::Settled
+        };
+        Ok(Self {
+            state,
+            cause: decision
+                .cause
+                .as_ref()
+                .map(|cause| cause.as_str().to_owned()),
+            text: serde_json::to_string(&decision.record)?,
+        })
     }
 }
 
 /// Reads a recorded body again; a panic in that must not end the writer.
 fn read_again(event: Event, by: &dyn Decider) -> Undecided {
     let read = catch_unwind(AssertUnwindSafe(|| by.read(&event)));
-    let (parsed, reading) = read.unwrap_or_else(|_| {
+    let reading = read.unwrap_or_else(|_| {
         tracing::error!(event.id = %event.id, "reading this event failed inside the bridge; please report it");
         let standing = Standing::Invalid(String::from("reading failed inside the bridge"));
         let facts = Facts::default();
-        (Value::Null, Reading { facts, standing })
+        Reading { facts, standing }
     });
-    Undecided {
-        event,
-        parsed,
-        reading,
-    }
+    Undecided { event, reading }
 }
 
 /// Events with their bodies; `condition` continues `WHERE` and may order and limit.
@@ -192,13 +227,33 @@ pub(super) fn select_events(
 }
 
 impl Scope {
-    /// Decides one event and writes everything that follows from it; first what waited for a link
-    /// that it teaches.
-    fn decide_one(
+    /// Decides an event that is about to be inserted; the decision goes into its row.
+    pub(super) fn decide_new(
+        &mut self,
+        event: &Undecided,
+        sitting: &mut Sitting<'_>,
+    ) -> Result<StoredDecision, StoreError> {
+        let decision = self.decide_one(event, sitting)?;
+        self.count_use(decision.record.table.as_deref(), 1);
+        StoredDecision::of(&decision)
+    }
+
+    fn decide_recorded(
         &mut self,
         event: &Undecided,
         sitting: &mut Sitting<'_>,
     ) -> Result<(), StoreError> {
+        let decision = self.decide_one(event, sitting)?;
+        self.update_decision(event, &decision)
+    }
+
+    /// Decides one event and writes everything that follows from it but its own row; first what
+    /// waited for a link that it teaches.
+    fn decide_one(
+        &mut self,
+        event: &Undecided,
+        sitting: &mut Sitting<'_>,
+    ) -> Result<Decision, StoreError> {
         let mut subject = identity::meet(self, &event.event.source, &event.reading.facts)?;
         if !subject.learnt.is_empty() {
             let own = event.event.sequence;
@@ -215,7 +270,7 @@ impl Scope {
         event: &Undecided,
         mut subject: Subject,
         sitting: &mut Sitting<'_>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Decision, StoreError> {
         let (by, now) = (sitting.by, sitting.now);
         let history = self
             .past()
@@ -239,33 +294,28 @@ impl Scope {
             let lead = subject
                 .lead
                 .ok_or_else(|| StoreError::Corrupt(String::from("a delivery without a lead")))?;
-            if self.insert_delivery(event, delivery, lead, now)? {
-                targets.push(delivery.target.clone());
+            match self.insert_delivery(event, delivery, lead, sitting)? {
+                Inserted::Waits => {}
+                Inserted::Head => targets.push(delivery.target.clone()),
+                Inserted::Leased(leased) => sitting.leased.push(*leased),
             }
         }
-        self.write_decision(event, &decision)?;
         sitting.decided.push(Decided {
             event: event.event.id,
             source: event.event.source.clone(),
             words: decision.record.words(),
             targets,
-            cause: decision.cause,
+            cause: decision.cause.clone(),
         });
-        Ok(())
+        Ok(decision)
     }
 
-    fn write_decision(&mut self, event: &Undecided, decision: &Decision) -> Result<(), StoreError> {
-        let open = decision
-            .deliveries
-            .iter()
-            .any(|delivery| !delivery.withheld);
-        let state = if decision.cause.is_some() {
-            EventState::Parked
-        } else if open {
-            EventState::Decided
-        } else {
-            EventState::Settled
-        };
+    fn update_decision(
+        &mut self,
+        event: &Undecided,
+        decision: &Decision,
+    ) -> Result<(), StoreError> {
+        let stored = StoredDecision::of(decision)?;
         let before = self.table_named_by(event.event.sequence.0)?;
         self.count_use(before.as_deref(), -1);
         self.count_use(decision.record.table.as_deref(), 1);
@@ -275,33 +325,40 @@ impl Scope {
             )?
             .execute((
                 event.event.sequence.0,
-                state.as_str(),
-                decision.cause.as_ref().map(ParkCause::as_str),
-                serde_json::to_string(&decision.record)?,
+                stored.state.as_str(),
+                stored.cause,
+                stored.text,
             ))?;
         Ok(())
     }
 
-    /// Returns whether it can be taken at once: nothing of its lead is before it.
+    /// A delivery with nothing of its lead before it is leased at once if its target gives leave.
     fn insert_delivery(
         &mut self,
         event: &Undecided,
         delivery: &PlannedDelivery,
         lead: LeadKey,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
+        sitting: &Sitting<'_>,
+    ) -> Result<Inserted, StoreError> {
+        let now = sitting.now;
         let waiting = self.has_head(lead, &delivery.target)?;
         let head = !waiting && !delivery.withheld;
-        let state = if delivery.withheld {
-            DeliveryState::Withheld
-        } else {
-            DeliveryState::Due
+        let leave = sitting
+            .desk
+            .filter(|_| head)
+            .and_then(|desk| desk.leave(&delivery.target));
+        let state = match (delivery.withheld, &leave) {
+            (true, _) => DeliveryState::Withheld,
+            (false, None) => DeliveryState::Due,
+            (false, Some(_)) => DeliveryState::InFlight,
         };
+        let token = leave.as_ref().map(|_| self.new_token());
         self.connection
             .prepare_cached(
                 "INSERT INTO delivery (id, event, lead, target, lead_id, members, call, timestamp,
-                                       received_at, state, head, due_at, settled_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                                       received_at, state, head, due_at, settled_at, token,
+                                       leased_at, attempts)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
             )?
             .execute(rusqlite::params![
                 delivery.id.0.as_bytes(),
@@ -317,9 +374,36 @@ impl Scope {
                 head,
                 to_ms(now),
                 delivery.withheld.then(|| to_ms(now)),
+                token,
+                token.map(|_| to_ms(now)),
+                i64::from(leave.is_some()),
             ])?;
         self.count(&delivery.target, state, 1);
-        Ok(head)
+        let (Some(leave), Some(token)) = (leave, token) else {
+            return Ok(if head {
+                Inserted::Head
+            } else {
+                Inserted::Waits
+            });
+        };
+        let lease = Lease {
+            row: self.connection.last_insert_rowid(),
+            token,
+            id: delivery.id,
+            sequence: event.event.sequence,
+            lead,
+            lead_id: delivery.lead_id.clone(),
+            target: delivery.target.clone(),
+            members: delivery.members.clone(),
+            timestamp: delivery.timestamp,
+            received_at: event.event.received_at,
+            attempt: 1,
+            fate_unknown: false,
+            look_only: false,
+            patience: None,
+            leased_at: now,
+        };
+        Ok(Inserted::Leased(Box::new(Leased { lease, leave })))
     }
 
     /// Decides again, in the order recorded, what waited for a link of these ids.
@@ -346,10 +430,20 @@ impl Scope {
             let facts = &event.reading.facts;
             let ids = ids_of(&event.event.source, facts);
             let subject = identity::resolve(self, &ids, facts.pearl_id.as_deref())?;
-            self.decide_for(&event, subject, sitting)?;
+            let decision = self.decide_for(&event, subject, sitting)?;
+            self.update_decision(&event, &decision)?;
         }
         Ok(())
     }
+}
+
+/// What a new delivery waits for.
+enum Inserted {
+    /// An earlier one of its lead; or it is withheld.
+    Waits,
+    /// Nothing: it can be taken.
+    Head,
+    Leased(Box<Leased>),
 }
 
 /// What an event becomes whose deciding panicked.

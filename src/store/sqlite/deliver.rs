@@ -91,8 +91,7 @@ impl Scope {
         let rows = self.choose(take, now)?;
         let mut leases = Vec::with_capacity(rows.len());
         for row in rows {
-            let token = self.next_token;
-            self.next_token += 1;
+            let token = self.new_token();
             let found = self
                 .connection
                 .prepare_cached(LEASED)?

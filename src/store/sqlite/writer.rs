@@ -6,17 +6,19 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
-use super::super::{Appended, NewEvent, StoreError, Undecided};
+use super::super::{Appended, Decided, Decider, Desk, Leased, NewEvent, StoreError, Undecided};
+use super::decide::Sitting;
 use super::known::Known;
 use super::tail::Tail;
-use super::{Commit, CommitObserver, connect};
+use super::{Commit, CommitObserver, Seat, connect};
 use crate::delivery::DeliveryState;
 
 /// Often enough to keep the log small, seldom enough not to contend with the commits' syncs: at
@@ -38,7 +40,10 @@ pub(super) enum Job {
 
 /// What an append did inside the transaction.
 pub(super) enum AppendOutcome {
-    New(crate::event::Sequence),
+    /// New, and decided.
+    Decided,
+    /// New, and left to the decider.
+    Undecided,
     Duplicate(crate::event::EventId),
 }
 
@@ -87,7 +92,11 @@ pub(super) struct Scope {
     pub(super) connection: Connection,
     /// The next event's place in the order.
     pub(super) next_sequence: i64,
-    pub(super) next_token: i64,
+    next_token: i64,
+    /// The last event that is decided, as are all before it; in the open transaction.
+    pub(super) decided_through: i64,
+    /// The same, on disk.
+    decided_on_disk: i64,
     /// What was looked up lately; this is the only writer, so it is never stale.
     pub(super) known: Known,
     /// Keys of the newest events that no table has yet.
@@ -107,20 +116,25 @@ impl Scope {
             connection,
             next_sequence: 1,
             next_token: 1,
+            decided_through: 0,
+            decided_on_disk: 0,
             known: Known::default(),
             tail: Tail::default(),
             tally: HashMap::new(),
             table_uses: HashMap::new(),
         };
         // Retention may have removed the newest events: a place is never given twice.
-        scope.next_sequence = newest.max(scope.decided_through()?) + 1;
+        scope.decided_on_disk = scope.number("decided_through")?;
+        scope.decided_through = scope.decided_on_disk;
+        scope.next_sequence = newest.max(scope.decided_through) + 1;
         scope.load_tail()?;
         Ok(scope)
     }
 
-    /// The last event that the decider has dealt with.
-    pub(super) fn decided_through(&self) -> Result<i64, StoreError> {
-        self.number("decided_through")
+    /// A lease's token: no two are alike while the process lives, and no lease outlives it.
+    pub(super) fn new_token(&mut self) -> i64 {
+        self.next_token += 1;
+        self.next_token - 1
     }
 
     /// A fact that is a number; 0 before it was first written.
@@ -203,7 +217,11 @@ impl Scope {
         }
         drop(statement);
         self.merge_keys()?;
+        if self.decided_through != self.decided_on_disk {
+            self.set_fact("decided_through", &self.decided_through.to_string())?;
+        }
         self.connection.execute_batch("COMMIT")?;
+        self.decided_on_disk = self.decided_through;
         self.keys_committed();
         Ok(())
     }
@@ -212,6 +230,7 @@ impl Scope {
         self.tally.clear();
         self.table_uses.clear();
         self.known.forget_all();
+        self.decided_through = self.decided_on_disk;
         self.keys_rolled_back();
         if !self.connection.is_autocommit()
             && let Err(error) = self.connection.execute_batch("ROLLBACK")
@@ -225,10 +244,25 @@ pub(super) struct Writer {
     pub(super) scope: Scope,
     pub(super) queue: mpsc::Receiver<Job>,
     pub(super) ended: mpsc::Sender<Ended>,
+    pub(super) desk: Seat,
     pub(super) writable: Arc<AtomicBool>,
     pub(super) on_commit: CommitObserver,
     pub(super) checkpointer: Checkpointer,
     pub(super) _lock: File,
+}
+
+/// The desk of one batch, with the rules that hold for all of it, also if it runs twice.
+struct Session {
+    desk: Arc<dyn Desk>,
+    by: Arc<dyn Decider>,
+    now: Timestamp,
+}
+
+/// What was decided in a transaction.
+#[derive(Default)]
+struct Verdicts {
+    decided: Vec<Decided>,
+    leased: Vec<Leased>,
 }
 
 impl Writer {
@@ -236,23 +270,12 @@ impl Writer {
         let mut batch = Vec::with_capacity(MAX_BATCH);
         while self.queue.blocking_recv_many(&mut batch, MAX_BATCH) > 0 {
             let closing = batch.iter().any(|job| matches!(job, Job::Close));
-            let started = Instant::now();
-            let rows_before = self.scope.connection.total_changes();
-            match self.run_together(&mut batch) {
-                Ok(()) => {
-                    (self.on_commit)(Commit {
-                        took: started.elapsed(),
-                        rows: self.scope.connection.total_changes() - rows_before,
-                    });
-                    self.checkpointer.committed();
-                    self.writable.store(true, Ordering::Relaxed);
-                    self.answer(
-                        std::mem::replace(&mut batch, Vec::with_capacity(MAX_BATCH)),
-                        Ok(()),
-                    );
-                }
-                Err(_) => self.run_alone(&mut batch),
-            }
+            let session = self.desk.get().and_then(Weak::upgrade).map(|desk| {
+                let (by, now) = desk.sit();
+                Session { desk, by, now }
+            });
+            let jobs = std::mem::replace(&mut batch, Vec::with_capacity(MAX_BATCH));
+            self.run_all(jobs, session.as_ref());
             if closing {
                 self.queue.close();
             }
@@ -260,46 +283,94 @@ impl Writer {
         self.checkpointer.stop();
     }
 
-    fn run_together(&mut self, batch: &mut [Job]) -> Result<(), StoreError> {
+    fn run_all(&mut self, mut jobs: Vec<Job>, session: Option<&Session>) {
+        match self.run_together(&mut jobs, session) {
+            Ok(verdicts) => self.answer(jobs, Ok(verdicts)),
+            // One piece failed: each on its own, so that only the bad one fails.
+            Err(_) => {
+                for job in jobs {
+                    self.run_alone(job, session);
+                }
+            }
+        }
+    }
+
+    fn run_alone(&mut self, job: Job, session: Option<&Session>) {
+        let mut job = [job];
+        let mut outcome = self.run_together(&mut job, session);
+        let is_append = matches!(job, [Job::Append { .. }]);
+        if is_append && !matches!(outcome, Ok(_) | Err(StoreError::Unavailable(_))) {
+            // Perhaps only its deciding failed. Recorded it is safe; the decider parks it.
+            outcome = self.run_together(&mut job, None);
+        }
+        if let Err(StoreError::Unavailable(why)) = &outcome {
+            self.writable.store(false, Ordering::Relaxed);
+            tracing::error!("the store cannot write: {why}; webhooks are refused until it can");
+        } else {
+            self.writable.store(true, Ordering::Relaxed);
+        }
+        self.answer(Vec::from(job), outcome);
+    }
+
+    /// All of it in one transaction, or nothing.
+    fn run_together(
+        &mut self,
+        jobs: &mut [Job],
+        session: Option<&Session>,
+    ) -> Result<Verdicts, StoreError> {
+        let started = Instant::now();
+        let rows_before = self.scope.connection.total_changes();
         let sequence = self.scope.next_sequence;
-        let result = self.try_together(batch);
+        let result = self.try_together(jobs, session);
         if result.is_err() {
             self.scope.roll_back();
             self.scope.next_sequence = sequence;
+            return result;
         }
+        (self.on_commit)(Commit {
+            took: started.elapsed(),
+            rows: self.scope.connection.total_changes() - rows_before,
+        });
+        self.checkpointer.committed();
+        self.writable.store(true, Ordering::Relaxed);
         result
     }
 
-    fn try_together(&mut self, batch: &mut [Job]) -> Result<(), StoreError> {
+    fn try_together(
+        &mut self,
+        jobs: &mut [Job],
+        session: Option<&Session>,
+    ) -> Result<Verdicts, StoreError> {
+        let mut sitting = session
+            .map(|session| Sitting::at(session.desk.as_ref(), session.by.as_ref(), session.now));
         self.scope.begin()?;
-        for job in batch.iter_mut() {
+        for job in jobs {
             match job {
-                Job::Append { event, outcome, .. } => *outcome = Some(self.scope.append(event)?),
+                Job::Append { event, outcome, .. } => {
+                    *outcome = Some(self.scope.append(event, sitting.as_mut())?);
+                }
                 Job::Task(work) => work.run(&mut self.scope)?,
                 Job::Close => {}
             }
         }
-        self.scope.commit()
+        self.scope.commit()?;
+        Ok(sitting.map_or_else(Verdicts::default, |sitting| Verdicts {
+            decided: sitting.decided,
+            leased: sitting.leased,
+        }))
     }
 
-    /// One piece failed: each on its own, so that only the bad one fails.
-    fn run_alone(&mut self, batch: &mut Vec<Job>) {
-        for mut job in batch.drain(..) {
-            let outcome = self.run_together(std::slice::from_mut(&mut job));
-            if let Err(StoreError::Unavailable(why)) = &outcome {
-                self.writable.store(false, Ordering::Relaxed);
-                tracing::error!("the store cannot write: {why}; webhooks are refused until it can");
-            } else {
-                self.writable.store(true, Ordering::Relaxed);
-                self.checkpointer.committed();
-            }
-            self.answer(vec![job], outcome);
-        }
-    }
-
-    fn answer(&self, jobs: Vec<Job>, outcome: Result<(), StoreError>) {
+    fn answer(&self, jobs: Vec<Job>, outcome: Result<Verdicts, StoreError>) {
+        let (outcome, verdicts) = match outcome {
+            Ok(verdicts) => (Ok(()), verdicts),
+            Err(error) => (Err(error), Verdicts::default()),
+        };
         // Without a runtime there is nobody left to be answered.
-        let _ = self.ended.blocking_send(Ended { jobs, outcome });
+        let _ = self.ended.blocking_send(Ended {
+            jobs,
+            outcome,
+            verdicts,
+        });
     }
 }
 
@@ -307,6 +378,7 @@ impl Writer {
 pub(super) struct Ended {
     jobs: Vec<Job>,
     outcome: Result<(), StoreError>,
+    verdicts: Verdicts,
 }
 
 /// Answers who waits, on the runtime: waking many tasks from a thread outside it costs the writer
@@ -314,10 +386,21 @@ pub(super) struct Ended {
 pub(super) async fn answer_all(
     mut ended: mpsc::Receiver<Ended>,
     handover: mpsc::Sender<Undecided>,
+    desk: Seat,
 ) {
-    while let Some(Ended { jobs, outcome }) = ended.recv().await {
+    while let Some(Ended {
+        jobs,
+        outcome,
+        verdicts: Verdicts { decided, leased },
+    }) = ended.recv().await
+    {
         for job in jobs {
             finish(job, outcome.clone(), &handover);
+        }
+        if !decided.is_empty()
+            && let Some(desk) = desk.get().and_then(Weak::upgrade)
+        {
+            desk.announce(decided, leased);
         }
     }
 }
@@ -329,13 +412,14 @@ fn finish(job: Job, outcome: Result<(), StoreError>, handover: &mpsc::Sender<Und
             outcome: appended,
             reply,
         } => {
-            let id = event.id;
+            let id = event.undecided.event.id;
             let answer = match (outcome, appended) {
                 (Err(error), _) => Err(error),
                 (Ok(()), Some(AppendOutcome::Duplicate(of))) => Ok(Appended::Duplicate(of)),
-                (Ok(()), Some(AppendOutcome::New(sequence))) => {
+                (Ok(()), Some(AppendOutcome::Decided)) => Ok(Appended::New(id)),
+                (Ok(()), Some(AppendOutcome::Undecided)) => {
                     // A full queue is no loss: the decider sees the gap and reads the file.
-                    let _ = handover.try_send(event.into_undecided(sequence));
+                    let _ = handover.try_send(event.undecided);
                     Ok(Appended::New(id))
                 }
                 (Ok(()), None) => Err(StoreError::NotFound),

@@ -5,17 +5,17 @@
 //! is configured, keys may carry stray blanks, and the lead is looked for where it may be.
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json_borrow::Value;
 
 use crate::config::{SourceConfig, SourceKind};
 use crate::event::{EventKind, Facts, Standing, Status};
-use crate::systems::json::{self, Keys};
+use crate::systems::json::{self, Json, Keys};
 use crate::systems::{parse_status, safe_text};
 
 const KEYS: Keys = Keys::StrayBlanks;
 
 /// Fills the facts; an error is the reason why the body is invalid.
-pub fn read(source: &SourceConfig, body: &Value, facts: &mut Facts) -> Result<Standing, String> {
+pub fn read(source: &SourceConfig, body: &Json<'_>, facts: &mut Facts) -> Result<Standing, String> {
     facts.kind = Some(EventKind::Lead);
     facts.sender_event_id = json::id(KEYS.get(body, "eventId"), "eventId")?;
     facts.event_name = event_name(body);
@@ -50,7 +50,7 @@ pub fn read(source: &SourceConfig, body: &Value, facts: &mut Facts) -> Result<St
 }
 
 /// The name, or the part of `eventType` ("{orgId}_{eventName}") that follows the organisation.
-fn event_name(body: &Value) -> Option<String> {
+fn event_name(body: &Json<'_>) -> Option<String> {
     json::text(KEYS.pointer(body, "/attributes/eventName"))
         .or_else(|| json::text(KEYS.get(body, "eventName")))
         .or_else(|| {
@@ -62,7 +62,7 @@ fn event_name(body: &Value) -> Option<String> {
 
 /// When it happened, as the sender says it. A flat body's `createdAt` is the envelope's only if
 /// it is a number; text would be the lead's own.
-fn clock(body: &Value, data: &Value) -> Option<Timestamp> {
+fn clock(body: &Json<'_>, data: &Json<'_>) -> Option<Timestamp> {
     json::instant(KEYS.pointer(body, "/attributes/createdAt"))
         .or_else(|| json::instant(KEYS.get(body, "createdAt").filter(|at| at.is_i64())))
         .or_else(|| json::instant(KEYS.get(data, "lastUpdatedOn")))
@@ -70,7 +70,7 @@ fn clock(body: &Value, data: &Value) -> Option<Timestamp> {
 }
 
 /// The reason of the change: named outright, or by the newest entry of the status log.
-fn reason_id(data: &Value) -> Result<Option<i64>, String> {
+fn reason_id(data: &Json<'_>) -> Result<Option<i64>, String> {
     let named = json::whole_number(KEYS.get(data, "reasonId"), "reasonId")?;
     if named.is_some() {
         return Ok(named);
@@ -78,11 +78,13 @@ fn reason_id(data: &Value) -> Result<Option<i64>, String> {
     let newest = KEYS
         .get(data, "statusLogDetails")
         .and_then(Value::as_array)
-        .and_then(|entries| {
-            entries.iter().max_by_key(|entry| {
+        .and_then(|entries| match entries {
+            [] => None,
+            [only] => Some(only),
+            _ => entries.iter().max_by_key(|entry| {
                 let created = json::instant(KEYS.get(entry, "createdOn"));
                 (created, KEYS.get(entry, "id").and_then(Value::as_i64))
-            })
+            }),
         });
     match newest {
         Some(entry) => json::whole_number(KEYS.get(entry, "reasonId"), "statusLogDetails/reasonId"),
@@ -90,12 +92,12 @@ fn reason_id(data: &Value) -> Result<Option<i64>, String> {
     }
 }
 
-fn status(value: Option<&Value>) -> Result<Option<Status>, String> {
+fn status(value: Option<&Json<'_>>) -> Result<Option<Status>, String> {
     match value {
         None => Ok(None),
-        Some(Value::Number(number)) => Ok(Some(Status::Name(number.to_string()))),
-        Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
-        Some(Value::String(text)) => Ok(Some(parse_status(SourceKind::Capillary, text))),
+        Some(Value::Number(number)) => Ok(Some(Status::Name(json::shown(*number)))),
+        Some(Value::Str(text)) if text.trim().is_empty() => Ok(None),
+        Some(Value::Str(text)) => Ok(Some(parse_status(SourceKind::Capillary, text))),
         Some(other) => Err(json::wrong("status", other, "a status")),
     }
 }

@@ -4,11 +4,12 @@
 //! There is no event id and no clock in either body: `created` and `startTime` say when the lead
 //! or the call began, not when this was sent.
 
-use serde_json::{Map, Value};
+use serde_json::Map;
+use serde_json_borrow::Value;
 
 use crate::config::{SourceConfig, SourceKind};
 use crate::event::{EventKind, Facts, Standing, Status};
-use crate::systems::json::{self, Keys};
+use crate::systems::json::{self, Json, Keys};
 use crate::systems::{parse_status, parse_status_number};
 
 const KEYS: Keys = Keys::AnyFirstLetter;
@@ -17,7 +18,7 @@ const KEYS: Keys = Keys::AnyFirstLetter;
 pub fn read(
     source: &SourceConfig,
     forced: Option<EventKind>,
-    body: &Value,
+    body: &Json<'_>,
     facts: &mut Facts,
 ) -> Result<Standing, String> {
     let kind = forced.unwrap_or_else(|| {
@@ -51,13 +52,13 @@ pub fn read(
 
 /// Whether a call belongs to nobody. A body without any member of a call webhook does not count:
 /// it came to the wrong route, and is invalid for its lack of a status.
-fn tied_to_no_lead(body: &Value) -> Result<bool, String> {
+fn tied_to_no_lead(body: &Json<'_>) -> Result<bool, String> {
     let is_call = names(body, "conversationStatus") || names(body, "leadId");
     Ok(is_call && json::id(KEYS.get(body, "leadId"), "leadId")?.is_none())
 }
 
 /// The member is there, be it null.
-fn names(body: &Value, key: &str) -> bool {
+fn names(body: &Json<'_>, key: &str) -> bool {
     KEYS.get(body, key).is_some()
         || body.as_object().is_some_and(|object| {
             object
@@ -66,19 +67,19 @@ fn names(body: &Value, key: &str) -> bool {
         })
 }
 
-fn read_lead(body: &Value, facts: &mut Facts) -> Result<(), String> {
+fn read_lead(body: &Json<'_>, facts: &mut Facts) -> Result<(), String> {
     facts.source_lead_id = json::id(KEYS.get(body, "id"), "id")?;
     facts.external_id = json::id(KEYS.get(body, "externalId"), "externalId")?;
     facts.phone = json::text(KEYS.get(body, "phoneNumber"));
     facts.calls = call_ids(KEYS.get(body, "callsId"))?;
     facts.call = facts.calls.last().cloned();
     if let Some(Value::Object(collected)) = KEYS.get(body, "collectedData") {
-        facts.collected = collected.clone();
+        facts.collected = collected.into();
     }
     Ok(())
 }
 
-fn call_ids(value: Option<&Value>) -> Result<Vec<String>, String> {
+fn call_ids(value: Option<&Json<'_>>) -> Result<Vec<String>, String> {
     match value {
         None => Ok(Vec::new()),
         Some(Value::Array(items)) => items
@@ -89,7 +90,7 @@ fn call_ids(value: Option<&Value>) -> Result<Vec<String>, String> {
     }
 }
 
-fn read_call(body: &Value, facts: &mut Facts) -> Result<(), String> {
+fn read_call(body: &Json<'_>, facts: &mut Facts) -> Result<(), String> {
     facts.source_lead_id = json::id(KEYS.get(body, "leadId"), "leadId")?;
     facts.call = json::id(KEYS.get(body, "id"), "id")?;
     facts.calls = facts.call.iter().cloned().collect();
@@ -108,21 +109,21 @@ fn read_call(body: &Value, facts: &mut Facts) -> Result<(), String> {
 }
 
 /// `[{id, name, value}]` as variable id → value.
-fn collected(items: &[Value]) -> Map<String, Value> {
+fn collected(items: &[Json<'_>]) -> Map<String, serde_json::Value> {
     items
         .iter()
         .filter_map(|item| {
             let id = json::text(KEYS.get(item, "id"))?;
-            Some((id, KEYS.get(item, "value").cloned()?))
+            Some((id, KEYS.get(item, "value")?.into()))
         })
         .collect()
 }
 
-fn status(value: Option<&Value>, member: &str) -> Result<Option<Status>, String> {
+fn status(value: Option<&Json<'_>>, member: &str) -> Result<Option<Status>, String> {
     let Some(value) = value else { return Ok(None) };
     match value {
-        Value::String(text) if text.trim().is_empty() => Ok(None),
-        Value::String(text) => Ok(Some(parse_status(SourceKind::Nlpearl, text))),
+        Value::Str(text) if text.trim().is_empty() => Ok(None),
+        Value::Str(text) => Ok(Some(parse_status(SourceKind::Nlpearl, text))),
         Value::Number(number) => json::whole(number)
             .map(|number| Some(parse_status_number(SourceKind::Nlpearl, number)))
             .ok_or_else(|| json::wrong(member, value, "a whole number")),

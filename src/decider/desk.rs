@@ -1,0 +1,72 @@
+//! The desk at the writer's side: what comes in is decided in the transaction that records it, and
+//! what can be sent at once is leased in it. One commit lies between a webhook and its call.
+//!
+//! It lends rules and leave to the store's writer and passes on what came of it; it decides nothing.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::Rules;
+use crate::clock::Clock;
+use crate::deliver::TargetWorker;
+use crate::delivery::Leave;
+use crate::store::{Decided, Decider, Desk, Leased};
+use crate::telemetry::metrics::Metrics;
+
+pub struct WriterDesk {
+    pub rules: Arc<Rules>,
+    pub workers: Vec<Arc<TargetWorker>>,
+    pub clock: Clock,
+    pub metrics: Arc<Metrics>,
+}
+
+impl Desk for WriterDesk {
+    fn sit(&self) -> (Arc<dyn Decider>, Timestamp) {
+        (self.rules.snapshot(), self.clock.now())
+    }
+
+    fn leave(&self, target: &str) -> Option<Leave> {
+        self.worker(target)?.leave()
+    }
+
+    fn announce(&self, decided: Vec<Decided>, leased: Vec<Leased>) {
+        for leased in leased {
+            match self.worker(&leased.lease.target) {
+                Some(worker) => worker.send(leased),
+                None => {
+                    tracing::error!(delivery.id = %leased.lease.id, "a delivery was leased for a target that is not there; the next start looks it up");
+                }
+            }
+        }
+        self.tell(&decided);
+    }
+}
+
+impl WriterDesk {
+    fn worker(&self, target: &str) -> Option<&Arc<TargetWorker>> {
+        self.workers.iter().find(|worker| worker.name() == target)
+    }
+
+    /// Counts and logs what was decided, and wakes who has work now.
+    pub(super) fn tell(&self, decided: &[Decided]) {
+        for event in decided {
+            for word in &event.words {
+                self.metrics.decision(&event.source, word);
+            }
+            if let Some(cause) = &event.cause {
+                tracing::warn!(event.id = %event.event, source.name = %event.source, "event {} is parked as `{cause}`: {}", event.event, cause.suggestion());
+            }
+        }
+        for worker in &self.workers {
+            let more = decided
+                .iter()
+                .flat_map(|event| &event.targets)
+                .filter(|target| *target == worker.name())
+                .count();
+            if more > 0 {
+                worker.wake(more);
+            }
+        }
+    }
+}
