@@ -63,8 +63,13 @@ impl TargetWorker {
             self.read_back(lease, (read, &request, &before.body), attempts)
                 .await;
         }
+        let verdict = match judge(&written.answer, &self.terms(lease.attempt)) {
+            // The id in the answer is the lead's; no entry was made.
+            Verdict::Delivered { .. } => Verdict::Delivered { entry_id: None },
+            verdict => verdict,
+        };
         End::Judged {
-            verdict: judge(&written.answer, &self.terms(lease.attempt)),
+            verdict,
             fate_unknown: false,
         }
     }
