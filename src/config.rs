@@ -36,6 +36,7 @@ pub struct Config {
     pub admin: AdminConfig,
     pub store: StoreConfig,
     pub mappings: MappingsConfig,
+    pub decide: DecideConfig,
     /// By name.
     pub sources: BTreeMap<String, SourceConfig>,
     /// By name.
@@ -77,6 +78,41 @@ pub struct StoreConfig {
 pub struct MappingsConfig {
     pub dir: PathBuf,
     pub watch: bool,
+}
+
+/// How several sources' words on one lead become one truth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecideConfig {
+    /// Categories that only a source may leave that stands at or before the one that set them.
+    pub terminal_categories: Vec<String>,
+    /// Source names, strongest first; a source not named is weakest.
+    pub authority: Vec<String>,
+    pub on_newer: OnNewer,
+    /// For how long after a write the webhook that it causes is taken for its echo.
+    pub echo_window: Duration,
+    pub write_budget: WriteBudget,
+}
+
+/// What an unsent older delivery of a lead does when a newer one is decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnNewer {
+    /// It is sent first.
+    Queue,
+    /// It gives way.
+    Supersede,
+}
+
+/// How often a lead may be decided back to a category and outcome that it had before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WriteBudget {
+    pub returns: u32,
+    pub per: Duration,
+}
+
+impl Default for DecideConfig {
+    fn default() -> Self {
+        check::default_decide()
+    }
 }
 
 /// A system that sends webhooks.

@@ -2,19 +2,31 @@
 //!
 //! [`decide`] is the one path: the daemon, `explain`, `plan` and replay all take it. It never
 //! looks at a clock, a store or a socket. The verdicts are tried in the contract's order, the
-//! first that holds wins. The places of `echo` (before stale) and `outranked` (after it) are
-//! marked; neither is built yet.
+//! first that holds wins: those on the event here, those per target in `weigh`, which asks `write`
+//! (set or amend), `authority` (who may leave what) and `budget` (is this a loop); `echo` is asked
+//! before all of them. `policy` is what the configuration says about it.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::decision::{
-    AppliedChange, Decision, DecisionRecord, ParkCause, PlannedDelivery, TargetVerdict, Verdict,
-};
-use crate::delivery::{self, DeliveryId, Slot};
+mod authority;
+mod budget;
+mod echo;
+mod policy;
+mod weigh;
+mod write;
+
+pub use policy::{Policy, Reported};
+
+use crate::decision::{AppliedChange, Decision, DecisionRecord, ParkCause, TargetVerdict, Verdict};
+use crate::delivery::{self, Slot};
 use crate::event::{Event, Facts, Reading, Standing};
 use crate::lead::{LeadHistory, Previous, TargetHistory};
+
+use echo::Heard;
+use weigh::{Case, Weighed};
+
 use crate::map::{self, MapInput, Mapped, RowRef, Table, Wish};
 use crate::systems;
 use crate::systems::place::{Addresses, Ids, Place};
@@ -29,6 +41,7 @@ pub struct Question<'a> {
     pub shadowed: &'a BTreeMap<String, bool>,
     /// Configured target's name → where it keeps its leads.
     pub places: &'a BTreeMap<String, Place>,
+    pub policy: &'a Policy,
     pub now: Timestamp,
 }
 
@@ -114,6 +127,7 @@ fn record(question: &Question<'_>, verdict: Verdict, why: Option<String>) -> Dec
         row: None,
         targets: BTreeMap::new(),
         previous: None,
+        near_miss: None,
         decided_at: question.now,
     }
 }
@@ -123,6 +137,7 @@ fn settled(record: DecisionRecord) -> Decision {
         record,
         cause: None,
         deliveries: Vec::new(),
+        revisions: Vec::new(),
         applied: None,
     }
 }
@@ -134,184 +149,156 @@ fn parked(record: DecisionRecord, cause: ParkCause) -> Decision {
     }
 }
 
-/// What the wishes of one row come to.
-#[derive(Default)]
-struct Weighed {
-    targets: BTreeMap<String, TargetVerdict>,
-    deliveries: Vec<PlannedDelivery>,
-    /// Slots in which the event was applied.
-    applied: Vec<String>,
-    /// Category and outcome, if the event was applied to the disposition.
-    words: Option<(Option<String>, Option<String>)>,
-    cause: Option<ParkCause>,
-}
-
 /// The wishes of a matched row, weighed against the lead's past, target by target.
-fn plan(question: &Question<'_>, record: DecisionRecord, wishes: Vec<Wish>) -> Decision {
+fn plan(question: &Question<'_>, mut record: DecisionRecord, wishes: Vec<Wish>) -> Decision {
     let facts = &question.reading.facts;
     let occurred_at = facts
         .occurred_at
         .map(|at| at.min(question.event.received_at));
-    let mut weighed = Weighed::default();
-    for wish in wishes {
-        weigh_at_target(question, occurred_at, wish, &mut weighed);
+    let nothing = TargetHistory::default();
+    let heard = hear(question);
+    record.previous.clone_from(&question.history.previous);
+    let mut made = settled(record);
+    let mut change = AppliedChange {
+        occurred_at,
+        ..AppliedChange::default()
+    };
+    for wish in &wishes {
+        let addresses = match addresses_of(question, wish) {
+            Ok(addresses) => addresses,
+            Err((verdict, cause)) => {
+                made.record.targets.insert(wish.target.clone(), verdict);
+                made.cause = made.cause.or(cause);
+                continue;
+            }
+        };
+        for address in &addresses {
+            let slot = delivery::slot(&wish.target, address, &wish.members);
+            let case = Case {
+                question,
+                lead_id: address,
+                occurred_at,
+                slot: Slot::parse(&slot),
+                history: question.history.targets.get(&slot).unwrap_or(&nothing),
+                wish,
+            };
+            let weighed = match &heard {
+                Some((_, Heard::Echo(of))) => Weighed::echo_of(of),
+                _ => case.weigh(),
+            };
+            let part = Part {
+                wish,
+                key: match addresses.len() {
+                    1 if case.slot.lead_id.is_some() => wish.target.clone(),
+                    _ => slot.clone(),
+                },
+                slot: &slot,
+                event: question.event,
+            };
+            take_in(&mut made, &mut change, weighed, part);
+        }
     }
-    let at = occurred_at.unwrap_or(question.event.received_at);
-    let previous = weighed.words.map(|(category, outcome)| Previous {
-        category,
-        outcome,
-        source: question.event.source.clone(),
-        at,
-    });
-    Decision {
-        cause: weighed.cause,
-        applied: (!weighed.applied.is_empty()).then_some(AppliedChange {
-            occurred_at,
-            targets: weighed.applied,
-            previous,
-        }),
-        record: DecisionRecord {
-            targets: weighed.targets,
-            previous: question.history.previous.clone(),
-            ..record
-        },
-        deliveries: weighed.deliveries,
+    if let Some((target, Heard::NearMiss)) = heard {
+        made.record.near_miss = Some(target.to_owned());
     }
+    made.applied = (!change.targets.is_empty()).then_some(change);
+    made
 }
 
-/// One wish, at every address that the lead has at its target.
-fn weigh_at_target(
+/// Where the lead is at a wish's target, or the verdict that it is nowhere to be told, and why the
+/// event then waits.
+fn addresses_of(
     question: &Question<'_>,
-    occurred_at: Option<Timestamp>,
-    wish: Wish,
-    weighed: &mut Weighed,
-) {
+    wish: &Wish,
+) -> Result<Vec<String>, (TargetVerdict, Option<ParkCause>)> {
     let source = &question.event.source;
-    let nowhere = |weighed: &mut Weighed, verdict, cause: Option<ParkCause>| {
-        // Two wishes at LeadPing, its disposition and its record, are nowhere together.
-        weighed.targets.insert(wish.target.clone(), verdict);
-        weighed.cause = weighed.cause.take().or(cause);
+    let Some(place) = question.places.get(&wish.target) else {
+        return Err((TargetVerdict::Off, None));
     };
-    let addresses = match question.places.get(&wish.target) {
-        None => return nowhere(weighed, TargetVerdict::Off, None),
-        Some(place) => place.addresses(&question.ids()),
-    };
-    let addresses = match addresses {
-        Addresses::At(addresses) => addresses,
+    match place.addresses(&question.ids()) {
+        Addresses::At(addresses) => Ok(addresses),
         Addresses::Unlinked => {
             let cause = ParkCause::unlinked(source);
-            return nowhere(weighed, TargetVerdict::Unlinked, Some(cause));
+            Err((TargetVerdict::Unlinked, Some(cause)))
         }
         Addresses::Absent => {
             let cause = wish.required.then(|| ParkCause::unlinked(source));
-            return nowhere(weighed, TargetVerdict::Absent, cause);
+            Err((TargetVerdict::Absent, cause))
         }
         Addresses::Unaddressable(why) => {
             let cause = ParkCause::invalid(source);
-            return nowhere(weighed, TargetVerdict::Invalid { why }, Some(cause));
+            Err((TargetVerdict::Invalid { why }, Some(cause)))
         }
-    };
-    let is_one = addresses.len() == 1;
-    for address in addresses {
-        let slot = delivery::slot(&wish.target, &address, &wish.members);
-        let verdict = weigh(question, occurred_at, &slot, &wish).unwrap_or_else(|| {
-            let id = DeliveryId::new_at(question.now);
-            weighed
-                .deliveries
-                .push(delivery_of(question, occurred_at, (id, &address), &wish));
-            TargetVerdict::Delivery { id }
-        });
-        let named = Slot::parse(&slot);
-        if verdict.is_applied() {
-            if named.lead_id.is_none() && !named.is_record {
-                weighed.words = Some((word(&wish, "category"), word(&wish, "outcome")));
-            }
-            weighed.applied.push(slot.clone());
-        }
-        let key = if is_one && named.lead_id.is_some() {
-            wish.target.clone()
-        } else {
-            slot
-        };
-        weighed.targets.insert(key, verdict);
     }
 }
 
-fn delivery_of(
-    question: &Question<'_>,
-    occurred_at: Option<Timestamp>,
-    (id, address): (DeliveryId, &str),
-    wish: &Wish,
-) -> PlannedDelivery {
-    PlannedDelivery {
-        id,
-        withheld: question
-            .shadowed
-            .get(&wish.target)
-            .copied()
-            .unwrap_or(false),
-        target: wish.target.clone(),
-        lead_id: address.to_owned(),
-        members: wish.members.clone(),
-        call: question.reading.facts.call.clone(),
-        timestamp: occurred_at.unwrap_or(question.event.received_at),
-    }
-}
-
-/// The verdicts that stop a wish of a linked lead; `None`: it becomes a delivery.
-fn weigh(
-    question: &Question<'_>,
-    occurred_at: Option<Timestamp>,
-    slot: &str,
-    wish: &Wish,
-) -> Option<TargetVerdict> {
-    let nothing = TargetHistory::default();
-    let target = question.history.targets.get(slot).unwrap_or(&nothing);
-    // `echo` belongs here.
-    if let Some(newest) = newer_than(question, occurred_at, target) {
-        return Some(TargetVerdict::Stale { newest });
-    }
-    // `outranked` belongs here.
-    let entry = target.has.as_ref()?;
-    let facts = &question.reading.facts;
-    // Only LeadPing keeps a history of calls; elsewhere a state is a state.
-    let named = Slot::parse(slot);
-    let other_call = named.lead_id.is_none()
-        && !named.is_record
-        && facts.call.is_some()
-        && entry.call.is_some()
-        && facts.call != entry.call;
-    let same_members = wish
-        .members
-        .iter()
-        .all(|(member, value)| entry.members.get(member) == Some(value));
-    (!other_call && same_members).then_some(TargetVerdict::Unchanged {
-        since: entry.delivery,
-    })
-}
-
-/// The applied event that makes this one stale: newer by its source's own clock, or, for an event
-/// that waited, recorded later by any source and applied at this target.
-fn newer_than(
-    question: &Question<'_>,
-    occurred_at: Option<Timestamp>,
-    target: &TargetHistory,
-) -> Option<crate::event::Sequence> {
+/// What the target of the event's own system still awaits, of all that we told it of this lead.
+fn hear<'q>(question: &Question<'q>) -> Option<(&'q str, Heard<'q>)> {
     let event = question.event;
-    if let Some(applied) = question.history.applied.get(&event.source)
-        && let (Some(ours), Some(theirs)) = (occurred_at, applied.occurred_at)
-        && ours < theirs
-    {
-        return Some(applied.sequence);
+    let reported = question.policy.reports.get(&event.source)?;
+    let facts = &question.reading.facts;
+    let own = (event.sequence, event.received_at);
+    let of_this_lead = |slot: &Slot<'_>| {
+        let id = facts.source_lead_id.as_deref();
+        slot.target == reported.target
+            && slot
+                .lead_id
+                .is_none_or(|address| id == address.rsplit('/').next())
+    };
+    let mut heard = None;
+    for (slot, history) in &question.history.targets {
+        if !of_this_lead(&Slot::parse(slot)) {
+            continue;
+        }
+        match echo::listen(reported.kind, facts, own, &history.own_writes) {
+            Heard::Nothing => {}
+            Heard::NearMiss => heard = Some(Heard::NearMiss),
+            echo => return Some((&reported.target, echo)),
+        }
     }
-    target.applied.filter(|applied| *applied > event.sequence)
+    Some((&reported.target, heard.unwrap_or(Heard::Nothing)))
 }
 
-fn word(wish: &Wish, member: &str) -> Option<String> {
-    wish.members
-        .get(member)
-        .and_then(serde_json::Value::as_str)
-        .map(str::to_owned)
+/// One target's part of the whole.
+struct Part<'a> {
+    wish: &'a Wish,
+    slot: &'a str,
+    /// Under which the verdict is told.
+    key: String,
+    event: &'a Event,
+}
+
+fn take_in(made: &mut Decision, change: &mut AppliedChange, weighed: Weighed, part: Part<'_>) {
+    let Part {
+        wish,
+        slot,
+        key,
+        event,
+    } = part;
+    if weighed.verdict.is_applied() {
+        change.targets.push(slot.to_owned());
+    }
+    if matches!(weighed.verdict, TargetVerdict::Looping { .. }) && made.cause.is_none() {
+        made.cause = Some(ParkCause::looping(&wish.target));
+    }
+    if let Some(course) = weighed.course {
+        if Slot::parse(slot).is_disposition() {
+            change.previous = Some(Previous {
+                category: course.words.category.clone(),
+                outcome: course.words.outcome.clone(),
+                source: event.source.clone(),
+                at: change.occurred_at.unwrap_or(event.received_at),
+            });
+        }
+        change.courses.insert(slot.to_owned(), course);
+    }
+    for revision in weighed.revisions {
+        if !made.revisions.contains(&revision) {
+            made.revisions.push(revision);
+        }
+    }
+    made.deliveries.extend(weighed.delivery);
+    made.record.targets.insert(key, weighed.verdict);
 }
 
 /// The decision on an event whose source has no table any more.

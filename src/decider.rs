@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::{Config, SourceConfig, TargetMode};
-use crate::decide::{self, Question};
+use crate::decide::{self, Policy, Question, Reported};
 use crate::decision::Decision;
 use crate::deliver::Ground;
 use crate::event::{Event, Facts, Reading, Sequence, Standing};
@@ -37,6 +37,7 @@ pub struct Rules {
     sources: BTreeMap<String, Arc<SourceConfig>>,
     shadowed: BTreeMap<String, bool>,
     places: BTreeMap<String, Place>,
+    policy: Policy,
     tables: ArcSwap<Tables>,
 }
 
@@ -61,6 +62,10 @@ impl Rules {
                     (name.clone(), place)
                 })
                 .collect(),
+            policy: Policy {
+                decide: config.decide.clone(),
+                reports: reports(config),
+            },
             tables: ArcSwap::from_pointee(tables),
         }
     }
@@ -79,6 +84,10 @@ impl Rules {
         &self.places
     }
 
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     pub fn replace_tables(&self, tables: Tables) {
         self.tables.store(Arc::new(tables));
     }
@@ -95,6 +104,7 @@ impl Rules {
             history,
             shadowed: &self.shadowed,
             places: &self.places,
+            policy: &self.policy,
             now,
         };
         let table = self
@@ -115,6 +125,22 @@ impl Rules {
             rules: self.clone(),
         })
     }
+}
+
+/// Which sources report what a target's own system does: those of the same vendor.
+fn reports(config: &Config) -> BTreeMap<String, Reported> {
+    let mut reports = BTreeMap::new();
+    for source in config.sources.values() {
+        // A target bears its vendor's name.
+        if let Some(target) = config.targets.get(source.kind.as_str()) {
+            let reported = Reported {
+                target: target.name.clone(),
+                kind: source.kind.as_str(),
+            };
+            reports.insert(source.name.clone(), reported);
+        }
+    }
+    reports
 }
 
 /// Rules that do not change any more.
@@ -148,6 +174,11 @@ impl Decider for Rules {
     fn is_shadowed(&self, target: &str) -> bool {
         self.shadowed.get(target).copied().unwrap_or(false)
     }
+
+    fn echoes_of(&self, source: &str) -> Option<(&str, Duration)> {
+        let reported = self.policy.reports.get(source)?;
+        Some((&reported.target, self.policy.decide.echo_window))
+    }
 }
 
 impl Decider for Snapshot {
@@ -161,6 +192,10 @@ impl Decider for Snapshot {
 
     fn is_shadowed(&self, target: &str) -> bool {
         self.rules.is_shadowed(target)
+    }
+
+    fn echoes_of(&self, source: &str) -> Option<(&str, Duration)> {
+        self.rules.echoes_of(source)
     }
 }
 

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use crate::delivery::{DeliveryId, slot};
 use crate::event::Sequence;
 use crate::lead::Previous;
+use crate::lead::course::{Course, Return, Words};
 use crate::map::RowRef;
 
 /// Why something waits for a person or for its cause to go away: a stable key.
@@ -48,6 +49,11 @@ impl ParkCause {
 
     pub fn unsure(target: &str) -> Self {
         Self(format!("unsure:{target}"))
+    }
+
+    /// The lead is decided back and forth at this target.
+    pub fn looping(target: &str) -> Self {
+        Self(format!("looping:{target}"))
     }
 
     /// A cause read back from the store.
@@ -90,6 +96,9 @@ impl ParkCause {
             "unsure" => {
                 format!("look at the lead's history at `{name}`: several entries could be ours")
             }
+            "looping" => format!(
+                "two tables contradict each other about this lead at `{name}`: its decision shows who decided it back and when; mend a row, then release it"
+            ),
             _ => String::from("a person has to look"),
         }
     }
@@ -123,23 +132,37 @@ pub enum Verdict {
 pub enum TargetVerdict {
     /// No id of the lead is known there.
     Unlinked,
+    /// Our own write coming back.
+    Echo { of: DeliveryId },
     /// Older than what the lead already has.
-    Stale {
-        newest: Sequence,
-    },
+    Stale { newest: Sequence },
+    /// A stronger source set what only it, or a stronger one, may leave.
+    Outranked { by: String, stays: Words },
     /// The target already has it.
-    Unchanged {
-        since: DeliveryId,
+    Unchanged { since: DeliveryId },
+    /// Decided back to what it had before too often: parked with the evidence.
+    Looping {
+        returns: Vec<Return>,
+        per_seconds: u64,
     },
+    /// Detail of a set that has not been sent: it goes with that.
+    Folded { into: DeliveryId },
     Delivery {
         id: DeliveryId,
+        /// Unsent older deliveries that give way to it: so many calls are saved.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        supersedes: Vec<DeliveryId>,
+    },
+    /// Detail of an entry that is at the target, or on its way there.
+    Amend {
+        id: DeliveryId,
+        /// The set that made the entry.
+        entry: DeliveryId,
     },
     /// The lead has no id at this write-back target, which is no fault.
     Absent,
     /// The lead is there, and the configuration lacks what addresses it.
-    Invalid {
-        why: String,
-    },
+    Invalid { why: String },
     /// The configuration has no such target: nothing is written there.
     Off,
 }
@@ -149,9 +172,14 @@ impl TargetVerdict {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Unlinked => "unlinked",
+            Self::Echo { .. } => "echo",
             Self::Stale { .. } => "stale",
+            Self::Outranked { .. } => "outranked",
             Self::Unchanged { .. } => "unchanged",
+            Self::Looping { .. } => "looping",
+            Self::Folded { .. } => "folded",
             Self::Delivery { .. } => "delivery",
+            Self::Amend { .. } => "amend",
             Self::Absent => "absent",
             Self::Invalid { .. } => "invalid",
             Self::Off => "off",
@@ -160,7 +188,20 @@ impl TargetVerdict {
 
     /// Whether the event counts as applied to the lead at this target.
     pub fn is_applied(&self) -> bool {
-        matches!(self, Self::Unchanged { .. } | Self::Delivery { .. })
+        match self {
+            Self::Echo { .. }
+            | Self::Unchanged { .. }
+            | Self::Folded { .. }
+            | Self::Delivery { .. }
+            | Self::Amend { .. } => true,
+            Self::Unlinked
+            | Self::Stale { .. }
+            | Self::Outranked { .. }
+            | Self::Looping { .. }
+            | Self::Absent
+            | Self::Invalid { .. }
+            | Self::Off => false,
+        }
     }
 }
 
@@ -182,10 +223,25 @@ pub struct DecisionRecord {
     /// What the lead was before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Previous>,
+    /// A webhook of this target's own system that was no echo, although one was awaited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub near_miss: Option<String>,
     pub decided_at: Timestamp,
 }
 
 impl DecisionRecord {
+    /// Calls that this decision made unnecessary, by target.
+    pub fn saved_calls(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.targets
+            .iter()
+            .filter_map(|(target, verdict)| match verdict {
+                TargetVerdict::Delivery { supersedes, .. } if !supersedes.is_empty() => {
+                    Some((target.as_str(), supersedes.len()))
+                }
+                _ => None,
+            })
+    }
+
     /// The words in `decisions_total{decision}`: one per target, else the event's own.
     pub fn words(&self) -> Vec<&'static str> {
         match self.verdict {
@@ -205,9 +261,11 @@ pub struct PlannedDelivery {
     pub target: String,
     /// The lead's id there, or its address (see `systems::place`).
     pub lead_id: String,
-    /// What the row gave.
+    /// What the row gave; of an amend, over what the entry had.
     pub members: Map<String, Value>,
     pub call: Option<String>,
+    /// `None`: a set. Else the entry that is amended.
+    pub amends: Option<Amended>,
     /// The event's clock, else the time received.
     pub timestamp: Timestamp,
     /// The target is in shadow mode: recorded, not sent.
@@ -220,6 +278,31 @@ impl PlannedDelivery {
     }
 }
 
+/// An entry that is to be amended, as far as it was known when that was decided.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Amended {
+    /// The set that made it.
+    pub entry: DeliveryId,
+    pub entry_id: Option<String>,
+    pub timestamp: Timestamp,
+}
+
+/// A change to a delivery that was decided before.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Revision {
+    /// The entry that this set makes is about this call.
+    Call { entry: DeliveryId, call: String },
+    /// An unsent set takes more detail along.
+    Fold {
+        into: DeliveryId,
+        members: Map<String, Value>,
+    },
+    /// An unsent delivery gives way to a newer one.
+    Supersede { delivery: DeliveryId },
+    /// The echo of this write came: no other webhook is.
+    Echoed { delivery: DeliveryId },
+}
+
 /// Everything that one event leads to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
@@ -227,16 +310,21 @@ pub struct Decision {
     /// With it the event is parked.
     pub cause: Option<ParkCause>,
     pub deliveries: Vec<PlannedDelivery>,
+    /// Written in the same transaction, before the deliveries.
+    pub revisions: Vec<Revision>,
     /// The lead's new past, if the event was applied.
     pub applied: Option<AppliedChange>,
 }
 
 /// How an applied event changes what later decisions see.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct AppliedChange {
     pub occurred_at: Option<Timestamp>,
     /// In these slots (see `delivery::slot`).
     pub targets: Vec<String>,
-    /// `None`: it did not touch the disposition.
+    /// What the lead now is, unless it stays what it was: detail of an older entry, an echo,
+    /// another target's business.
     pub previous: Option<Previous>,
+    /// Slot → the lead's course there, where it went on.
+    pub courses: BTreeMap<String, Course>,
 }

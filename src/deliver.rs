@@ -22,6 +22,7 @@ use crate::delivery::{Lease, Leave};
 use crate::store::{Leased, Store, StoreError, TakeDue, Takeable};
 use crate::telemetry::metrics::Metrics;
 
+mod amend;
 mod attempt;
 mod authorize;
 pub mod breaker;

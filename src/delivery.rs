@@ -69,6 +69,11 @@ pub struct Slot<'a> {
 }
 
 impl<'a> Slot<'a> {
+    /// LeadPing's dispositions: the only slot with a history that is amended, call by call.
+    pub fn is_disposition(&self) -> bool {
+        self.target == ONE_ADDRESS && !self.is_record
+    }
+
     pub fn parse(slot: &'a str) -> Self {
         if let Some((target, lead_id)) = slot.split_once(':') {
             return Self {
@@ -167,6 +172,8 @@ pub struct Lease {
     pub fate_unknown: bool,
     /// Look, never send: the target is in shadow mode.
     pub look_only: bool,
+    /// Amends an entry that an earlier delivery set.
+    pub is_amend: bool,
     /// When its patience began: the first try that failed, and the target's lost time by then.
     pub patience: Option<Patience>,
     pub leased_at: Timestamp,
@@ -203,6 +210,8 @@ pub struct Patience {
 pub enum CallKind {
     /// Appends a disposition and makes it the current one.
     Set,
+    /// Gives an entry more detail.
+    Amend,
     /// Reads the lead's history to learn what became of an earlier try.
     LookUp,
     /// Writes what only sets state, and may be made again.
@@ -221,6 +230,7 @@ impl CallKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Set => "set",
+            Self::Amend => "amend",
             Self::LookUp => "look_up",
             Self::Update => "update",
             Self::Read => "read",

@@ -16,18 +16,21 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 pub use bless::{blessed, in_toml};
-pub use expectation::{Becomes, Expectation, GivenPrevious, RowName, Setting, parse};
+pub use expectation::{Becomes, Expectation, GivenHistory, GivenPrevious, RowName, Setting, parse};
 
 use crate::config::{LeadpingApi, Marker, SourceConfig};
-use crate::decide::{self, Question};
+use crate::decide::{self, Policy, Question};
 use crate::decision::{Decision, Verdict};
 use crate::delivery::DeliveryId;
 use crate::event::{EventId, Facts, Sequence};
 use crate::explain::as_if_received;
-use crate::lead::{Applied, Entry, LEADPING, LeadHistory, Previous, SystemId, TargetHistory};
+use crate::lead::course::Course;
+use crate::lead::{
+    Applied, Entry, EntryState, LEADPING, LeadHistory, Previous, SystemId, TargetHistory,
+};
 use crate::map::{RowRef, Table};
 use crate::systems;
-use crate::systems::leadping::outbound::{self, Order};
+use crate::systems::leadping::outbound;
 use crate::systems::members::{Body, TARGETS};
 use crate::systems::place::Place;
 
@@ -39,7 +42,9 @@ pub const VERDICTS: &[&str] = &[
     "parked",
     "invalid",
     "stale",
+    "outranked",
     "unchanged",
+    "amend",
     "unlinked",
 ];
 
@@ -67,7 +72,13 @@ pub struct Actual {
 }
 
 /// Decides the payload, as the daemon would with this past of the lead.
-pub fn run(setting: &Setting, source: &SourceConfig, table: &Table, payload: &Value) -> Actual {
+pub fn run(
+    setting: &Setting,
+    source: &SourceConfig,
+    table: &Table,
+    payload: &Value,
+    policy: &Policy,
+) -> Actual {
     let body = bytes::Bytes::from(payload.to_string());
     let reading = systems::read_recorded(source, setting.kind, &body);
     let facts = &reading.facts;
@@ -87,6 +98,7 @@ pub fn run(setting: &Setting, source: &SourceConfig, table: &Table, payload: &Va
         history: &history,
         shadowed: &shadowed,
         places: &places,
+        policy,
         now: received_at,
     };
     actual(decide::decide(&question, table), history.lead_id.is_some())
@@ -110,11 +122,10 @@ fn places() -> BTreeMap<String, Place> {
 fn history(setting: &Setting, facts: &Facts, source: &str, received_at: Timestamp) -> LeadHistory {
     let unknown = LeadHistory::of_unknown_lead(source, facts);
     let given = &setting.history;
-    let has = given.has.as_ref().map(|members| Entry {
-        delivery: DeliveryId(uuid::Uuid::from_u128(0)),
-        members: members.clone(),
-        call: None,
-    });
+    let has = given
+        .has
+        .as_ref()
+        .map(|members| has(given, members, (source, received_at)));
     LeadHistory {
         lead_id: unknown.lead_id.or_else(|| given.lead_id.clone()),
         calls: given.calls.unwrap_or(unknown.calls),
@@ -135,9 +146,39 @@ fn history(setting: &Setting, facts: &Facts, source: &str, received_at: Timestam
             })
             .into_iter()
             .collect(),
-        targets: BTreeMap::from([(LEADPING.to_owned(), TargetHistory { applied: None, has })]),
+        targets: BTreeMap::from([(LEADPING.to_owned(), has.unwrap_or_default())]),
         ids: vec![SystemId::new(SOMEWHERE, SOMEWHERE)],
         pearls: BTreeMap::new(),
+    }
+}
+
+/// What LeadPing has: one entry, by whoever the example says set it.
+fn has(
+    given: &GivenHistory,
+    members: &Map<String, Value>,
+    (source, received_at): (&str, Timestamp),
+) -> TargetHistory {
+    let previous = given.previous.as_ref();
+    let of_previous = previous.and_then(|previous| previous.source.as_deref());
+    let setter = given.has_source.as_deref().or(of_previous);
+    let entry = Entry {
+        delivery: DeliveryId(uuid::Uuid::from_u128(0)),
+        event: Sequence(0),
+        source: setter.unwrap_or(source).to_owned(),
+        members: members.clone(),
+        call: given.has_call.clone(),
+        timestamp: received_at,
+        entry_id: None,
+        state: EntryState::There,
+    };
+    TargetHistory {
+        course: Some(Course {
+            words: entry.words(LEADPING),
+            source: entry.source.clone(),
+            ..Course::default()
+        }),
+        entries: vec![entry],
+        ..TargetHistory::default()
     }
 }
 
@@ -169,13 +210,7 @@ fn actual(decision: Decision, linked: bool) -> Actual {
         .iter()
         .find(|delivery| delivery.slot() == LEADPING);
     let sent = disposition.and_then(|delivery| {
-        let order = Order {
-            id: delivery.id,
-            lead_id: &delivery.lead_id,
-            members: &delivery.members,
-            timestamp: delivery.timestamp,
-        };
-        match outbound::set(LeadpingApi::Dispositions, Marker::None, &order).body {
+        match outbound::planned(LeadpingApi::Dispositions, Marker::None, delivery).body {
             Some(Value::Object(body)) => Some(body),
             _ => None,
         }

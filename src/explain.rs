@@ -12,7 +12,7 @@ use crate::decision::{Decision, DecisionRecord, ParkCause, PlannedDelivery};
 use crate::event::{Facts, Standing};
 use crate::lead::{LeadHistory, Previous};
 use crate::map::{self, Considered, Mismatch, Row, RowRef, Table};
-use crate::systems::outbound::{self, Method, Order, Request, Write};
+use crate::systems::outbound;
 
 /// What one payload would become.
 #[derive(Debug, Serialize)]
@@ -143,23 +143,7 @@ fn requests(decision: &Decision, config: &Config) -> Vec<RequestStory> {
 }
 
 fn request_story(delivery: &PlannedDelivery, target: &TargetConfig) -> RequestStory {
-    let order = Order {
-        id: delivery.id,
-        lead_id: &delivery.lead_id,
-        members: &delivery.members,
-        timestamp: delivery.timestamp,
-    };
-    let (request, merged) = match outbound::write(&target.system, &order) {
-        Write::Append { request, .. } | Write::Set { request } => (request, false),
-        Write::Record { read, changes } => {
-            let request = Request {
-                method: Method::Put,
-                body: Some(Value::Object(changes)),
-                ..read
-            };
-            (request, true)
-        }
-    };
+    let (request, merged) = outbound::planned(&target.system, delivery);
     RequestStory {
         target: delivery.target.clone(),
         method: request.method.as_str(),

@@ -13,7 +13,10 @@ use crate::decision::AppliedChange;
 use crate::delivery::DeliveryId;
 use crate::event::{Facts, Sequence};
 
+pub mod course;
 pub mod identity;
+
+use course::{Course, Words};
 
 /// The name under which the link table keeps LeadPing's own lead ids.
 pub const LEADPING: &str = "leadping";
@@ -56,20 +59,77 @@ pub struct Previous {
     pub at: Timestamp,
 }
 
-/// What a target has of this lead: the newest delivery that is there or on its way.
+/// Where an entry stands, as far as a decision has to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EntryState {
+    /// Due, and no try of it can have arrived.
+    Unsent,
+    /// A try of it is open, or its fate is not known.
+    OnItsWay,
+    /// At the target; in shadow mode also what was withheld.
+    There,
+    /// Parked, discarded, superseded, withheld, or gone from the target's history.
+    Absent,
+}
+
+/// One set that was decided for the lead, with everything that amended it since.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
+    /// The set that makes it.
     pub delivery: DeliveryId,
-    /// The members that the row gave (no lead id, no marker, no timestamp of ours).
+    /// The event that the set came from, and its source.
+    pub event: Sequence,
+    pub source: String,
+    /// The members that rows gave (no lead id, no marker, no timestamp of ours).
     pub members: Map<String, Value>,
+    /// The call that it is about, from the first event that named one.
     pub call: Option<String>,
+    /// What the set was sent with as `timestamp`.
+    pub timestamp: Timestamp,
+    /// The target's id of it, once known.
+    pub entry_id: Option<String>,
+    pub state: EntryState,
 }
+
+/// A write of ours that may come back as a webhook.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OwnWrite {
+    pub delivery: DeliveryId,
+    /// The event that it came from.
+    pub event: Sequence,
+    pub members: Map<String, Value>,
+    /// A webhook received later is not its echo.
+    pub until: Timestamp,
+}
+
+/// Entries of a lead at a target that decisions look at, the newest ones; an event that equals an
+/// older one sets anew.
+pub const MAX_ENTRIES: usize = 16;
 
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TargetHistory {
     /// The newest event of any source that was applied at this target.
     pub applied: Option<Sequence>,
-    pub has: Option<Entry>,
+    /// Newest first, at most [`MAX_ENTRIES`].
+    pub entries: Vec<Entry>,
+    pub course: Option<Course>,
+    /// Only where the event's source belongs to this target; oldest first.
+    pub own_writes: Vec<OwnWrite>,
+}
+
+impl TargetHistory {
+    /// What the target has: the newest entry that is there or on its way.
+    pub fn has(&self) -> Option<&Entry> {
+        self.entries
+            .iter()
+            .find(|entry| entry.state != EntryState::Absent)
+    }
+}
+
+impl Entry {
+    pub fn words(&self, target: &str) -> Words {
+        Words::of(target, &self.members)
+    }
 }
 
 /// A lead's past, as far as a decision may look.
@@ -148,6 +208,9 @@ pub struct LeadState {
     /// Slot (see `delivery::slot`) → the newest event applied there.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub targets: BTreeMap<String, Sequence>,
+    /// Target name → what was decided there; bounded in itself.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub courses: BTreeMap<String, Course>,
 }
 
 impl LeadState {
@@ -193,8 +256,11 @@ impl LeadState {
             let newest = self.targets.entry(target.clone()).or_insert(sequence);
             *newest = (*newest).max(sequence);
         }
-        if change.previous.is_some() {
-            self.previous.clone_from(&change.previous);
+        for (target, course) in &change.courses {
+            self.courses.insert(target.clone(), course.clone());
+        }
+        if let Some(previous) = &change.previous {
+            self.previous = Some(previous.clone());
         }
     }
 }

@@ -50,6 +50,19 @@ pub struct Wish {
     pub members: Map<String, Value>,
     /// A lead that is not at a write-back target parks the event.
     pub required: bool,
+    /// The row forces one; else the entry that it is detail of decides.
+    pub write: Option<Write>,
+    /// Only a source that stands at or before this one may leave it.
+    pub is_final: bool,
+}
+
+/// What a row may force its call to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Write {
+    /// A new entry, which becomes the current one.
+    Set,
+    /// More detail for an entry that is there.
+    Amend,
 }
 
 /// What a table says about one event.

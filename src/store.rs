@@ -79,6 +79,10 @@ pub trait Decider: Send + Sync {
     fn decide(&self, event: &Undecided, history: &LeadHistory, now: Timestamp) -> Decision;
     /// Whether withheld deliveries count as what the target has.
     fn is_shadowed(&self, target: &str) -> bool;
+    /// The target whose own changes this source reports, and how long an echo is awaited.
+    fn echoes_of(&self, _source: &str) -> Option<(&str, Duration)> {
+        None
+    }
 }
 
 /// The decider at the writer's side: what is appended is decided in the same transaction, if
@@ -110,6 +114,28 @@ pub struct Decided {
     /// Targets that now have one more delivery to take, one entry per delivery; not those whose
     /// delivery was leased at once.
     pub targets: Vec<String>,
+    /// Target → calls that this decision made unnecessary.
+    pub saved_calls: Vec<(String, usize)>,
+    /// The target whose echo was awaited when something else came.
+    pub near_miss: Option<String>,
+}
+
+impl Decided {
+    pub fn of(event: &Event, decision: &Decision, targets: Vec<String>) -> Self {
+        Self {
+            event: event.id,
+            source: event.source.clone(),
+            words: decision.record.words(),
+            targets,
+            saved_calls: decision
+                .record
+                .saved_calls()
+                .map(|(target, calls)| (target.to_owned(), calls))
+                .collect(),
+            near_miss: decision.record.near_miss.clone(),
+            cause: decision.cause.clone(),
+        }
+    }
 }
 
 /// Which parked events to decide again.
@@ -148,6 +174,8 @@ pub enum Outcome {
     Parked(ParkCause),
     /// The target went into shadow mode.
     Withheld,
+    /// Something newer was decided, and it is of no use any more.
+    Superseded,
 }
 
 /// What becomes of held deliveries once it is known whose refusal it was.
@@ -204,6 +232,28 @@ pub struct TargetMemory {
     pub held: Vec<HeldDelivery>,
     /// LeadPing ids of the leads last written successfully, newest first.
     pub recent_leads: Vec<String>,
+}
+
+/// The entry that an amend is of, as it stands when the amend is about to be sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AmendedEntry {
+    /// The store's row of the set that made it.
+    pub set: i64,
+    /// That set's id, which marks the entry.
+    pub delivery: DeliveryId,
+    /// `None`: the target did not tell; it has to be looked up.
+    pub entry_id: Option<String>,
+    pub timestamp: Timestamp,
+}
+
+/// What becomes of an amend that is about to be sent.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Amending {
+    Entry(AmendedEntry),
+    /// Its entry never got there, and nothing newer was decided: it is the set now.
+    BecameSet,
+    /// Its entry never got there, and newer things were decided.
+    Outdated,
 }
 
 /// The ids and the times that a look-up needs to recognise an entry as ours.
@@ -521,6 +571,24 @@ impl Store {
     ) -> Result<KnownEntries, StoreError> {
         let Self::Sqlite(store) = self;
         store.known_entries(lead, target.to_owned()).await
+    }
+
+    /// What an amend under lease has to do now.
+    pub async fn amending(&self, row: i64, token: i64) -> Result<Amending, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.amending(row, token).await
+    }
+
+    /// The target's id of the entry that this set made, found out later.
+    pub async fn learn_entry(&self, set: i64, entry_id: String) -> Result<(), StoreError> {
+        let Self::Sqlite(store) = self;
+        store.learn_entry(set, entry_id).await
+    }
+
+    /// The target's history lacks the entry that this set made.
+    pub async fn mark_gone(&self, set: i64) -> Result<(), StoreError> {
+        let Self::Sqlite(store) = self;
+        store.mark_gone(set).await
     }
 
     /// What is remembered of a target from earlier runs.

@@ -81,9 +81,11 @@ fn allowed(room: &str) -> Vec<&'static str> {
             "decision",
             "systems",
         ],
-        "decide" => vec!["event", "lead", "decision", "delivery", "map", "systems"],
+        "decide" => vec![
+            "config", "event", "lead", "decision", "delivery", "map", "systems",
+        ],
         "deliver" => with_nouns(&["systems", "store"]),
-        "systems" => vec!["config", "event", "delivery", "lead"],
+        "systems" => vec!["config", "decision", "event", "delivery", "lead"],
         "store" => vec!["decision", "delivery", "event", "lead"],
         "explain" => vec![
             "config", "decide", "decision", "event", "lead", "map", "systems",

@@ -117,6 +117,7 @@ pub async fn run(args: ExplainArgs, config: Config) -> anyhow::Result<ExitCode> 
         history: &history,
         shadowed: rules.rules().shadowed(),
         places: rules.rules().places(),
+        policy: rules.rules().policy(),
         now,
     };
     let story = Story {

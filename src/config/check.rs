@@ -3,10 +3,12 @@
 //! Every fault is reported, none stops the reading. No IO, no clock, no secret is read.
 
 mod auth;
+mod decide;
 mod server;
 mod source;
 mod target;
 
+pub(super) use decide::default_decide;
 pub(super) use source::unconfigured as unconfigured_source;
 
 use std::collections::BTreeMap;
@@ -48,9 +50,9 @@ pub(super) fn check(root: &Table, faults: &Faults) -> Checked {
     let store_section = section("store");
     let store = server::store(&store_section);
     let mappings = server::mappings(&section("mappings"));
-    refuse_decide(&root);
     let sources = sources(&section("sources"));
     let targets = targets(&section("targets"));
+    let decide = decide::decide(&section("decide"), &sources.found);
     root.finish();
 
     if let Some(store) = &store {
@@ -67,6 +69,7 @@ pub(super) fn check(root: &Table, faults: &Faults) -> Checked {
             admin,
             store,
             mappings,
+            decide,
             sources,
             targets,
         }),
@@ -102,22 +105,6 @@ fn overlap(left: SocketAddr, right: SocketAddr) -> bool {
     let same_address =
         left.ip() == right.ip() || left.ip().is_unspecified() || right.ip().is_unspecified();
     left.port() != 0 && left.port() == right.port() && same_address
-}
-
-/// Nothing of `[decide]` is built yet, and no key is ever ignored.
-fn refuse_decide(root: &Section<'_>) {
-    let Some(decide) = root.section("decide") else {
-        return;
-    };
-    if decide.entries().is_empty() {
-        let fault = Fault::error(&decide.place, "`decide` is not built yet");
-        root.faults.report(fault.hint("remove it"));
-    }
-    for entry in decide.entries() {
-        let name = decide.name_of(&entry.key);
-        let fault = Fault::error(&entry.key_place, format!("`{name}` is not built yet"));
-        root.faults.report(fault.hint("remove it"));
-    }
 }
 
 fn sources(section: &Section<'_>) -> Made<SourceConfig> {

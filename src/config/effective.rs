@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     AuthConfig, AuthScheme, BreakerConfig, CapillaryAuth, Config, LeadpingApi, Marker, NlpearlApi,
-    RateLimit, RetryConfig, SignatureEncoding, SourceConfig, SourceKind, TargetConfig,
+    OnNewer, RateLimit, RetryConfig, SignatureEncoding, SourceConfig, SourceKind, TargetConfig,
     TargetSystem,
 };
 use crate::secret::{SecretError, SecretReference};
@@ -65,6 +65,7 @@ pub fn redacted(config: &Config) -> Value {
         admin,
         store,
         mappings,
+        decide,
         sources,
         targets,
     } = config;
@@ -87,6 +88,19 @@ pub fn redacted(config: &Config) -> Value {
             "retention_days": seconds(store.retention) / 86_400.0,
         },
         "mappings": { "dir": mappings.dir.display().to_string(), "watch": mappings.watch },
+        "decide": {
+            "terminal_categories": decide.terminal_categories,
+            "authority": decide.authority,
+            "on_newer": match decide.on_newer {
+                OnNewer::Queue => "queue",
+                OnNewer::Supersede => "supersede",
+            },
+            "echo_window_seconds": seconds(decide.echo_window),
+            "write_budget": {
+                "returns": decide.write_budget.returns,
+                "per_seconds": seconds(decide.write_budget.per),
+            },
+        },
         "sources": by_name(sources.iter().map(|(name, config)| (name, source(config)))),
         "targets": by_name(targets.iter().map(|(name, config)| (name, target(config)))),
     })

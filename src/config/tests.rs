@@ -310,6 +310,48 @@ fn a_target_is_called_safely_or_not_at_all() {
 }
 
 #[test]
+fn the_rules_of_deciding_name_what_there_is() {
+    let check = |lines: &str, expected: &str| {
+        check(
+            "[mappings]\n",
+            &format!("[decide]\n{lines}\n[mappings]\n"),
+            expected,
+        );
+    };
+    check("", "");
+    check(
+        "authority = [\"voice\", \"crm\"]\nterminal_categories = []",
+        "",
+    );
+    check(
+        "authority = [\"voise\", \"crm\", \"crm\"]",
+        "bridge.toml:5:14: error: `decide.authority`: `voise` is no source (did you mean `voice`?)\n\
+         bridge.toml:5:30: error: `decide.authority` names `crm` twice (name it once)",
+    );
+    check(
+        "terminal_categories = [\"converted\", \"Won\"]",
+        "bridge.toml:5:24: error: `decide.terminal_categories`: `converted` is no category of LeadPing (did you mean `Converted`?)\n\
+         bridge.toml:5:37: error: `decide.terminal_categories`: `Won` is no category of LeadPing (there are: Open, Qualified, Converted, Lost, Invalid, Duplicate)",
+    );
+    check(
+        "on_newer = \"superseed\"\necho_window_seconds = 0\nwrite_budget = { return = 3, returns = 0 }",
+        "bridge.toml:5:12: error: `decide.on_newer` must be one of `queue`, `supersede` (did you mean `supersede`?)\n\
+         bridge.toml:6:23: error: `decide.echo_window_seconds` must be more than 0 and at most 604800\n\
+         bridge.toml:7:18: error: unknown key `return` in [decide.write_budget] (did you mean `returns`?)\n\
+         bridge.toml:7:40: error: `decide.write_budget.returns` must be 1 to 1000",
+    );
+}
+
+#[test]
+fn without_a_crm_the_built_in_authority_names_nobody_who_is_missed() {
+    let text = MINIMAL
+        .replace("[sources.crm]", "[sources.shop]")
+        .replace("sources.crm", "sources.shop");
+    assert_eq!(findings(&text, &[]), "");
+    assert_eq!(sound(&text, &[]).decide, DecideConfig::default());
+}
+
+#[test]
 fn what_is_not_built_yet_is_refused() {
     check_in(
         "[store]",
@@ -320,12 +362,6 @@ fn what_is_not_built_yet_is_refused() {
         "[store]",
         "url = { env = \"DATABASE_URL\" }",
         "bridge.toml:4:7: error: `store.url` by reference (for PostgreSQL) is not built yet (write it like \"sqlite:data/bridge.db\")",
-    );
-    check(
-        "[mappings]\n",
-        "[decide]\nauthority = [\"crm\"]\necho_window_seconds = 600\n[mappings]\n",
-        "bridge.toml:5:1: error: `decide.authority` is not built yet (remove it)\n\
-         bridge.toml:6:1: error: `decide.echo_window_seconds` is not built yet (remove it)",
     );
     check(
         "kind = \"nlpearl\"",

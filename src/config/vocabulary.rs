@@ -81,10 +81,6 @@ pub fn vocabulary() -> Vocabulary {
         &faults,
     );
     let mut vocabulary = faults.notes.0.take();
-    // Known, and refused whatever is in it.
-    if let Some(root) = vocabulary.get_mut("") {
-        root.remove("decide");
-    }
     // Its keys are names of sources.
     vocabulary.remove("sources.*.links");
     for section in vocabulary.values_mut() {

@@ -7,12 +7,19 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::config::SourceKind;
+use crate::decision::Revision;
+use crate::delivery::DeliveryId;
 use crate::diagnostic::SourceFile;
 use crate::event::{EventId, EventKind, Sequence, Status};
-use crate::lead::{Applied, Entry};
+use crate::lead::course::Course;
+use crate::lead::{Applied, Entry, EntryState};
 use crate::map::parse_table;
 
+mod authority;
+mod echo;
 mod laws;
+mod looping;
+mod write;
 mod write_back;
 
 const TABLE: &str = r#"kind = "nlpearl"
@@ -36,9 +43,13 @@ leadping = { category = "Lost", outcome = "{{ body.nowhere }}" }
 "#;
 
 fn table() -> Table {
+    table_of(TABLE)
+}
+
+fn table_of(text: &str) -> Table {
     let file = SourceFile {
         path: "voice.toml".into(),
-        text: TABLE.into(),
+        text: text.into(),
     };
     parse_table("voice", &file, Some(SourceKind::Nlpearl))
         .0
@@ -56,8 +67,13 @@ struct Given {
     standing: Standing,
     occurred_ms: Option<i64>,
     call: Option<&'static str>,
+    kind: EventKind,
+    /// `notes` of a voicemail.
+    note: &'static str,
+    source: &'static str,
     history: LeadHistory,
     shadow: bool,
+    policy: Policy,
 }
 
 impl Given {
@@ -71,8 +87,12 @@ impl Given {
             standing: Standing::Usable,
             occurred_ms: None,
             call: None,
+            kind: EventKind::Lead,
+            note: "",
+            source: "voice",
             history,
             shadow: false,
+            policy: Policy::default(),
         }
     }
 
@@ -106,15 +126,43 @@ impl Given {
         self
     }
 
-    fn has(mut self, members: Value, call: Option<&str>) -> Self {
+    /// One more entry, the newest, of this event's own source; the lead's course follows.
+    fn has(self, members: Value, call: Option<&str>) -> Self {
+        self.has_of("voice", members, call)
+    }
+
+    fn has_of(mut self, source: &str, members: Value, call: Option<&str>) -> Self {
         let Value::Object(members) = members else {
             panic!("members are an object")
         };
-        self.target().has = Some(Entry {
-            delivery: DeliveryId::new_at(at(0)),
+        let event = Sequence(1 + i64::try_from(self.target().entries.len()).unwrap());
+        let entry = Entry {
+            delivery: DeliveryId(uuid::Uuid::from_u128(event.0.unsigned_abs().into())),
+            event,
+            source: source.to_owned(),
             members,
             call: call.map(str::to_owned),
-        });
+            timestamp: at(0),
+            entry_id: None,
+            state: EntryState::There,
+        };
+        let before = self.target().course.take();
+        let step = crate::lead::course::Step {
+            words: entry.words("leadping"),
+            source,
+            is_final: false,
+            event,
+            at: at(event.0),
+        };
+        let course = Course::after(before.as_ref(), &step, self.policy.span());
+        self.target().course = Some(course);
+        self.target().entries.insert(0, entry);
+        self
+    }
+
+    /// Where the newest entry stands.
+    fn stands(mut self, state: EntryState) -> Self {
+        self.target().entries[0].state = state;
         self
     }
 
@@ -133,13 +181,13 @@ impl Given {
         let event = Event {
             id: EventId(uuid::Uuid::nil()),
             sequence: Sequence(10),
-            source: String::from("voice"),
+            source: self.source.to_owned(),
             forced_kind: None,
             received_at: at(1000),
-            body: bytes::Bytes::from_static(b"{}"),
+            body: json!({ "note": self.note }).to_string().into(),
         };
         let facts = Facts {
-            kind: Some(EventKind::Lead),
+            kind: Some(self.kind),
             status: Some(Status::Number(self.status)),
             occurred_at: self.occurred_ms.map(at),
             call: self.call.map(str::to_owned),
@@ -156,6 +204,7 @@ impl Given {
             history: &self.history,
             shadowed: &shadowed,
             places: &places,
+            policy: &self.policy,
             now: at(2000),
         })
     }
@@ -168,13 +217,22 @@ fn line(decision: &Decision) -> String {
         line.push_str(&format!(" ({cause})"));
     }
     for delivery in &decision.deliveries {
-        let word = if delivery.withheld {
-            "withheld"
-        } else {
-            "sent"
+        let word = match (&delivery.amends, delivery.withheld) {
+            (None, false) => "sent",
+            (None, true) => "withheld",
+            (Some(_), false) => "amends",
+            (Some(_), true) => "withheld amend",
         };
         let members: BTreeMap<_, _> = delivery.members.iter().collect();
         line.push_str(&format!(" {word} {}", json!(members)));
+    }
+    for revision in &decision.revisions {
+        line.push_str(match revision {
+            Revision::Call { .. } => " call",
+            Revision::Fold { .. } => " fold",
+            Revision::Supersede { .. } => " supersede",
+            Revision::Echoed { .. } => " echoed",
+        });
     }
     if decision.applied.is_some() {
         line.push_str(" applied");
@@ -185,6 +243,15 @@ fn line(decision: &Decision) -> String {
 #[track_caller]
 fn check(given: Given, expected: &str) {
     assert_eq!(line(&given.decide()), expected);
+}
+
+/// The body of every event here says what a row may quote.
+fn voicemail(notes: &str) -> Value {
+    let mut members = json!({ "type": "Call", "category": "Open", "outcome": "Voicemail left" });
+    if !notes.is_empty() {
+        members["notes"] = json!(notes);
+    }
+    members
 }
 
 fn interested() -> Value {
@@ -263,19 +330,24 @@ fn unchanged_means_no_other_call_and_every_member_equal() {
     let has = |call| Given::status(100).has(interested(), call);
     check(has(None), "unchanged applied");
     check(has(Some("a")), "unchanged applied");
-    check(has(None).call("a"), "unchanged applied");
+    check(has(None).call("a"), "unchanged call applied");
     check(has(Some("a")).call("a"), "unchanged applied");
     check(has(Some("a")).call("b"), SENT);
     let mut more = interested();
     more["notes"] = json!("kept");
     check(Given::status(100).has(more, None), "unchanged applied");
-    for member in ["type", "category", "outcome"] {
+    for member in ["category", "outcome"] {
         let mut other = interested();
         other[member] = json!("other");
         check(Given::status(100).has(other.clone(), None), SENT);
         other.as_object_mut().unwrap().remove(member);
         check(Given::status(100).has(other, None), SENT);
     }
+    // Whoever set it: the target has it.
+    check(
+        Given::status(100).has_of("crm", interested(), None),
+        "unchanged applied",
+    );
 }
 
 #[test]
@@ -317,7 +389,7 @@ fn the_record_names_what_it_was_made_from() {
     assert_eq!(decision.record.decided_at, at(2000));
     let change = decision.applied.expect("it was applied");
     assert_eq!(change.targets, ["leadping"]);
-    let previous = change.previous.expect("it touched the disposition");
-    assert_eq!(previous.category.as_deref(), Some("Qualified"));
-    assert_eq!((&*previous.source, previous.at), ("voice", at(1000)));
+    let now_is = change.previous.expect("it is the lead's newest word");
+    assert_eq!(now_is.category.as_deref(), Some("Qualified"));
+    assert_eq!((&*now_is.source, now_is.at), ("voice", at(1000)));
 }

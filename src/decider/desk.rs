@@ -54,6 +54,12 @@ impl WriterDesk {
             for word in &event.words {
                 self.metrics.decision(&event.source, word);
             }
+            for (target, calls) in &event.saved_calls {
+                self.metrics.superseded(target, *calls);
+            }
+            if let Some(target) = &event.near_miss {
+                self.metrics.echo_near_miss(target);
+            }
             if let Some(cause) = &event.cause {
                 tracing::warn!(event.id = %event.event, source.name = %event.source, "event {} is parked as `{cause}`: {}", event.event, cause.suggestion());
             }

@@ -28,6 +28,12 @@ pub(super) enum End {
     Parked(ParkCause),
     /// Looked up, not there, and the target is in shadow mode.
     NotSent,
+    /// An amend whose entry never got there, while newer things were decided.
+    Outdated,
+    /// The target's history lacks the entry that was to be amended.
+    Gone {
+        http_status: u16,
+    },
     /// Our own store could not be read.
     Unread(StoreError),
 }
@@ -40,6 +46,14 @@ enum Looked {
 
 impl TargetWorker {
     pub(super) async fn try_delivery(&self, lease: &Lease) -> Tried {
+        if lease.is_amend {
+            self.try_amend(lease).await
+        } else {
+            self.try_set(lease).await
+        }
+    }
+
+    pub(super) async fn try_set(&self, lease: &Lease) -> Tried {
         let order = Order {
             id: lease.id,
             lead_id: &lease.lead_id,
@@ -98,7 +112,7 @@ impl TargetWorker {
     }
 
     /// Whether a call that only sets state may be made; after an unknown fate it is made again.
-    fn may_repeat(&self, lease: &Lease) -> Result<(), End> {
+    pub(super) fn may_repeat(&self, lease: &Lease) -> Result<(), End> {
         if lease.look_only {
             // There is nothing to look up, and nothing is sent.
             return Err(End::NotSent);

@@ -66,15 +66,21 @@ impl TargetWorker {
         match end {
             End::Parked(cause) => (Outcome::Parked(cause), false),
             End::NotSent => (Outcome::Withheld, false),
+            End::Outdated => (Outcome::Superseded, false),
+            End::Gone { http_status } => {
+                let save = self.health().saw_working(now);
+                let cause = ParkCause::refused(&self.config.name, http_status);
+                (Outcome::Parked(cause), save)
+            }
             End::Found { entry_id } => {
                 let save = self.health().saw_found(&lease.lead_id, now);
                 (Outcome::Delivered { entry_id }, save)
             }
             End::Unread(error) => {
-                tracing::error!(delivery.id = %lease.id, %error, "the look-up needs the store; tried again");
+                tracing::error!(delivery.id = %lease.id, %error, "this try needs the store; tried again");
                 let retry = Outcome::Retry {
                     at: after(now, STORE_PAUSE),
-                    fate_unknown: true,
+                    fate_unknown: lease.fate_unknown,
                     patience: lease.patience,
                 };
                 (retry, false)
@@ -120,7 +126,8 @@ impl TargetWorker {
             lost_ms_then: lost_ms,
         });
         // What may have happened is looked up before it is given up; a look-up is given up itself.
-        let may_give_up = !retry.fate_unknown || retry.weight == Weight::Nothing;
+        // An amend that arrived after all did no harm.
+        let may_give_up = !retry.fate_unknown || retry.weight == Weight::Nothing || lease.is_amend;
         if may_give_up && is_exhausted(&patience, lost_ms, &self.config.retry, now) {
             return (
                 Outcome::Parked(ParkCause::exhausted(&self.config.name)),
@@ -223,6 +230,9 @@ impl TargetWorker {
             }
             Outcome::Retry { at, .. } => {
                 tracing::info!(delivery.id = %id, target.name = %name, attempt.number = lease.attempt, http.status = http_status, "`{name}` did not take delivery {id} ({status}); tried again at {at:.3}");
+            }
+            Outcome::Superseded => {
+                tracing::info!(delivery.id = %id, target.name = %name, "delivery {id} was to amend an entry that never got to `{name}`, and newer things were decided: superseded");
             }
             Outcome::Withheld => {
                 tracing::debug!(delivery.id = %id, target.name = %name, "withheld: the target is in shadow mode");

@@ -26,7 +26,15 @@ const KEYS: &[&str] = &[
     "nlpearl",
     "capillary",
 ];
-const HISTORY_KEYS: &[&str] = &["lead_id", "calls", "previous", "has", "applied_at"];
+const HISTORY_KEYS: &[&str] = &[
+    "lead_id",
+    "calls",
+    "previous",
+    "has",
+    "has_source",
+    "has_call",
+    "applied_at",
+];
 const PREVIOUS_KEYS: &[&str] = &["category", "outcome", "source", "at"];
 
 /// What is given: the situation in which the payload comes in.
@@ -50,6 +58,10 @@ pub struct GivenHistory {
     pub previous: Option<GivenPrevious>,
     /// The members of the entry that LeadPing has.
     pub has: Option<Map<String, Value>>,
+    /// Whose entry that is. Default: `previous.source`, else the source of the example.
+    pub has_source: Option<String>,
+    /// The call that entry is about.
+    pub has_call: Option<String>,
     /// When the newest applied event of this source happened, by the source's clock.
     pub applied_at: Option<Timestamp>,
 }
@@ -152,6 +164,8 @@ fn history(reader: &mut Reader<'_>, table: &DeTable<'_>) -> GivenHistory {
         has: table
             .get("has")
             .and_then(|value| members(reader, Body::Disposition, value)),
+        has_source: owned_text(reader, table, "has_source"),
+        has_call: owned_text(reader, table, "has_call"),
         applied_at: optional_instant(reader, table, "applied_at"),
     }
 }
@@ -181,7 +195,7 @@ fn becomes(reader: &mut Reader<'_>, document: &DeTable<'_>) -> Option<Becomes> {
     let row = document.get("row").and_then(|value| row(reader, value));
     let why = owned_text(reader, document, "why");
     let leadping = document.get("leadping").and_then(|value| {
-        if let Some(verdict) = verdict.filter(|verdict| *verdict != "delivery") {
+        if let Some(verdict) = verdict.filter(|verdict| !["delivery", "amend"].contains(verdict)) {
             let message = format!("nothing is sent where the verdict is `{verdict}`");
             reader.error(value.span(), message).hint =
                 Some("take `leadping` out, or expect `verdict = \"delivery\"`".to_owned());

@@ -62,7 +62,7 @@ fn expectation(text: &str) -> Expectation {
 /// The kind says which table and source.
 fn run_in(setting: &Setting, kind: SourceKind, payload: &Value) -> Actual {
     let source = SourceConfig::unconfigured(kind.as_str(), kind);
-    run(setting, &source, &table(kind), payload)
+    run(setting, &source, &table(kind), payload, &Policy::default())
 }
 
 fn voicemail() -> Value {
@@ -84,7 +84,7 @@ fn every_fault_of_an_expectation_has_its_place() {
         &[
             "x.expect.toml:1:1: error: unknown key `verdikt` (did you mean `verdict`?)",
             "x.expect.toml:1:1: error: no `verdict` (verdict = one of: delivery, ignored, \
-             unmapped, parked, invalid, stale, unchanged, unlinked)",
+             unmapped, parked, invalid, stale, outranked, unchanged, amend, unlinked)",
         ],
     );
     check(
@@ -392,4 +392,51 @@ calls = 3
     [history]
     calls = 3
     "#);
+}
+
+#[test]
+fn what_leadping_has_decides_between_a_set_an_amend_and_nothing() {
+    #[track_caller]
+    fn check(history: &str, expected: &str) {
+        let text =
+            format!("verdict = \"delivery\"\n[history]\nhas = {{ type = \"Call\", {history}\n");
+        let actual = run_in(
+            &expectation(&text).setting,
+            SourceKind::Nlpearl,
+            &voicemail(),
+        );
+        let sent = actual.leadping.map(|members| members.len());
+        assert_eq!(
+            format!("{} {sent:?}", actual.verdict),
+            expected,
+            "{history}"
+        );
+    }
+    const SAME: &str = "category = \"Open\", outcome = \"Voicemail left\"";
+    check(&format!("{SAME} }}"), "unchanged None");
+    check("category = \"Lost\", outcome = \"x\" }", "delivery Some(3)");
+    let of_another_type = SAME.to_owned() + ", notes = \"x\", followUpStatus = \"y\" }";
+    check(&of_another_type, "unchanged None");
+    check(&format!("{SAME} }}\nhas_call = \"c1\""), "unchanged None");
+    check(&format!("{SAME} }}\nhas_call = \"c9\""), "delivery Some(3)");
+    check(
+        "category = \"Converted\", outcome = \"Won\" }\nhas_source = \"crm\"",
+        "outranked None",
+    );
+    check(
+        "category = \"Converted\", outcome = \"Won\" }\nprevious = { source = \"crm\" }",
+        "outranked None",
+    );
+    check(
+        "category = \"Converted\", outcome = \"Won\" }",
+        "delivery Some(3)",
+    );
+    // Of another type, and with more: it amends, and keeps what was there.
+    let setting = expectation(
+        "verdict = \"amend\"\n[history]\nhas = { category = \"Open\", outcome = \"Voicemail left\", followUpStatus = \"y\" }\n",
+    )
+    .setting;
+    let actual = run_in(&setting, SourceKind::Nlpearl, &voicemail());
+    assert_eq!(actual.verdict, "amend");
+    assert_eq!(actual.leadping.unwrap().len(), 4);
 }

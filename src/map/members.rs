@@ -13,8 +13,6 @@ use crate::map::row::{Member, MemberValue};
 use crate::systems::members::{Body, MemberType};
 use crate::systems::nlpearl::zones::WINDOWS_ZONES;
 
-/// Keys of LeadPing's table that the format knows and this version does not act on.
-const LATER: &[&str] = &["write", "final"];
 /// What a list or a table of values may hold.
 const MAX_ITEMS: usize = 100;
 
@@ -46,12 +44,7 @@ pub fn read(
         .chain(inner)
         .chain(ours.iter().copied())
         .collect();
-    let later = if body == Body::Disposition {
-        LATER
-    } else {
-        &[]
-    };
-    reader.unknown_keys(table, &known, later, body.what());
+    reader.unknown_keys(table, &known, &[], body.what());
     table
         .iter()
         .filter_map(|(key, value)| {

@@ -3,6 +3,7 @@
 //! Walks the parsed document itself, because that is where spans survive. No IO.
 //! `members` reads a target's table, `coverage` looks at the rows together.
 
+mod forced;
 mod values;
 
 use std::collections::HashMap;
@@ -43,9 +44,9 @@ pub const ROW_KEYS: &[&str] = &[
     "required",
     "ignore",
     "park",
+    "write",
+    "final",
 ];
-/// Keys that the format knows and this version does not act on.
-const LATER_ROW_KEYS: &[&str] = &["write", "final"];
 /// The largest mapping, in bytes and in rows; a thousand times what a site has.
 pub const MAX_FILE_BYTES: usize = 1024 * 1024;
 const MAX_ROWS: usize = 5_000;
@@ -214,7 +215,7 @@ impl Reader<'_> {
         defaults: &Defaults,
     ) -> Option<Row> {
         let row = self.table(value, "row")?;
-        self.unknown_keys(row, ROW_KEYS, LATER_ROW_KEYS, "a row");
+        self.unknown_keys(row, ROW_KEYS, &[], "a row");
         let line = self.file.text[..value.span().start].matches('\n').count() + 1;
         let name = row
             .get("name")
@@ -236,6 +237,7 @@ impl Reader<'_> {
             && row.contains_key("on") == on.is_some()
             && row.contains_key("when") == when.is_some();
         let required = self.required(row);
+        let (write, is_final) = forced::read(self, row);
         let result = self.result(row, value.span(), defaults)?;
         let row = Row {
             reference: RowRef {
@@ -250,6 +252,8 @@ impl Reader<'_> {
             reason_ids,
             when,
             required,
+            write,
+            is_final,
             result,
         };
         if guarded {

@@ -9,7 +9,7 @@ use crate::event::{EventKind, Facts, Status};
 use crate::map::context::Context;
 use crate::map::expression::{Condition, Template};
 use crate::map::place::TextPlace;
-use crate::map::{Mapped, RowRef, Wish};
+use crate::map::{Mapped, RowRef, Wish, Write};
 use crate::systems::members::{Body, MemberType};
 
 /// A checked row.
@@ -28,6 +28,9 @@ pub struct Row {
     pub when: Option<When>,
     /// A lead that is not at a write-back target parks the event.
     pub required: bool,
+    /// Forces the call to be one of the two.
+    pub write: Option<Write>,
+    pub is_final: bool,
     pub result: RowResult,
 }
 
@@ -201,6 +204,8 @@ impl Row {
                 target: target.to_owned(),
                 members,
                 required: self.required,
+                write: self.write,
+                is_final: self.is_final,
             });
         }
         Ok(wishes)

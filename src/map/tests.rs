@@ -112,6 +112,8 @@ fn table_of(when: Option<&str>, members: Vec<row::Member>) -> Table {
         reason_ids: Vec::new(),
         when,
         required: false,
+        write: None,
+        is_final: false,
         result,
     };
     Table::new("voice", SourceKind::Nlpearl, "", vec![row])

@@ -1,7 +1,7 @@
 //! Both sides' decisions on one event, and whether they differ.
 
 use super::Sides;
-use crate::decision::Decision;
+use crate::decision::{AppliedChange, Decision};
 
 /// Both decisions on one event.
 #[derive(Debug, Clone)]
@@ -68,12 +68,31 @@ fn differs(current: &Decision, candidate: &Decision) -> bool {
                     && left.lead_id == right.lead_id
                     && left.members == right.members
                     && left.call == right.call
+                    && left.amends == right.amends
                     && left.timestamp == right.timestamp
                     && left.withheld == right.withheld
             });
     !same_verdicts
         || !same_calls
+        || current.revisions != candidate.revisions
         || current.record.verdict != candidate.record.verdict
         || current.cause != candidate.cause
-        || current.applied != candidate.applied
+        || !same_end(current.applied.as_ref(), candidate.applied.as_ref())
+}
+
+/// Whether the lead is the same afterwards. What it was before is another event's difference.
+fn same_end(current: Option<&AppliedChange>, candidate: Option<&AppliedChange>) -> bool {
+    let (Some(current), Some(candidate)) = (current, candidate) else {
+        return current.is_none() && candidate.is_none();
+    };
+    let courses = |change: &AppliedChange| {
+        let courses = change.courses.iter();
+        courses
+            .map(|(target, course)| (target.clone(), course.words.clone(), course.is_final))
+            .collect::<Vec<_>>()
+    };
+    current.occurred_at == candidate.occurred_at
+        && current.targets == candidate.targets
+        && current.previous == candidate.previous
+        && courses(current) == courses(candidate)
 }

@@ -5,13 +5,15 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::decision::Decision;
+use crate::decision::{Decision, PlannedDelivery, Revision};
 use crate::delivery::DeliveryId;
 use crate::event::{Event, Sequence};
-use crate::lead::{Applied, Entry, LeadState, Previous, TargetHistory};
+use crate::lead::course::Course;
+use crate::lead::{Applied, Entry, EntryState, LeadState, MAX_ENTRIES, Previous, TargetHistory};
 
 /// Sources, targets and systems, each name once.
 #[derive(Debug, Default)]
@@ -50,13 +52,17 @@ pub(super) struct Past {
 struct TargetPast {
     name: Name,
     applied: Sequence,
-    has: Option<Box<Has>>,
+    course: Option<Box<Course>>,
+    /// Newest first.
+    entries: Box<[Has]>,
 }
 
-/// What the target has, by the event that had it sent.
+/// One entry of the target, by the event that had it set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Has {
     event: Sequence,
+    source: Name,
+    timestamp: Timestamp,
     members: Box<str>,
     call: Option<Box<str>>,
 }
@@ -79,7 +85,14 @@ impl Past {
             .map(|target| {
                 let history = TargetHistory {
                     applied: Some(target.applied),
-                    has: target.has.as_deref().map(Has::unpacked),
+                    entries: target
+                        .entries
+                        .iter()
+                        .map(|entry| entry.unpacked(names))
+                        .collect(),
+                    course: target.course.as_deref().cloned(),
+                    // What comes back of a plan's calls nobody knows.
+                    own_writes: Vec::new(),
                 };
                 (names.name(target.name).to_owned(), history)
             })
@@ -96,29 +109,19 @@ impl Past {
                 .iter()
                 .map(|target| (names.name(target.name).to_owned(), target.applied))
                 .collect(),
+            courses: self
+                .targets
+                .iter()
+                .filter_map(|target| {
+                    let course = target.course.as_deref()?;
+                    Some((names.name(target.name).to_owned(), course.clone()))
+                })
+                .collect(),
             ..LeadState::default()
         };
         if let Some(change) = &decision.applied {
             state.apply(&event.source, event.sequence, change);
         }
-        let has = |slot: &str, name: Name| {
-            let sent = decision
-                .deliveries
-                .iter()
-                .rfind(|delivery| delivery.slot() == slot);
-            match sent {
-                Some(sent) => Some(Box::new(Has {
-                    event: event.sequence,
-                    members: packed(&sent.members),
-                    call: sent.call.as_deref().map(Box::from),
-                })),
-                None => self
-                    .targets
-                    .iter()
-                    .find(|known| known.name == name)
-                    .and_then(|known| known.has.clone()),
-            }
-        };
         Self {
             previous: state.previous.map(Box::new),
             applied: state
@@ -134,7 +137,8 @@ impl Past {
                     TargetPast {
                         name,
                         applied: *applied,
-                        has: has(target, name),
+                        course: state.courses.get(target).cloned().map(Box::new),
+                        entries: self.entries_after(name, (target, event, decision), names),
                     }
                 })
                 .collect(),
@@ -142,14 +146,74 @@ impl Past {
     }
 }
 
+impl Past {
+    fn entries_after(
+        &self,
+        name: Name,
+        (slot, event, decision): (&str, &Event, &Decision),
+        names: &mut Names,
+    ) -> Box<[Has]> {
+        let known = self.targets.iter().find(|known| known.name == name);
+        let mut entries: Vec<Has> = known
+            .map(|known| known.entries.to_vec())
+            .unwrap_or_default();
+        for revision in &decision.revisions {
+            if let Revision::Call { entry, call } = revision {
+                for known in entries.iter_mut().filter(|known| known.id() == *entry) {
+                    known.call = Some(call.as_str().into());
+                }
+            }
+        }
+        for sent in decision
+            .deliveries
+            .iter()
+            .filter(|sent| sent.slot() == slot)
+        {
+            match &sent.amends {
+                Some(amended) => {
+                    for known in entries
+                        .iter_mut()
+                        .filter(|known| known.id() == amended.entry)
+                    {
+                        known.members = packed(&sent.members);
+                    }
+                }
+                None => entries.insert(0, Has::of(event, sent, names)),
+            }
+        }
+        entries.truncate(MAX_ENTRIES);
+        entries.into()
+    }
+}
+
 impl Has {
-    fn unpacked(&self) -> Entry {
+    fn of(event: &Event, sent: &PlannedDelivery, names: &mut Names) -> Self {
+        Self {
+            event: event.sequence,
+            source: names.number_of(&event.source),
+            timestamp: sent.timestamp,
+            members: packed(&sent.members),
+            call: sent.call.as_deref().map(Box::from),
+        }
+    }
+
+    /// Never shown; the same for both sides.
+    fn id(&self) -> DeliveryId {
+        DeliveryId(Uuid::from_u128(self.event.0.unsigned_abs().into()))
+    }
+
+    /// In a plan everything that was decided arrives at once.
+    fn unpacked(&self, names: &Names) -> Entry {
         Entry {
-            // Never shown; the same for both sides.
-            delivery: DeliveryId(Uuid::from_u128(self.event.0.unsigned_abs().into())),
+            delivery: self.id(),
+            event: self.event,
+            source: names.name(self.source).to_owned(),
             members: serde_json::from_str(&self.members)
                 .expect("it is what `packed` wrote: an object"),
             call: self.call.as_deref().map(str::to_owned),
+            timestamp: self.timestamp,
+            entry_id: None,
+            state: EntryState::There,
         }
     }
 }

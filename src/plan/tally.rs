@@ -246,7 +246,7 @@ fn in_words(decision: &Decision) -> String {
             ends_as(previous.category.as_deref(), previous.outcome.as_deref())
         });
     match decision.record.words().as_slice() {
-        ["delivery"] => becomes,
+        ["delivery" | "amend"] => becomes,
         words => {
             let words = words.join(", ");
             format!("{words} {becomes}").trim_end().to_owned()

@@ -21,6 +21,7 @@ const REQUIRED: &[(&str, &[&str])] = &[
 
 /// Keys that the reference shows inside their table, where no comment has a place.
 const INSIDE: &[(&str, &str)] = &[
+    ("returns", "So many times …"),
     ("requests", "So many …"),
     ("per_seconds", "… in every so many seconds"),
     ("burst", "How many may come at once; at most `requests`"),

@@ -113,6 +113,14 @@ fn row_key(key: &str) -> Value {
             "A condition, such as lead.calls >= 3; it sees event, lead, call, collected, previous and body",
         ),
         "ignore" => described(reason, "Nothing is to be done, and why"),
+        "write" => described(
+            json!({ "enum": ["set", "amend"] }),
+            "Forces a new entry, or more detail for the one that is there; left out, the bridge tells them apart",
+        ),
+        "final" => described(
+            json!({ "type": "boolean", "default": false }),
+            "What this row sets may be left only by a source that stands at or before the one that set it (`decide.authority`)",
+        ),
         "park" => described(reason, "A person has to look, and why"),
         "nlpearl" => described(
             json!({ "allOf": [{ "$ref": "#/definitions/nlpearl" }] }),

@@ -17,15 +17,19 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{Desk, StoreError, Undecided};
 
+mod amend;
 mod append;
 mod decide;
 mod deliver;
+mod entries;
 mod forget;
 mod history;
 mod known;
+mod ledger;
 mod link;
 mod list;
 mod recorded;
+mod revise;
 mod tail;
 mod target;
 mod version;

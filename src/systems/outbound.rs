@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{capillary, leadping, nlpearl};
 use crate::config::{CapillaryAuth, TargetSystem};
+use crate::decision::PlannedDelivery;
 use crate::delivery::DeliveryId;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +105,51 @@ pub fn write(system: &TargetSystem, order: &Order<'_>) -> Write {
             request: capillary::outbound::update_status(order.lead_id, order.members),
             look_up: read(system, order.lead_id),
         },
+    }
+}
+
+/// Amends the entry of this id; `order` is of the set that made it. `None`: the system has no
+/// entries that could be amended.
+pub fn amend(system: &TargetSystem, entry_id: &str, order: &Order<'_>) -> Option<Request> {
+    match system {
+        TargetSystem::Leadping(target) => Some(leadping::outbound::amend(
+            target.api,
+            target.marker,
+            entry_id,
+            order,
+        )),
+        TargetSystem::Nlpearl(_) | TargetSystem::Capillary(_) => None,
+    }
+}
+
+/// Whether a lead's history has the entry of this id; `None`: the answer is no history.
+pub fn has_entry(answer: &[u8], entry_id: &str) -> Option<bool> {
+    leadping::outbound::has_entry(answer, entry_id)
+}
+
+/// The call that a decision plans, as it would be sent now; of an update of LeadPing's record,
+/// what changes in it, and `true`.
+pub fn planned(system: &TargetSystem, delivery: &PlannedDelivery) -> (Request, bool) {
+    if let (TargetSystem::Leadping(target), Some(_)) = (system, &delivery.amends) {
+        let request = leadping::outbound::planned(target.api, target.marker, delivery);
+        return (request, false);
+    }
+    let order = Order {
+        id: delivery.id,
+        lead_id: &delivery.lead_id,
+        members: &delivery.members,
+        timestamp: delivery.timestamp,
+    };
+    match write(system, &order) {
+        Write::Append { request, .. } | Write::Set { request } => (request, false),
+        Write::Record { read, changes } => {
+            let request = Request {
+                method: Method::Put,
+                body: Some(Value::Object(changes)),
+                ..read
+            };
+            (request, true)
+        }
     }
 }
 

@@ -39,6 +39,8 @@ pub struct Metrics {
     store_commit: Histogram,
     store_rows: Counter,
     mapping_reloads: Family<Labels<1>, Counter>,
+    superseded: Family<Labels<1>, Counter>,
+    echo_near_misses: Family<Labels<1>, Counter>,
     secret_uses: Family<Labels<2>, Counter>,
 }
 
@@ -62,6 +64,8 @@ impl Metrics {
             store_commit: short_times(),
             store_rows: Counter::default(),
             mapping_reloads: Family::default(),
+            superseded: Family::default(),
+            echo_near_misses: Family::default(),
             secret_uses: Family::default(),
         };
         metrics.register();
@@ -122,6 +126,16 @@ impl Metrics {
             self.mapping_reloads.clone(),
         );
         registry.register(
+            "superseded",
+            "Calls saved because a newer delivery of the lead took their place",
+            self.superseded.clone(),
+        );
+        registry.register(
+            "echo_near_misses",
+            "Webhooks that came while the echo of a write was awaited and were not it",
+            self.echo_near_misses.clone(),
+        );
+        registry.register(
             "secret_uses",
             "Webhooks admitted by each auth entry of a source, counted from 1",
             self.secret_uses.clone(),
@@ -174,6 +188,20 @@ impl Metrics {
     pub fn store_commit(&self, duration: Duration, rows: u64) {
         self.store_commit.observe(duration.as_secs_f64());
         self.store_rows.inc_by(rows);
+    }
+
+    /// So many calls to the target were made unnecessary by a newer delivery.
+    pub fn superseded(&self, target: &str, calls: usize) {
+        self.superseded
+            .get_or_create(&[("target", target.into())])
+            .inc_by(u64::try_from(calls).unwrap_or(u64::MAX));
+    }
+
+    /// An echo of a write to the target was awaited, and something else came.
+    pub fn echo_near_miss(&self, target: &str) {
+        self.echo_near_misses
+            .get_or_create(&[("target", target.into())])
+            .inc();
     }
 
     /// `loaded`, `unchanged`, `refused` and the like.
@@ -308,6 +336,8 @@ mod tests {
         metrics.delivered("leadping", Duration::from_millis(5));
         metrics.store_commit(Duration::from_millis(1), 4);
         metrics.mapping_reload("loaded");
+        metrics.superseded("leadping", 2);
+        metrics.echo_near_miss("leadping");
         metrics.set_deliveries("leadping", "due", 4);
         metrics.set_deliveries("leadping", "due", 3);
         metrics.set_oldest_due("leadping", Duration::from_millis(1500));
@@ -326,6 +356,7 @@ mod tests {
         leadping_bridge_deliveries{target="leadping",state="due"} 3
         leadping_bridge_delivery_lag_seconds_count{target="leadping"} 1
         leadping_bridge_delivery_lag_seconds_sum{target="leadping"} 0.005
+        leadping_bridge_echo_near_misses_total{target="leadping"} 1
         leadping_bridge_events_total{source="_unknown",result="not_found"} 1
         leadping_bridge_events_total{source="voice",result="recorded"} 2
         leadping_bridge_mapping_reloads_total{result="loaded"} 1
@@ -335,6 +366,7 @@ mod tests {
         leadping_bridge_store_commit_seconds_count 1
         leadping_bridge_store_commit_seconds_sum 0.001
         leadping_bridge_store_rows_total 4
+        leadping_bridge_superseded_total{target="leadping"} 2
         "#);
         assert!(text.ends_with("# EOF\n"));
     }

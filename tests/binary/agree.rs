@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use leadping_bridge::sandbox::Operation;
 use serde_json::{Value, json};
 
 use super::place::{Bridge, Place, sandbox};
@@ -68,7 +69,8 @@ async fn explained(place: &Place, payload: &Payload) -> Value {
             .iter()
             .map(|request| {
                 let url = request["url"].as_str().unwrap();
-                let path = &url[url.rfind('/').unwrap()..];
+                let path = url.splitn(4, '/').nth(3).unwrap();
+                let path = format!("/{path}");
                 json!([request["method"], path, comparable(request["body"].clone(), timed)])
             })
             .collect::<Vec<_>>(),
@@ -135,11 +137,12 @@ async fn explain_says_what_the_daemon_then_does_with_every_shipped_example() {
                 ..payload
             };
             let expected = explained(&place, &as_sent).await;
-            let before = sandbox.writes().len();
+            let before = sandbox.journal().len();
             bridge.accept(&webhook).await;
             bridge.at_rest().await;
-            let written: Vec<_> = sandbox.writes()[before..]
+            let written: Vec<_> = sandbox.journal()[before..]
                 .iter()
+                .filter(|entry| matches!(entry.operation, Operation::Set | Operation::Amend))
                 .map(|entry| (entry.method.clone(), entry.path.clone(), entry.json_body()))
                 .collect();
             let timed = expected["timed"] == true;
@@ -158,6 +161,7 @@ async fn explain_says_what_the_daemon_then_does_with_every_shipped_example() {
         "\"ignored\"",
         "\"matched\"",
         "\"parked\"",
+        "amend",
         "delivery",
         "unchanged",
     ];

@@ -328,7 +328,7 @@ async fn demo_once_shows_every_sample_arriving_and_leaves_nothing_behind() {
     assert!(
         ended
             .out
-            .contains("15 of 15 ended as expected; 10 dispositions at LeadPing"),
+            .contains("15 of 15 ended as expected; 9 dispositions at LeadPing"),
         "{}",
         ended.out
     );

@@ -166,7 +166,16 @@ async fn the_current_side_is_what_the_daemon_decided() {
     let place = place(Some(&sandbox));
     let bridge = place.serve().await;
     traffic(&bridge).await;
-    let (expected, rows) = decided(&bridge).await;
+    let (mut expected, rows) = decided(&bridge).await;
+    // A plan does not know what waited to be sent when more detail came: there it is a call.
+    let decisions = expected["decisions"].as_object_mut().unwrap();
+    let folded = decisions
+        .remove("folded")
+        .map_or(0, |n| n.as_i64().unwrap());
+    let amends = decisions.get("amend").map_or(0, |n| n.as_i64().unwrap());
+    decisions.insert("amend".to_owned(), json!(amends + folded));
+    let calls = expected["calls"]["leadping"].as_i64().unwrap();
+    expected["calls"]["leadping"] = json!(calls + folded);
     for verdict in [
         "delivery",
         "unchanged",

@@ -172,8 +172,8 @@ async fn a_broken_save_during_traffic_changes_nothing_until_it_is_mended() {
     );
 
     let with_notes = BLACKLISTED.replace(
-        "outcome = \"Blacklisted\"",
-        "outcome = \"Blacklisted\", notes = \"{{ collected.note | default('') }}\"",
+        "leadping = { type = \"Call\", category = \"Invalid\", outcome = \"Blacklisted\"",
+        "write = \"set\"\nleadping = { type = \"Call\", category = \"Invalid\", outcome = \"Blacklisted\", notes = \"{{ collected.note | default('') }}\"",
     );
     place.write(TABLE, &format!("{text}{with_notes}"));
     is_parked_as(&bridge, &[]).await;

@@ -122,6 +122,7 @@ async fn the_crms_event_id_counts_within_its_window() {
 #[tokio::test]
 async fn one_source_s_ids_are_not_another_s() {
     let world = Setup::shipped()
+        .set("decide.terminal_categories", "[]")
         .set("sources.voice.kind", "\"capillary\"")
         .set("sources.voice.mapping", "\"crm\"")
         .set("sources.voice.lead", "[\"/extendedFields/leadpingLeadId\"]")

@@ -145,6 +145,7 @@ async fn what_is_released_late_is_stale_if_something_newer_was_applied() {
 async fn a_voice_lead_that_names_the_crm_lead_is_linked_through_it() {
     let world = Setup::shipped()
         .set("sources.voice.links", "{ crm = \"/externalId\" }")
+        .set("decide.terminal_categories", "[]")
         .start()
         .await;
     let mut body = voice_lead("lead_a", 100);

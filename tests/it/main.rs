@@ -15,6 +15,7 @@ mod refusals;
 mod pause;
 mod breaker;
 mod retries;
+mod one_truth;
 mod order;
 mod rate;
 mod shadow;

@@ -83,7 +83,10 @@ async fn a_stamp_in_the_future_counts_as_the_time_received() {
 
 #[tokio::test]
 async fn sources_do_not_compare_their_clocks() {
-    let world = shipped().await;
+    let world = Setup::shipped()
+        .set("decide.terminal_categories", "[]")
+        .start()
+        .await;
     world
         .send_voice(&voice_lead("lead_a", 100))
         .await

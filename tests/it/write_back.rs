@@ -309,3 +309,30 @@ async fn a_lead_of_nobody_else_needs_nothing_else() {
     insta::assert_snapshot!(world.verdicts().await, @"voice: settled capillary absent, leadping delivery");
     world.finish().await;
 }
+
+#[tokio::test]
+async fn what_a_write_back_makes_the_campaign_say_is_its_echo() {
+    let voice = format!(
+        "{VOICE}[[row]]\nstatus = \"Completed\"\nleadping = {{ type = \"Call\", category = \"Lost\", outcome = \"Done\" }}\n"
+    );
+    let world = linked(setup().voice(&voice).echoing()).await;
+    crm(&world, "e1", "WON").await;
+    assert_eq!(world.webhooks(), ["nlpearl: 130"]);
+    insta::assert_snapshot!(world.verdicts().await, @"
+    voice: settled
+    crm: settled leadping delivery, nlpearl delivery
+    voice: settled leadping echo
+    ");
+    assert_eq!(world.outcomes(LEADPING_LEAD), ["Won"]);
+    // What the campaign itself says then is no echo.
+    world.campaign_sets(100);
+    world.settle().await;
+    insta::assert_snapshot!(world.verdicts().await, @"
+    voice: settled
+    crm: settled leadping delivery, nlpearl delivery
+    voice: settled leadping echo
+    voice: settled capillary delivery, leadping outranked
+    crm: settled leadping echo, nlpearl echo
+    ");
+    world.finish().await;
+}

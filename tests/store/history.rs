@@ -24,7 +24,7 @@ on_every_engine!(
 async fn has(scene: &mut Scene) -> Option<String> {
     let probe = scene.carry(json!({ "own": "v1", "do": "ignore" })).await;
     let history = scene.judge.history_of(probe);
-    let entry = history.targets.get(TARGET)?.has.clone()?;
+    let entry = history.targets.get(TARGET)?.has()?;
     Some(entry.members["outcome"].as_str().unwrap().to_owned())
 }
 
@@ -114,7 +114,7 @@ async fn each_slot_has_its_own_past(engine: Engine) {
     let history = scene.judge.history_of(probe);
     for (number, slot) in slots.iter().enumerate() {
         let past = &history.targets[*slot];
-        let has = past.has.as_ref().expect(slot);
+        let has = past.has().expect(slot);
         let members = has
             .members
             .get("lead")

@@ -1,18 +1,22 @@
 //! A decider whose decisions stand in the webhook's body, and which remembers what it was shown.
 //!
 //! `{"own": "v1", "leadping": "L1", "links": {"crm": "c1"}, "calls": ["k1"], "at": 5,
-//!   "outcome": "Won", "targets": ["leadping"], "do": "ignore" | "park" | "panic" | "orphan"}`
+//!   "outcome": "Won", "targets": ["leadping"], "do": "ignore" | "park" | "panic" | "orphan"
+//!   | "amend" | "fold" | "supersede" | "echo", "notes": "more"}`: the last four are about the
+//! newest entry, the unsent ones, and the oldest write whose echo is awaited.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use leadping_bridge::decision::{
-    AppliedChange, Decision, DecisionRecord, ParkCause, PlannedDelivery, TargetVerdict, Verdict,
+    Amended, AppliedChange, Decision, DecisionRecord, ParkCause, PlannedDelivery, Revision,
+    TargetVerdict, Verdict,
 };
 use leadping_bridge::delivery::{Attempt, CallKind, DeliveryId, Lease, Slot};
 use leadping_bridge::event::{Event, EventId, Facts, Reading, Standing};
-use leadping_bridge::lead::{LeadHistory, Previous};
+use leadping_bridge::lead::{Entry, EntryState, LeadHistory, Previous};
 use leadping_bridge::store::{Decider, Undecided};
 use serde_json::{Map, Value};
 
@@ -103,10 +107,12 @@ fn decision(verdict: Verdict, now: Timestamp) -> Decision {
             row: None,
             targets: std::collections::BTreeMap::new(),
             previous: None,
+            near_miss: None,
             decided_at: now,
         },
         cause: None,
         deliveries: Vec::new(),
+        revisions: Vec::new(),
         applied: None,
     }
 }
@@ -118,6 +124,11 @@ impl Decider for Judge {
 
     fn is_shadowed(&self, _target: &str) -> bool {
         self.shadow.load(Ordering::Relaxed)
+    }
+
+    /// The source `mirror` reports what the target does.
+    fn echoes_of(&self, source: &str) -> Option<(&str, Duration)> {
+        (source == "mirror").then_some((TARGET, Duration::from_secs(600)))
     }
 
     fn decide(&self, event: &Undecided, history: &LeadHistory, now: Timestamp) -> Decision {
@@ -161,10 +172,16 @@ impl Judge {
             if verdict.is_applied() {
                 applied.push(target.clone());
             }
-            if let (Some(lead_id), TargetVerdict::Delivery { id }) = (&lead_id, &verdict) {
-                made.deliveries
-                    .push(self.planned(event, &target, lead_id, *id));
+            if let (
+                Some(lead_id),
+                TargetVerdict::Delivery { id, .. } | TargetVerdict::Amend { id, .. },
+            ) = (&lead_id, &verdict)
+            {
+                let planned = self.planned(event, (history, &target), lead_id, *id);
+                made.deliveries.push(planned);
             }
+            made.revisions
+                .extend(revisions(event, history, &target, &verdict));
             made.record.targets.insert(target, verdict);
         }
         if lead_id.is_none() {
@@ -179,6 +196,7 @@ impl Judge {
                 source: source.clone(),
                 at: event.event.received_at,
             }),
+            courses: std::collections::BTreeMap::new(),
         });
         made
     }
@@ -202,14 +220,35 @@ impl Judge {
         {
             return TargetVerdict::Stale { newest };
         }
-        match past.has {
+        let newest = past.entries.first().map(|entry| entry.delivery);
+        let id = DeliveryId::new_at(now);
+        match (body(&event.event)["do"].as_str(), newest) {
+            (Some("amend"), Some(entry)) => return TargetVerdict::Amend { id, entry },
+            (Some("fold"), Some(into)) => return TargetVerdict::Folded { into },
+            (Some("echo"), _) => {
+                if let Some(write) = past.own_writes.first() {
+                    let of = write.delivery;
+                    return TargetVerdict::Echo { of };
+                }
+            }
+            _ => {}
+        }
+        match past.has() {
             Some(entry) if outcome_of(&entry.members) == body(&event.event)["outcome"] => {
                 TargetVerdict::Unchanged {
                     since: entry.delivery,
                 }
             }
             _ => TargetVerdict::Delivery {
-                id: DeliveryId::new_at(now),
+                id,
+                supersedes: past
+                    .entries
+                    .iter()
+                    .filter(|entry| {
+                        body(&event.event)["do"] == "supersede" && entry.state == EntryState::Unsent
+                    })
+                    .map(|entry| entry.delivery)
+                    .collect(),
             },
         }
     }
@@ -217,20 +256,21 @@ impl Judge {
     fn planned(
         &self,
         event: &Undecided,
-        slot: &str,
+        (history, slot): (&LeadHistory, &str),
         lead_id: &str,
         id: DeliveryId,
     ) -> PlannedDelivery {
+        let newest = history
+            .targets
+            .get(slot)
+            .and_then(|past| past.entries.first())
+            .filter(|_| body(&event.event)["do"] == "amend");
         let Slot {
             target,
             lead_id: address,
             is_record,
         } = Slot::parse(slot);
-        let mut members = Map::new();
-        members.insert(
-            String::from("outcome"),
-            body(&event.event)["outcome"].clone(),
-        );
+        let mut members = members(event, newest);
         if is_record {
             members = Map::from_iter([(String::from("lead"), Value::Object(members))]);
         }
@@ -240,6 +280,11 @@ impl Judge {
             lead_id: address.unwrap_or(lead_id).to_owned(),
             members,
             call: event.reading.facts.call.clone(),
+            amends: newest.map(|entry| Amended {
+                entry: entry.delivery,
+                entry_id: entry.entry_id.clone(),
+                timestamp: entry.timestamp,
+            }),
             timestamp: event.event.received_at,
             withheld: self.is_shadowed(target),
         }
@@ -251,4 +296,50 @@ fn outcome_of(members: &Map<String, Value>) -> Value {
     let of = |members: &Map<String, Value>| members.get("outcome").cloned();
     let inside = members.get("lead").and_then(Value::as_object);
     of(inside.unwrap_or(members)).unwrap_or_default()
+}
+
+/// The outcome, and a note if the event has one, over what the entry has.
+fn members(event: &Undecided, over: Option<&Entry>) -> Map<String, Value> {
+    let mut members = over.map(|entry| entry.members.clone()).unwrap_or_default();
+    for member in ["outcome", "notes"] {
+        if let Some(value) = body(&event.event).get(member) {
+            members.insert(member.to_owned(), value.clone());
+        }
+    }
+    members
+}
+
+fn revisions(
+    event: &Undecided,
+    history: &LeadHistory,
+    target: &str,
+    verdict: &TargetVerdict,
+) -> Vec<Revision> {
+    let newest = history
+        .targets
+        .get(target)
+        .and_then(|past| past.entries.first());
+    match verdict {
+        TargetVerdict::Folded { into } => vec![Revision::Fold {
+            into: *into,
+            members: members(event, newest),
+        }],
+        TargetVerdict::Echo { of } => vec![Revision::Echoed { delivery: *of }],
+        TargetVerdict::Delivery { supersedes, .. } => supersedes
+            .iter()
+            .map(|delivery| Revision::Supersede {
+                delivery: *delivery,
+            })
+            .collect(),
+        TargetVerdict::Amend { entry, .. } => {
+            let call = event.reading.facts.call.clone();
+            call.map(|call| Revision::Call {
+                entry: *entry,
+                call,
+            })
+            .into_iter()
+            .collect()
+        }
+        _ => Vec::new(),
+    }
 }

@@ -28,6 +28,8 @@ mod judge;
 mod append;
 mod corrupt;
 mod decide;
+mod desk;
+mod entries;
 mod held;
 mod history;
 mod keys;

@@ -118,10 +118,13 @@ async fn a_lead_keeps_its_state_when_its_events_are_gone(engine: Engine) {
     assert_eq!(forget(&scene, scene.now).await, 3);
     scene.reopen().await;
     let later = scene.carry(json!({ "own": "v1", "do": "ignore" })).await;
-    assert_eq!(
+    let (now, then) = (
         scene.judge.history_of(later),
-        scene.judge.history_of(before)
+        scene.judge.history_of(before),
     );
+    assert_eq!((now.calls, &now.previous), (then.calls, &then.previous));
+    assert_eq!(now.applied, then.applied);
+    assert_eq!(now.targets[TARGET].has(), then.targets[TARGET].has());
     let same = scene.record(json!({ "own": "v1", "outcome": "Won" })).await;
     assert_eq!(scene.decide().await[0].words, ["unchanged"]);
     assert_eq!(scene.line(same).await, "settled");

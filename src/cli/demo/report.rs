@@ -88,10 +88,10 @@ impl Line {
         Self {
             lead: text(&event["lead_id"]),
             becomes,
-            call: if delivery.is_object() {
-                String::from("set")
-            } else {
-                String::from("-")
+            call: match event["decision"]["targets"]["leadping"]["verdict"].as_str() {
+                _ if !delivery.is_object() => String::from("-"),
+                Some("amend") => String::from("amend"),
+                _ => String::from("set"),
             },
             answer: number(&delivery["last_http_status"]),
             milliseconds: number(&delivery["last_duration_ms"]),
@@ -122,9 +122,11 @@ pub(super) fn closing(demo: &Demo, outcomes: &[Outcome<'_>], met: bool) {
         .iter()
         .filter(|outcome| is_as_expected(outcome))
         .count();
+    // An amend makes no disposition of its own.
     let delivered: BTreeSet<&str> = outcomes
         .iter()
         .filter_map(|outcome| outcome.event.as_ref())
+        .filter(|event| event["decision"]["targets"]["leadping"]["verdict"] == "delivery")
         .map(|event| &event["deliveries"][0])
         .filter(|delivery| delivery["state"] == "delivered")
         .filter_map(|delivery| delivery["id"].as_str())

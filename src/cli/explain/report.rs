@@ -163,24 +163,44 @@ fn in_words(decision: &DecisionRecord) -> String {
         Verdict::Matched => decision
             .targets
             .iter()
-            .map(|(target, verdict)| match verdict {
-                TargetVerdict::Unlinked => {
-                    format!("{target}: unlinked, waits for the lead's id there")
-                }
-                TargetVerdict::Stale { newest } => {
-                    format!("{target}: stale, event {} is newer", newest.0)
-                }
-                TargetVerdict::Unchanged { since } => {
-                    format!("{target}: unchanged since delivery {since}")
-                }
-                TargetVerdict::Delivery { .. } => format!("{target}: one call"),
-                TargetVerdict::Absent => format!("{target}: absent, the lead has no id there"),
-                TargetVerdict::Invalid { why } => format!("{target}: invalid, {why}"),
-                TargetVerdict::Off => {
-                    format!("{target}: off, the configuration has no [targets.{target}]")
-                }
-            })
+            .map(|(target, verdict)| format!("{target}: {}", at_target(target, verdict)))
             .collect::<Vec<_>>()
             .join("; "),
+    }
+}
+
+fn at_target(target: &str, verdict: &TargetVerdict) -> String {
+    match verdict {
+        TargetVerdict::Unlinked => String::from("unlinked, waits for the lead's id there"),
+        TargetVerdict::Echo { of } => format!("echo of our own write, delivery {of}"),
+        TargetVerdict::Stale { newest } => format!("stale, event {} is newer", newest.0),
+        TargetVerdict::Outranked { by, stays } => format!(
+            "outranked, `{by}` set {} / {}, which only a source that stands at or before it may leave",
+            stays.category.as_deref().unwrap_or("-"),
+            stays.outcome.as_deref().unwrap_or("-"),
+        ),
+        TargetVerdict::Unchanged { since } => format!("unchanged since delivery {since}"),
+        TargetVerdict::Looping {
+            returns,
+            per_seconds,
+        } => format!(
+            "looping, decided back {} times in {per_seconds} s",
+            returns.len()
+        ),
+        TargetVerdict::Folded { into } => {
+            format!("goes with delivery {into}, which has not been sent")
+        }
+        TargetVerdict::Delivery { supersedes, .. } if supersedes.is_empty() => {
+            String::from("one call")
+        }
+        TargetVerdict::Delivery { supersedes, .. } => {
+            format!("one call, which saves {} unsent ones", supersedes.len())
+        }
+        TargetVerdict::Amend { entry, .. } => {
+            format!("one call, which amends the entry of delivery {entry}")
+        }
+        TargetVerdict::Absent => String::from("absent, the lead has no id there"),
+        TargetVerdict::Invalid { why } => format!("invalid, {why}"),
+        TargetVerdict::Off => format!("off, the configuration has no [targets.{target}]"),
     }
 }

@@ -39,6 +39,7 @@ fn config(listen: SocketAddr, source: SourceConfig) -> Config {
             dir: PathBuf::new(),
             watch: false,
         },
+        decide: crate::config::DecideConfig::default(),
         sources: BTreeMap::from([(source.name.clone(), source)]),
         targets: BTreeMap::new(),
     }

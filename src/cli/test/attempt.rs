@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::find::Found;
 use super::{Outcome, Tried, Uncovered, errors, source_file};
 use crate::config::{Config, SourceConfig};
+use crate::decide::Policy;
 use crate::diagnostic::{Finding, SourceFile, did_you_mean};
 use crate::examples::{self, Actual, Expectation, Setting};
 use crate::map::{self, Table};
@@ -92,10 +93,15 @@ impl Place {
                 return Ok(Err(vec![why.at(&file)]));
             }
         };
+        let policy = Policy {
+            decide: self.config.decide.clone(),
+            ..Policy::default()
+        };
         let attempt = Attempt {
             table: &table,
             source: &source,
             payload: &payload,
+            policy: &policy,
         };
         let (actual, outcome) = match expectation {
             Some(expectation) => attempt.compare(expectation, before, bless),
@@ -211,11 +217,12 @@ struct Attempt<'a> {
     table: &'a Table,
     source: &'a SourceConfig,
     payload: &'a Value,
+    policy: &'a Policy,
 }
 
 impl Attempt<'_> {
     fn run(&self, setting: &Setting) -> Actual {
-        examples::run(setting, self.source, self.table, self.payload)
+        examples::run(setting, self.source, self.table, self.payload, self.policy)
     }
 
     fn compare(

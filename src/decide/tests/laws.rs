@@ -8,7 +8,7 @@ use super::*;
 fn any_given() -> impl Strategy<Value = Given> {
     let statuses = prop::sample::select(vec![100, 70, 20, 110, 130, 220]);
     let calls = prop::sample::select(vec![None, Some("a"), Some("b")]);
-    let has = prop::option::of((any::<bool>(), calls.clone()));
+    let has = prop::option::of((0..3, calls.clone()));
     (
         (statuses, calls, any::<bool>(), any::<bool>()),
         prop::option::of(0i64..2000),
@@ -30,12 +30,14 @@ fn any_given() -> impl Strategy<Value = Given> {
                 if let Some(sequence) = newest {
                     given = given.target_applied(sequence);
                 }
-                if let Some((same, call)) = has {
-                    let members = if same {
-                        interested()
-                    } else {
-                        Value::Object(Map::new())
-                    };
+                if let Some((part, call)) = has {
+                    let mut members = interested();
+                    match part {
+                        0 => {}
+                        // The row has more to say.
+                        1 => drop(members.as_object_mut().unwrap().remove("type")),
+                        _ => members = Value::Object(Map::new()),
+                    }
                     given = given.has(members, call);
                 }
                 if linked { given } else { given.unlinked() }
@@ -60,7 +62,8 @@ proptest! {
     fn nothing_is_decided_to_nothing(given in any_given()) {
         let decision = given.decide();
         let verdicts: Vec<_> = decision.record.targets.values().collect();
-        let sent = verdicts.iter().filter(|v| matches!(v, TargetVerdict::Delivery { .. })).count();
+        let is_call = |v: &&&TargetVerdict| matches!(v, TargetVerdict::Delivery { .. } | TargetVerdict::Amend { .. });
+        let sent = verdicts.iter().filter(is_call).count();
         prop_assert_eq!(sent, decision.deliveries.len());
         prop_assert_eq!(decision.applied.is_some(), verdicts.iter().any(|v| v.is_applied()));
         prop_assert_eq!(verdicts.is_empty(), decision.record.verdict != Verdict::Matched);

@@ -27,9 +27,12 @@ leadping = { type = "CRM", outcome = "Open", lead = { enabled = true } }
 /// An event of the CRM, sequence 10, of a lead with this past.
 struct Given {
     status: &'static str,
+    /// In the source's own system.
+    id: Option<String>,
     call: Option<&'static str>,
     history: LeadHistory,
     places: BTreeMap<String, Place>,
+    policy: Policy,
 }
 
 impl Given {
@@ -49,9 +52,11 @@ impl Given {
         ];
         Self {
             status,
+            id: None,
             call: None,
             history: LeadHistory::default(),
             places: places.map(|(name, place)| (name.to_owned(), place)).into(),
+            policy: Policy::default(),
         }
     }
 
@@ -68,11 +73,18 @@ impl Given {
     }
 
     fn has(mut self, slot: &str, members: Value, call: Option<&str>) -> Self {
-        self.history.targets.entry(slot.to_owned()).or_default().has = Some(Entry {
+        let entry = Entry {
             delivery: DeliveryId::new_at(at(0)),
+            event: Sequence(1),
+            source: String::from("crm"),
             members: members.as_object().cloned().unwrap(),
             call: call.map(str::to_owned),
-        });
+            timestamp: at(0),
+            entry_id: None,
+            state: EntryState::There,
+        };
+        let past = self.history.targets.entry(slot.to_owned()).or_default();
+        past.entries = vec![entry];
         self
     }
 
@@ -94,6 +106,7 @@ impl Given {
         let facts = Facts {
             kind: Some(EventKind::Lead),
             status: Some(Status::Name(self.status.to_owned())),
+            source_lead_id: self.id.clone(),
             call: self.call.map(str::to_owned),
             ..Facts::default()
         };
@@ -106,6 +119,7 @@ impl Given {
             history: &self.history,
             shadowed: &BTreeMap::new(),
             places: &self.places,
+            policy: &self.policy,
             now: at(2000),
         };
         decide(&question, &table)
@@ -241,7 +255,7 @@ fn a_later_event_at_one_target_makes_it_stale_there_alone() {
     let mut given = Given::status("LOST").linked().voice("v1", "p1");
     let newer = TargetHistory {
         applied: Some(Sequence(11)),
-        has: None,
+        ..TargetHistory::default()
     };
     given
         .history
@@ -273,4 +287,70 @@ fn the_record_and_the_disposition_are_two_things() {
         Given::status("ON_HOLD"),
         "leadping: unlinked; (unlinked:crm)",
     );
+}
+
+/// An unsent older delivery in this slot, while newer ones take the place of older ones.
+fn superseding(slot: &str, older: Value) -> Given {
+    let mut given = Given::status("WON")
+        .voice("v1", "p1")
+        .linked()
+        .has(slot, older, None);
+    given.policy.decide.on_newer = crate::config::OnNewer::Supersede;
+    let past = given.history.targets.get_mut(slot).expect("it is there");
+    past.entries[0].state = EntryState::Unsent;
+    given
+}
+
+#[test]
+fn a_partial_update_gives_way_only_to_one_that_says_all_of_it() {
+    #[track_caller]
+    fn check(older: Value, saved: usize) {
+        let decision = superseding("nlpearl:o1/v1", older).decide();
+        let saved_calls: Vec<_> = decision.record.saved_calls().collect();
+        assert_eq!(
+            saved_calls.iter().map(|(_, calls)| calls).sum::<usize>(),
+            saved
+        );
+        assert_eq!(decision.revisions.len(), saved);
+    }
+    check(json!({ "status": 10 }), 1);
+    check(json!({ "status": 10, "externalId": "19" }), 0);
+    check(json!({ "callData": { "a": "b" } }), 0);
+    // LeadPing's record likewise.
+    for (older, gives_way) in [
+        (json!({ "lead": { "enabled": true } }), 1),
+        (json!({ "lead": { "tagNames": ["vip"] } }), 0),
+    ] {
+        let given = Given {
+            status: "ON_HOLD",
+            ..superseding("leadping.lead", older)
+        };
+        assert_eq!(given.decide().revisions.len(), gives_way);
+    }
+}
+
+#[test]
+fn an_echo_is_that_of_the_address_it_comes_from() {
+    #[track_caller]
+    fn check(id: &str, expected: &str) {
+        let mut given = Given::status("LOST").linked().voice("v1", "p1");
+        let reported = Reported {
+            target: String::from("nlpearl"),
+            kind: "nlpearl",
+        };
+        given.policy.reports.insert(String::from("crm"), reported);
+        let write = crate::lead::OwnWrite {
+            delivery: DeliveryId::new_at(at(0)),
+            event: Sequence(1),
+            members: json!({ "status": "LOST" }).as_object().cloned().unwrap(),
+            until: Timestamp::MAX,
+        };
+        let past = given.history.targets.entry(String::from("nlpearl:o1/v1"));
+        past.or_default().own_writes = vec![write];
+        given.id = Some(id.to_owned());
+        let decision = given.decide();
+        assert_eq!(decision.record.targets["leadping"].as_str(), expected);
+    }
+    check("v1", "echo");
+    check("v2", "delivery");
 }

@@ -76,7 +76,14 @@ fn a_fault_in_a_row_is_named_with_its_place_and_a_hint() {
     );
     check(
         "write = \"set\"\nignore = \"x\"",
-        &["3:1: error: `write` is not built yet (take it out; nothing would come of it)"],
+        &["3:1: error: `write` means nothing in a row that writes nothing (take it out)"],
+    );
+    check(
+        "write = \"amned\"\nfinal = \"yes\"\n[row.leadping]\ntype = \"Call\"\noutcome = \"x\"",
+        &[
+            "3:9: error: unknown write `amned` (did you mean `amend`?)",
+            "4:9: error: `final` is not true or false but string",
+        ],
     );
 }
 

@@ -68,13 +68,7 @@ impl SqliteStore {
             let decision = broken(&event, now);
             scope.update_decision(&event, &decision)?;
             scope.decided_through = scope.decided_through.max(event.event.sequence.0);
-            Ok(vec![Decided {
-                event: event.event.id,
-                source: event.event.source.clone(),
-                words: decision.record.words(),
-                targets: Vec::new(),
-                cause: decision.cause,
-            }])
+            Ok(vec![Decided::of(&event.event, &decision, Vec::new())])
         })
         .await
     }
@@ -289,6 +283,7 @@ impl Scope {
             }
             self.save_lead(subject.lead, &subject.state)?;
         }
+        self.revise(&decision.revisions, event.event.sequence, now)?;
         let mut targets = Vec::new();
         for delivery in &decision.deliveries {
             let lead = subject
@@ -300,13 +295,9 @@ impl Scope {
                 Inserted::Leased(leased) => sitting.leased.push(*leased),
             }
         }
-        sitting.decided.push(Decided {
-            event: event.event.id,
-            source: event.event.source.clone(),
-            words: decision.record.words(),
-            targets,
-            cause: decision.cause.clone(),
-        });
+        sitting
+            .decided
+            .push(Decided::of(&event.event, &decision, targets));
         Ok(decision)
     }
 
@@ -357,8 +348,9 @@ impl Scope {
             .prepare_cached(
                 "INSERT INTO delivery (id, event, lead, target, lead_id, members, call, timestamp,
                                        received_at, state, head, due_at, settled_at, token,
-                                       leased_at, attempts)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                                       leased_at, attempts, source, entry)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
+                         (SELECT delivery FROM delivery WHERE id = ?18))",
             )?
             .execute(rusqlite::params![
                 delivery.id.0.as_bytes(),
@@ -377,6 +369,11 @@ impl Scope {
                 token,
                 token.map(|_| to_ms(now)),
                 i64::from(leave.is_some()),
+                event.event.source,
+                delivery
+                    .amends
+                    .as_ref()
+                    .map(|amended| *amended.entry.0.as_bytes()),
             ])?;
         self.count(&delivery.target, state, 1);
         let (Some(leave), Some(token)) = (leave, token) else {
@@ -386,23 +383,8 @@ impl Scope {
                 Inserted::Waits
             });
         };
-        let lease = Lease {
-            row: self.connection.last_insert_rowid(),
-            token,
-            id: delivery.id,
-            sequence: event.event.sequence,
-            lead,
-            lead_id: delivery.lead_id.clone(),
-            target: delivery.target.clone(),
-            members: delivery.members.clone(),
-            timestamp: delivery.timestamp,
-            received_at: event.event.received_at,
-            attempt: 1,
-            fate_unknown: false,
-            look_only: false,
-            patience: None,
-            leased_at: now,
-        };
+        let row = self.connection.last_insert_rowid();
+        let lease = first_lease(event, delivery, lead, (row, token, now));
         Ok(Inserted::Leased(Box::new(Leased { lease, leave })))
     }
 
@@ -446,6 +428,33 @@ enum Inserted {
     Leased(Box<Leased>),
 }
 
+/// The lease of a delivery that is tried as soon as it is there.
+fn first_lease(
+    event: &Undecided,
+    delivery: &PlannedDelivery,
+    lead: LeadKey,
+    (row, token, now): (i64, i64, Timestamp),
+) -> Lease {
+    Lease {
+        row,
+        token,
+        id: delivery.id,
+        sequence: event.event.sequence,
+        lead,
+        lead_id: delivery.lead_id.clone(),
+        target: delivery.target.clone(),
+        members: delivery.members.clone(),
+        is_amend: delivery.amends.is_some(),
+        timestamp: delivery.timestamp,
+        received_at: event.event.received_at,
+        attempt: 1,
+        fate_unknown: false,
+        look_only: false,
+        patience: None,
+        leased_at: now,
+    }
+}
+
 /// What an event becomes whose deciding panicked.
 fn broken(event: &Undecided, now: Timestamp) -> Decision {
     Decision {
@@ -456,10 +465,12 @@ fn broken(event: &Undecided, now: Timestamp) -> Decision {
             row: None,
             targets: std::collections::BTreeMap::new(),
             previous: None,
+            near_miss: None,
             decided_at: now,
         },
         cause: Some(ParkCause::invalid(&event.event.source)),
         deliveries: Vec::new(),
+        revisions: Vec::new(),
         applied: None,
     }
 }

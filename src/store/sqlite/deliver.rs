@@ -17,7 +17,7 @@ use crate::lead::LeadKey;
 /// How far what is ready is counted.
 const COUNTED_READY: i64 = 64;
 const LEASED: &str = "SELECT delivery, id, event, lead, lead_id, members, timestamp, received_at, \
-     attempts, fate_unknown, patience_since, patience_lost_ms FROM delivery WHERE delivery = ?1";
+     attempts, fate_unknown, patience_since, patience_lost_ms, entry FROM delivery WHERE delivery = ?1";
 
 impl SqliteStore {
     pub async fn take_due(&self, take: TakeDue) -> Result<Taken, StoreError> {
@@ -74,6 +74,7 @@ fn lease(row: &Row<'_>, token: i64, take: &TakeDue) -> Result<Lease, StoreError>
         attempt: row.get::<_, u32>(8)?.saturating_add(1),
         fate_unknown: row.get(9)?,
         look_only: take.look_only,
+        is_amend: row.get::<_, Option<i64>>(12)?.is_some(),
         patience: match patience {
             Some(since) => Some(Patience {
                 since: from_ms(since)?,
@@ -176,6 +177,7 @@ impl Scope {
             Outcome::Retry { .. } | Outcome::Held { .. } => (DeliveryState::Due, None, None),
             Outcome::Parked(cause) => (DeliveryState::Parked, Some(cause), None),
             Outcome::Withheld => (DeliveryState::Withheld, None, None),
+            Outcome::Superseded => (DeliveryState::Superseded, None, None),
         };
         let (due_at, fate_unknown, patience, held) = match &settlement.outcome {
             Outcome::Retry {

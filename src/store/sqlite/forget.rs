@@ -47,12 +47,14 @@ impl Scope {
                 "DELETE FROM attempt WHERE delivery IN (SELECT delivery FROM delivery WHERE event = ?1)",
             )?
             .execute([event])?;
-        // The newest entry of a lead is what the target has; entry ids recognise our own.
+        // The newest entry of a lead is what the target has, with the newest of its amends; entry
+        // ids recognise our own.
         let gone = self
             .connection
             .prepare_cached(
                 "DELETE FROM delivery WHERE event = ?1 AND entry_id IS NULL AND EXISTS
                    (SELECT 1 FROM delivery n WHERE n.lead = delivery.lead AND n.target = delivery.target
+                    AND n.entry IS delivery.entry
                     AND n.delivery > delivery.delivery AND n.state = 'delivered')
                  RETURNING target, state",
             )?

@@ -4,15 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension};
-use serde_json::{Map, Value};
 
-use super::super::rows::parse_uuid;
 use super::super::{Decider, KnownLead, StoreError, Undecided};
 use super::SqliteStore;
 use super::writer::Scope;
-use crate::delivery::{DeliveryId, Slot};
+use crate::delivery::Slot;
 use crate::lead::identity::ids_of;
-use crate::lead::{Entry, LEADPING, LeadHistory, LeadKey, LeadState, SystemId, TargetHistory};
+use crate::lead::{LEADPING, LeadHistory, LeadKey, LeadState, SystemId, TargetHistory};
 
 /// Looks at leads on any connection; writes nothing.
 pub(super) struct Past<'a>(pub(super) &'a Connection);
@@ -59,15 +57,24 @@ impl Past<'_> {
         by: &dyn Decider,
     ) -> Result<LeadHistory, StoreError> {
         let mut targets = BTreeMap::new();
+        let echoes = by.echoes_of(&event.event.source);
         if let Some(lead) = lead {
             for (slot, applied) in &state.targets {
                 let named = Slot::parse(slot);
-                let has = self.entry(lead, named, by.is_shadowed(named.target))?;
+                let own_writes = match echoes {
+                    // No webhook tells of a record.
+                    Some((echoing, window)) if echoing == named.target && !named.is_record => {
+                        self.own_writes((lead, named), window, event.event.received_at)?
+                    }
+                    _ => Vec::new(),
+                };
                 targets.insert(
                     slot.clone(),
                     TargetHistory {
                         applied: Some(*applied),
-                        has,
+                        entries: self.entries(lead, named, by.is_shadowed(named.target))?,
+                        course: state.courses.get(slot).cloned(),
+                        own_writes,
                     },
                 );
             }
@@ -78,40 +85,6 @@ impl Past<'_> {
             targets,
             ..LeadHistory::of_state(state, &event.event.source, &event.reading.facts)
         })
-    }
-
-    /// The newest delivery that is at the target or on its way.
-    fn entry(
-        &self,
-        lead: LeadKey,
-        slot: Slot<'_>,
-        shadowed: bool,
-    ) -> Result<Option<Entry>, StoreError> {
-        let row = self
-            .0
-            .prepare_cached(
-                r#"SELECT id, members, call FROM delivery WHERE lead = ?1 AND target = ?2
-                 AND (state = 'due' OR state = 'in_flight' OR state = 'delivered' OR (?3 AND state = 'withheld'))
-                 AND (?4 IS NULL OR lead_id = ?4) AND (members LIKE '{"lead":%') = ?5
-                 ORDER BY delivery DESC LIMIT 1"#,
-            )?
-            .query_row((lead.0, slot.target, shadowed, slot.lead_id, slot.is_record), |row| {
-                Ok((
-                    row.get::<_, Vec<u8>>(0)?,
-                    row.get::<_, String>(1)?,
-                    row.get::<_, Option<String>>(2)?,
-                ))
-            })
-            .optional()?;
-        let Some((id, members, call)) = row else {
-            return Ok(None);
-        };
-        let members: Map<String, Value> = serde_json::from_str(&members)?;
-        Ok(Some(Entry {
-            delivery: DeliveryId(parse_uuid(&id)?),
-            members,
-            call,
-        }))
     }
 }
 

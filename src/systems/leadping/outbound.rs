@@ -6,8 +6,12 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::config::{LeadpingApi, Marker};
+use crate::decision::PlannedDelivery;
 use crate::delivery::DeliveryId;
 pub use crate::systems::outbound::{Found, Method, Order, Request};
+
+/// Stands for the id of an entry that has not been told yet; it is looked up when it is needed.
+const ENTRY_UNKNOWN: &str = "{id}";
 
 /// Sets the lead's current disposition: `POST /dispositions`, or `PUT /leads/{id}/status`.
 pub fn set(api: LeadpingApi, marker: Marker, order: &Order<'_>) -> Request {
@@ -25,6 +29,42 @@ pub fn set(api: LeadpingApi, marker: Marker, order: &Order<'_>) -> Request {
         }
         LeadpingApi::LeadStatus => {
             Request::new(Method::Put, &["leads", order.lead_id, "status"], Some(body))
+        }
+    }
+}
+
+/// Amends an entry: `PUT /dispositions/{id}`, or `PUT /lead-status-changes/{id}`. `order` is of
+/// the set that made the entry, with all of its members, for what is not sent would be cleared.
+pub fn amend(api: LeadpingApi, marker: Marker, entry_id: &str, order: &Order<'_>) -> Request {
+    let set = set(api, marker, order);
+    let entries = match api {
+        LeadpingApi::Dispositions => "dispositions",
+        LeadpingApi::LeadStatus => "lead-status-changes",
+    };
+    Request {
+        body: set.body,
+        ..Request::new(Method::Put, &[entries, entry_id], None)
+    }
+}
+
+/// The call that a decision plans, as it would be sent now.
+pub fn planned(api: LeadpingApi, marker: Marker, delivery: &PlannedDelivery) -> Request {
+    let order = Order {
+        id: delivery.id,
+        lead_id: &delivery.lead_id,
+        members: &delivery.members,
+        timestamp: delivery.timestamp,
+    };
+    match &delivery.amends {
+        None => set(api, marker, &order),
+        Some(amended) => {
+            let order = Order {
+                id: amended.entry,
+                timestamp: amended.timestamp,
+                ..order
+            };
+            let entry_id = amended.entry_id.as_deref().unwrap_or(ENTRY_UNKNOWN);
+            amend(api, marker, entry_id, &order)
         }
     }
 }
@@ -72,6 +112,18 @@ fn mark(body: &mut Map<String, Value>, marker: Marker, id: DeliveryId) {
 pub fn entry_id(body: &[u8]) -> Option<String> {
     let answer: Value = serde_json::from_slice(body).ok()?;
     answer.get("id")?.as_str().map(str::to_owned)
+}
+
+/// Whether a lead's history has the entry of this id; `None`: the answer is no history.
+pub fn has_entry(answer: &[u8], entry_id: &str) -> Option<bool> {
+    let Ok(Value::Array(entries)) = serde_json::from_slice(answer) else {
+        return None;
+    };
+    Some(
+        entries
+            .iter()
+            .any(|entry| text(entry, "id") == Some(entry_id)),
+    )
 }
 
 /// Looks for our entry in a history answer. `sent` is the request of the set; `known` are entry

@@ -177,6 +177,7 @@ fn delivery(delivery: &Value) -> String {
 fn call(entry: &JournalEntry) -> String {
     let what = match entry.operation {
         Operation::Set => "set",
+        Operation::Amend => "amend",
         Operation::Read => "read",
         _ => "other",
     };

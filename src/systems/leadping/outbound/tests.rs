@@ -180,3 +180,118 @@ proptest! {
         let _ = entry_id(&answer);
     }
 }
+
+/// Every member that the vendor's page lists for creating or updating a disposition, and the later
+/// ones of the same request model.
+fn every_member() -> Map<String, Value> {
+    let Value::Object(members) = json!({
+        "type": "Call",
+        "outcome": "Interested",
+        "category": "Qualified",
+        "notes": "wants a visit",
+        "reason": "said so",
+        "changeSource": "AI",
+        "changedByAutomationId": "auto_1",
+        "timestamp": "2023-11-07T05:31:56Z",
+        "followUpStatus": "Pending",
+        "callbackAt": "2023-11-08T05:31:56Z",
+        "taskDueAt": "2023-11-09T05:31:56Z",
+        "appointmentStartAt": "2023-11-10T05:31:56Z",
+        "appointmentEndAt": "2023-11-10T06:31:56Z",
+        "appointmentNotes": "bring plans",
+        "assignedToUserId": "user_1",
+        "relatedCallEventId": "call_1",
+        "isMissedCallFollowUp": true,
+        "sourceId": "src_1",
+    }) else {
+        panic!("an object")
+    };
+    let known: Vec<&str> = crate::systems::leadping::vocabulary::MEMBERS
+        .iter()
+        .map(|(name, _)| *name)
+        .collect();
+    assert!(members.keys().all(|name| known.contains(&name.as_str())));
+    assert_eq!(members.len(), known.len());
+    members
+}
+
+#[test]
+fn a_set_and_an_amend_say_every_member_of_the_page() {
+    let members = every_member();
+    let order = Order {
+        id: id(1),
+        lead_id: "L1",
+        members: &members,
+        timestamp: at(0),
+    };
+    let mut body = members.clone();
+    let marked = "said so [lb:00000000-0000-0000-0000-000000000001]";
+    body.insert(String::from("reason"), json!(marked));
+    let lead_status = Value::Object(body.clone());
+    body.insert(String::from("leadId"), json!("L1"));
+    let dispositions = Value::Object(body);
+    for (api, body, set_to, amend_to) in [
+        (
+            LeadpingApi::Dispositions,
+            dispositions,
+            "POST /dispositions",
+            "PUT /dispositions/disp_9",
+        ),
+        (
+            LeadpingApi::LeadStatus,
+            lead_status,
+            "PUT /leads/L1/status",
+            "PUT /lead-status-changes/disp_9",
+        ),
+    ] {
+        let set = set(api, Marker::Reason, &order);
+        let amend = amend(api, Marker::Reason, "disp_9", &order);
+        assert_eq!(
+            (set.summary(), amend.summary()),
+            (set_to.to_owned(), amend_to.to_owned())
+        );
+        assert_eq!(set.body, Some(body.clone()));
+        assert_eq!(amend.body, Some(body));
+    }
+}
+
+#[test]
+fn a_planned_amend_bears_the_marks_of_the_set() {
+    let mut planned = PlannedDelivery {
+        id: id(2),
+        target: String::from("leadping"),
+        lead_id: String::from("L1"),
+        members: Map::new(),
+        call: None,
+        amends: Some(crate::decision::Amended {
+            entry: id(1),
+            entry_id: Some(String::from("disp_9")),
+            timestamp: at(0),
+        }),
+        timestamp: at(60),
+        withheld: false,
+    };
+    let api = LeadpingApi::Dispositions;
+    let request = super::planned(api, Marker::Reason, &planned);
+    let body = request.body.as_ref().unwrap();
+    assert_eq!(request.summary(), "PUT /dispositions/disp_9");
+    assert_eq!(body["reason"], "[lb:00000000-0000-0000-0000-000000000001]");
+    assert_eq!(body["timestamp"], at(0).to_string());
+    planned.amends.as_mut().unwrap().entry_id = None;
+    let unknown = super::planned(api, Marker::Reason, &planned);
+    assert_eq!(unknown.summary(), "PUT /dispositions/{id}");
+    planned.amends = None;
+    let set = super::planned(api, Marker::Reason, &planned);
+    assert_eq!(set.body.unwrap()["timestamp"], at(60).to_string());
+}
+
+#[test]
+fn a_history_has_an_entry_or_lacks_it_or_is_none() {
+    let has = |answer: &str| has_entry(answer.as_bytes(), "disp_9");
+    assert_eq!(has(r#"[{"id":"disp_1"},{"id":"disp_9"}]"#), Some(true));
+    assert_eq!(has(r#"[{"id":"disp_1"}]"#), Some(false));
+    assert_eq!(has("[]"), Some(false));
+    for no_history in ["", "{}", r#"{"id":"disp_9"}"#] {
+        assert_eq!(has(no_history), None);
+    }
+}

@@ -1,0 +1,74 @@
+//! Echoes: a system that we wrote to reports the change that we made. Such a webhook is recognised
+//! by target, lead and value, once, within the echo window. Pure.
+//!
+//! The writes that wait for their echo are the store's: they stand there before the call leaves.
+
+use crate::event::{Facts, Sequence};
+use crate::lead::OwnWrite;
+use serde_json::Value;
+
+use jiff::Timestamp;
+
+/// What the own writes of the event's own system say about it.
+#[derive(Debug, PartialEq)]
+pub(super) enum Heard<'h> {
+    /// This write of ours comes back.
+    Echo(&'h OwnWrite),
+    /// One was awaited, but with another value.
+    NearMiss,
+    Nothing,
+}
+
+/// `kind` is the vendor's word; `sequence` and `received_at` the event's.
+pub(super) fn listen<'h>(
+    kind: &str,
+    facts: &Facts,
+    (sequence, received_at): (Sequence, Timestamp),
+    writes: &'h [OwnWrite],
+) -> Heard<'h> {
+    let mut awaited = writes
+        .iter()
+        .filter(|write| write.event < sequence && received_at <= write.until)
+        .peekable();
+    if awaited.peek().is_none() {
+        return Heard::Nothing;
+    }
+    awaited
+        .find(|write| says_the_same(kind, facts, write))
+        .map_or(Heard::NearMiss, Heard::Echo)
+}
+
+/// Whether the webhook reports the value that was written.
+fn says_the_same(kind: &str, facts: &Facts, write: &OwnWrite) -> bool {
+    let Some(status) = facts.status.as_ref().map(ToString::to_string) else {
+        return false;
+    };
+    let written = |member: &str| match write.members.get(member)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let same = |written: Option<String>, reported: Option<&str>| match (written, reported) {
+        (Some(written), Some(reported)) => written == reported,
+        // A member that was not written keeps what it had; one that is not reported says nothing.
+        _ => true,
+    };
+    let sub_status = facts.sub_status.as_deref();
+    match kind {
+        // Which of the two a customer's webhook calls its status is theirs to choose.
+        "leadping" => {
+            let (category, outcome) = (written("category"), written("outcome"));
+            let either = |first: &Option<String>, second: Option<String>| {
+                first.as_deref() == Some(status.as_str()) && same(second, sub_status)
+            };
+            either(&category, outcome.clone()) || either(&outcome, category.clone())
+        }
+        "capillary" => {
+            let reason = facts.reason_id.map(|reason| reason.to_string());
+            written("status").as_deref() == Some(status.as_str())
+                && same(written("subStatus"), sub_status)
+                && same(written("reasonId"), reason.as_deref())
+        }
+        _ => written("status").as_deref() == Some(status.as_str()),
+    }
+}
