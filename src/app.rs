@@ -14,7 +14,7 @@ use crate::admin::{self, Admin};
 use crate::clock::{Clock, after};
 use crate::config::Config;
 use crate::decider::{self, DeciderTask, Rules, WriterDesk};
-use crate::deliver::{Ground, TargetWorker, call};
+use crate::deliver::{Ground, TargetWorker, credential};
 use crate::listen::{self, ListenLimits};
 use crate::map::Tables;
 use crate::receive::{BodyLimits, Receiver, ReceiverParts};
@@ -40,10 +40,16 @@ pub fn unusable_credentials(config: &Config) -> Vec<String> {
         faults.into_iter().map(told).collect::<Vec<_>>()
     });
     let tokens = config.targets.values().filter_map(|target| {
-        let fault = call::check_credential(target).err()?;
-        let (name, token) = (&target.name, &target.token);
+        let fault = credential::check(&target.system).err()?;
+        let name = &target.name;
+        let secrets = target.system.secrets();
+        let (keys, references): (Vec<&str>, Vec<String>) = secrets
+            .into_iter()
+            .map(|(key, reference)| (key, reference.to_string()))
+            .unzip();
+        let (keys, references) = (keys.join(", "), references.join(", "));
         Some(format!(
-            "{token} is not usable: {fault} (for targets.{name}.token)"
+            "{references} is not usable: {fault} (for targets.{name}.{keys})"
         ))
     });
     gates.chain(tokens).collect()

@@ -258,20 +258,92 @@ pub enum Marker {
     None,
 }
 
+/// Which of NLPearl's two path sets is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NlpearlApi {
+    V1,
+    V2,
+}
+
+/// The system behind a target: its kind, and what only that kind has.
+#[derive(Debug, Clone)]
+pub enum TargetSystem {
+    Leadping(LeadpingTarget),
+    Nlpearl(NlpearlTarget),
+    Capillary(CapillaryTarget),
+}
+
+impl TargetSystem {
+    /// The word in `kind = "…"`; for now a target's name too.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Leadping(_) => "leadping",
+            Self::Nlpearl(_) => "nlpearl",
+            Self::Capillary(_) => "capillary",
+        }
+    }
+
+    /// Every secret that its calls need, by its key.
+    pub fn secrets(&self) -> Vec<(&'static str, &SecretReference)> {
+        match self {
+            Self::Leadping(LeadpingTarget { token, .. })
+            | Self::Nlpearl(NlpearlTarget { token, .. }) => vec![("token", token)],
+            Self::Capillary(CapillaryTarget { auth }) => match auth {
+                CapillaryAuth::Basic { password, .. } => vec![("auth.password", password)],
+                CapillaryAuth::OAuth { key, secret } => {
+                    vec![("auth.key", key), ("auth.secret", secret)]
+                }
+            },
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct LeadpingTarget {
+    pub api: LeadpingApi,
+    pub marker: Marker,
+    pub token: SecretReference,
+}
+
+#[derive(Debug, Clone)]
+pub struct NlpearlTarget {
+    pub api: NlpearlApi,
+    /// `{AccountId}:{SecretKey}`
+    pub token: SecretReference,
+    /// Pearl id → outbound id; the paths of v1 name the outbound.
+    pub outbound_ids: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct CapillaryTarget {
+    pub auth: CapillaryAuth,
+}
+
+#[derive(Debug, Clone)]
+pub enum CapillaryAuth {
+    Basic {
+        username: String,
+        /// In clear; the vendor's form of it is made when it is sent.
+        password: SecretReference,
+    },
+    OAuth {
+        key: SecretReference,
+        secret: SecretReference,
+    },
+}
+
 #[derive(Debug, Clone)]
 pub struct TargetConfig {
     pub name: String,
-    pub api: LeadpingApi,
+    pub system: TargetSystem,
     /// Without a trailing slash.
     pub base_url: String,
-    pub token: SecretReference,
     pub rate_limit: RateLimit,
     pub concurrency: usize,
     pub timeout: Duration,
     /// How long after a try of unknown fate the look-up waits.
     pub lookup_after: Duration,
     pub mode: TargetMode,
-    pub marker: Marker,
     pub proxy: Option<String>,
     pub retry: RetryConfig,
     pub breaker: BreakerConfig,

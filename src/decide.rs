@@ -19,17 +19,17 @@ mod write;
 
 pub use policy::{Policy, Reported};
 
-use crate::decision::{
-    AppliedChange, Decision, DecisionRecord, ParkCause, Revision, TargetVerdict, Verdict,
-};
+use crate::decision::{AppliedChange, Decision, DecisionRecord, ParkCause, TargetVerdict, Verdict};
+use crate::delivery::{self, Slot};
 use crate::event::{Event, Facts, Reading, Standing};
-use crate::lead::{LEADPING, LeadHistory, Previous, TargetHistory};
+use crate::lead::{LeadHistory, Previous, TargetHistory};
 
 use echo::Heard;
 use weigh::{Case, Weighed};
 
 use crate::map::{self, MapInput, Mapped, RowRef, Table, Wish};
 use crate::systems;
+use crate::systems::place::{Addresses, Ids, Place};
 
 /// Everything a decision looks at.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +39,8 @@ pub struct Question<'a> {
     pub history: &'a LeadHistory,
     /// Target name → in shadow mode.
     pub shadowed: &'a BTreeMap<String, bool>,
+    /// Configured target's name → where it keeps its leads.
+    pub places: &'a BTreeMap<String, Place>,
     pub policy: &'a Policy,
     pub now: Timestamp,
 }
@@ -55,6 +57,15 @@ impl Question<'_> {
             lead_id: self.history.lead_id.as_deref(),
             calls: self.history.calls,
             previous: self.history.previous.as_ref(),
+        }
+    }
+
+    /// What addresses the lead at the targets.
+    fn ids(&self) -> Ids<'_> {
+        Ids {
+            leadping: self.history.lead_id.as_deref(),
+            others: &self.history.ids,
+            pearls: &self.history.pearls,
         }
     }
 }
@@ -140,71 +151,138 @@ fn parked(record: DecisionRecord, cause: ParkCause) -> Decision {
 
 /// The wishes of a matched row, weighed against the lead's past, target by target.
 fn plan(question: &Question<'_>, mut record: DecisionRecord, wishes: Vec<Wish>) -> Decision {
-    let event = question.event;
-    let history = question.history;
     let facts = &question.reading.facts;
-    let occurred_at = facts.occurred_at.map(|at| at.min(event.received_at));
+    let occurred_at = facts
+        .occurred_at
+        .map(|at| at.min(question.event.received_at));
     let nothing = TargetHistory::default();
     let heard = hear(question);
-    record.previous.clone_from(&history.previous);
+    record.previous.clone_from(&question.history.previous);
     let mut made = settled(record);
     let mut change = AppliedChange {
         occurred_at,
         ..AppliedChange::default()
     };
-    for wish in wishes {
-        let weighed = match (&history.lead_id, &heard) {
-            (None, _) => Weighed::from(TargetVerdict::Unlinked),
-            (Some(_), Some((_, Heard::Echo(of)))) => Weighed {
-                revisions: vec![Revision::Echoed {
-                    delivery: of.delivery,
-                }],
-                ..Weighed::from(TargetVerdict::Echo { of: of.delivery })
-            },
-            (Some(lead_id), _) => {
-                let case = Case {
-                    question,
-                    lead_id,
-                    occurred_at,
-                    history: history.targets.get(&wish.target).unwrap_or(&nothing),
-                    wish: &wish,
-                };
-                case.weigh()
+    for wish in &wishes {
+        let addresses = match addresses_of(question, wish) {
+            Ok(addresses) => addresses,
+            Err((verdict, cause)) => {
+                made.record.targets.insert(wish.target.clone(), verdict);
+                made.cause = made.cause.or(cause);
+                continue;
             }
         };
-        take_in(&mut made, &mut change, weighed, (&wish, event));
+        for address in &addresses {
+            let slot = delivery::slot(&wish.target, address, &wish.members);
+            let case = Case {
+                question,
+                lead_id: address,
+                occurred_at,
+                slot: Slot::parse(&slot),
+                history: question.history.targets.get(&slot).unwrap_or(&nothing),
+                wish,
+            };
+            let weighed = match &heard {
+                Some((_, Heard::Echo(of))) => Weighed::echo_of(of),
+                _ => case.weigh(),
+            };
+            let part = Part {
+                wish,
+                key: match addresses.len() {
+                    1 if case.slot.lead_id.is_some() => wish.target.clone(),
+                    _ => slot.clone(),
+                },
+                slot: &slot,
+                event: question.event,
+            };
+            take_in(&mut made, &mut change, weighed, part);
+        }
     }
     if let Some((target, Heard::NearMiss)) = heard {
         made.record.near_miss = Some(target.to_owned());
     }
-    made.cause = cause_of(&made.record, &event.source);
     made.applied = (!change.targets.is_empty()).then_some(change);
     made
 }
 
-/// What the target of the event's own system still awaits.
+/// Where the lead is at a wish's target, or the verdict that it is nowhere to be told, and why the
+/// event then waits.
+fn addresses_of(
+    question: &Question<'_>,
+    wish: &Wish,
+) -> Result<Vec<String>, (TargetVerdict, Option<ParkCause>)> {
+    let source = &question.event.source;
+    let Some(place) = question.places.get(&wish.target) else {
+        return Err((TargetVerdict::Off, None));
+    };
+    match place.addresses(&question.ids()) {
+        Addresses::At(addresses) => Ok(addresses),
+        Addresses::Unlinked => {
+            let cause = ParkCause::unlinked(source);
+            Err((TargetVerdict::Unlinked, Some(cause)))
+        }
+        Addresses::Absent => {
+            let cause = wish.required.then(|| ParkCause::unlinked(source));
+            Err((TargetVerdict::Absent, cause))
+        }
+        Addresses::Unaddressable(why) => {
+            let cause = ParkCause::invalid(source);
+            Err((TargetVerdict::Invalid { why }, Some(cause)))
+        }
+    }
+}
+
+/// What the target of the event's own system still awaits, of all that we told it of this lead.
 fn hear<'q>(question: &Question<'q>) -> Option<(&'q str, Heard<'q>)> {
     let event = question.event;
     let reported = question.policy.reports.get(&event.source)?;
-    let writes = &question.history.targets.get(&reported.target)?.own_writes;
+    let facts = &question.reading.facts;
     let own = (event.sequence, event.received_at);
-    let heard = echo::listen(reported.kind, &question.reading.facts, own, writes);
-    Some((&reported.target, heard))
+    let of_this_lead = |slot: &Slot<'_>| {
+        let id = facts.source_lead_id.as_deref();
+        slot.target == reported.target
+            && slot
+                .lead_id
+                .is_none_or(|address| id == address.rsplit('/').next())
+    };
+    let mut heard = None;
+    for (slot, history) in &question.history.targets {
+        if !of_this_lead(&Slot::parse(slot)) {
+            continue;
+        }
+        match echo::listen(reported.kind, facts, own, &history.own_writes) {
+            Heard::Nothing => {}
+            Heard::NearMiss => heard = Some(Heard::NearMiss),
+            echo => return Some((&reported.target, echo)),
+        }
+    }
+    Some((&reported.target, heard.unwrap_or(Heard::Nothing)))
 }
 
 /// One target's part of the whole.
-fn take_in(
-    made: &mut Decision,
-    change: &mut AppliedChange,
-    weighed: Weighed,
-    (wish, event): (&Wish, &Event),
-) {
-    let target = &wish.target;
+struct Part<'a> {
+    wish: &'a Wish,
+    slot: &'a str,
+    /// Under which the verdict is told.
+    key: String,
+    event: &'a Event,
+}
+
+fn take_in(made: &mut Decision, change: &mut AppliedChange, weighed: Weighed, part: Part<'_>) {
+    let Part {
+        wish,
+        slot,
+        key,
+        event,
+    } = part;
     if weighed.verdict.is_applied() {
-        change.targets.push(target.clone());
+        change.targets.push(slot.to_owned());
+    }
+    if matches!(weighed.verdict, TargetVerdict::Looping { .. }) && made.cause.is_none() {
+        made.cause = Some(ParkCause::looping(&wish.target));
     }
     if let Some(course) = weighed.course {
-        if target == LEADPING {
+        if Slot::parse(slot).is_disposition() {
             change.previous = Some(Previous {
                 category: course.words.category.clone(),
                 outcome: course.words.outcome.clone(),
@@ -212,7 +290,7 @@ fn take_in(
                 at: change.occurred_at.unwrap_or(event.received_at),
             });
         }
-        change.courses.insert(target.clone(), course);
+        change.courses.insert(slot.to_owned(), course);
     }
     for revision in weighed.revisions {
         if !made.revisions.contains(&revision) {
@@ -220,20 +298,7 @@ fn take_in(
         }
     }
     made.deliveries.extend(weighed.delivery);
-    made.record.targets.insert(target.clone(), weighed.verdict);
-}
-
-/// Why the event waits, if one of its targets does.
-fn cause_of(record: &DecisionRecord, source: &str) -> Option<ParkCause> {
-    let mut causes = record
-        .targets
-        .iter()
-        .filter_map(|(target, verdict)| match verdict {
-            TargetVerdict::Unlinked => Some(ParkCause::unlinked(source)),
-            TargetVerdict::Looping { .. } => Some(ParkCause::looping(target)),
-            _ => None,
-        });
-    causes.next()
+    made.record.targets.insert(key, weighed.verdict);
 }
 
 /// The decision on an event whose source has no table any more.

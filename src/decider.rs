@@ -22,6 +22,7 @@ use crate::lead::{LeadHistory, SystemId};
 use crate::map::Tables;
 use crate::store::{Again, Decided, Decider, Linked, NewLink, StoreError, Undecided};
 use crate::systems;
+use crate::systems::place::Place;
 
 mod desk;
 
@@ -35,6 +36,7 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 pub struct Rules {
     sources: BTreeMap<String, Arc<SourceConfig>>,
     shadowed: BTreeMap<String, bool>,
+    places: BTreeMap<String, Place>,
     policy: Policy,
     tables: ArcSwap<Tables>,
 }
@@ -52,6 +54,14 @@ impl Rules {
                 .iter()
                 .map(|(name, target)| (name.clone(), target.mode == TargetMode::Shadow))
                 .collect(),
+            places: config
+                .targets
+                .iter()
+                .map(|(name, target)| {
+                    let place = Place::of(&target.system, config.sources.iter());
+                    (name.clone(), place)
+                })
+                .collect(),
             policy: Policy {
                 decide: config.decide.clone(),
                 reports: reports(config),
@@ -67,6 +77,11 @@ impl Rules {
     /// Target name → in shadow mode.
     pub fn shadowed(&self) -> &BTreeMap<String, bool> {
         &self.shadowed
+    }
+
+    /// Target name → where it keeps its leads.
+    pub fn places(&self) -> &BTreeMap<String, Place> {
+        &self.places
     }
 
     pub fn policy(&self) -> &Policy {
@@ -88,6 +103,7 @@ impl Rules {
             reading: &event.reading,
             history,
             shadowed: &self.shadowed,
+            places: &self.places,
             policy: &self.policy,
             now,
         };

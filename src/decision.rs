@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::delivery::DeliveryId;
+use crate::delivery::{DeliveryId, slot};
 use crate::event::Sequence;
 use crate::lead::Previous;
 use crate::lead::course::{Course, Return, Words};
@@ -159,6 +159,12 @@ pub enum TargetVerdict {
         /// The set that made the entry.
         entry: DeliveryId,
     },
+    /// The lead has no id at this write-back target, which is no fault.
+    Absent,
+    /// The lead is there, and the configuration lacks what addresses it.
+    Invalid { why: String },
+    /// The configuration has no such target: nothing is written there.
+    Off,
 }
 
 impl TargetVerdict {
@@ -174,6 +180,9 @@ impl TargetVerdict {
             Self::Folded { .. } => "folded",
             Self::Delivery { .. } => "delivery",
             Self::Amend { .. } => "amend",
+            Self::Absent => "absent",
+            Self::Invalid { .. } => "invalid",
+            Self::Off => "off",
         }
     }
 
@@ -185,9 +194,13 @@ impl TargetVerdict {
             | Self::Folded { .. }
             | Self::Delivery { .. }
             | Self::Amend { .. } => true,
-            Self::Unlinked | Self::Stale { .. } | Self::Outranked { .. } | Self::Looping { .. } => {
-                false
-            }
+            Self::Unlinked
+            | Self::Stale { .. }
+            | Self::Outranked { .. }
+            | Self::Looping { .. }
+            | Self::Absent
+            | Self::Invalid { .. }
+            | Self::Off => false,
         }
     }
 }
@@ -203,6 +216,8 @@ pub struct DecisionRecord {
     pub table: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub row: Option<RowRef>,
+    /// Target → verdict; `leadping.lead` is LeadPing's record of the lead, and a lead that is at a
+    /// target more than once has a verdict for each address: `nlpearl:<address>`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub targets: BTreeMap<String, TargetVerdict>,
     /// What the lead was before.
@@ -244,6 +259,7 @@ impl DecisionRecord {
 pub struct PlannedDelivery {
     pub id: DeliveryId,
     pub target: String,
+    /// The lead's id there, or its address (see `systems::place`).
     pub lead_id: String,
     /// What the row gave; of an amend, over what the entry had.
     pub members: Map<String, Value>,
@@ -254,6 +270,12 @@ pub struct PlannedDelivery {
     pub timestamp: Timestamp,
     /// The target is in shadow mode: recorded, not sent.
     pub withheld: bool,
+}
+
+impl PlannedDelivery {
+    pub fn slot(&self) -> String {
+        slot(&self.target, &self.lead_id, &self.members)
+    }
 }
 
 /// An entry that is to be amended, as far as it was known when that was decided.
@@ -298,10 +320,11 @@ pub struct Decision {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct AppliedChange {
     pub occurred_at: Option<Timestamp>,
-    /// At these targets.
+    /// In these slots (see `delivery::slot`).
     pub targets: Vec<String>,
-    /// What the lead now is, unless it stays what it was: detail of an older entry, an echo.
+    /// What the lead now is, unless it stays what it was: detail of an older entry, an echo,
+    /// another target's business.
     pub previous: Option<Previous>,
-    /// Target → the lead's course there, where it went on.
+    /// Slot → the lead's course there, where it went on.
     pub courses: BTreeMap<String, Course>,
 }

@@ -1,7 +1,7 @@
 //! Delivering: permit → limit → take due → call → judge → settle, one worker per target.
 //!
 //! `health`, `breaker`, `judge`, `schedule` and `limit` decide and are pure; this loop and
-//! `attempt` do. The next try of everything is in the store, never in a sleeping task. A worker
+//! `attempt` do; `record` does it for LeadPing's record of a lead. The next try of everything is in the store, never in a sleeping task. A worker
 //! never touches another target's.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -24,11 +24,14 @@ use crate::telemetry::metrics::Metrics;
 
 mod amend;
 mod attempt;
+mod authorize;
 pub mod breaker;
 pub mod call;
+pub mod credential;
 pub mod health;
 pub mod judge;
 pub mod limit;
+mod record;
 mod refusal;
 pub mod schedule;
 mod settle;
@@ -138,7 +141,7 @@ impl TargetWorker {
     }
 
     pub fn reload_credential(&self) {
-        self.caller.reload_credential();
+        self.caller.credential().reload();
     }
 
     /// `more` deliveries can be taken now.
@@ -206,7 +209,7 @@ impl TargetWorker {
             Permission::Unanswerable => self.settle_unanswerable(now).await,
             Permission::JudgeRead { lead_id } | Permission::ProbeRead { lead_id } => {
                 if self.limit_while(&permission).await {
-                    self.caller.reload_credential();
+                    self.caller.credential().reload();
                     self.health().begin_read(self.clock.now());
                     let worker = self.clone();
                     self.calls
@@ -308,7 +311,7 @@ impl TargetWorker {
         if !self.limit_while(permission).await {
             return;
         }
-        self.caller.reload_credential();
+        self.caller.credential().reload();
         self.health().busy = true;
         let is_round_over = !not.is_empty();
         let mut taken = self.take(vec![slot], Some(not)).await;

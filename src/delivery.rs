@@ -41,6 +41,58 @@ impl FromStr for DeliveryId {
     }
 }
 
+/// The member under which a delivery holds what to change in LeadPing's record of the lead.
+const RECORD: &str = "lead";
+/// The target whose leads have one address for good.
+const ONE_ADDRESS: &str = "leadping";
+
+/// What a delivery is about at its target: deliveries of one slot tell the same thing anew, and
+/// what the newest of them told is what the target has. LeadPing's dispositions and its record of
+/// the lead are two; at other targets each address is one.
+pub fn slot(target: &str, lead_id: &str, members: &Map<String, Value>) -> String {
+    if target != ONE_ADDRESS {
+        format!("{target}:{lead_id}")
+    } else if members.contains_key(RECORD) {
+        format!("{target}.{RECORD}")
+    } else {
+        target.to_owned()
+    }
+}
+
+/// A slot read back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slot<'a> {
+    pub target: &'a str,
+    /// `None`: wherever the lead was.
+    pub lead_id: Option<&'a str>,
+    pub is_record: bool,
+}
+
+impl<'a> Slot<'a> {
+    /// LeadPing's dispositions: the only slot with a history that is amended, call by call.
+    pub fn is_disposition(&self) -> bool {
+        self.target == ONE_ADDRESS && !self.is_record
+    }
+
+    pub fn parse(slot: &'a str) -> Self {
+        if let Some((target, lead_id)) = slot.split_once(':') {
+            return Self {
+                target,
+                lead_id: Some(lead_id),
+                is_record: false,
+            };
+        }
+        let record = slot
+            .strip_suffix(RECORD)
+            .and_then(|slot| slot.strip_suffix('.'));
+        Self {
+            target: record.unwrap_or(slot),
+            lead_id: None,
+            is_record: record.is_some(),
+        }
+    }
+}
+
 /// Where a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -105,6 +157,7 @@ pub struct Lease {
     /// The event's place in the order recorded.
     pub sequence: Sequence,
     pub lead: LeadKey,
+    /// The lead's id at the target, or its address.
     pub lead_id: String,
     pub target: String,
     /// What the row gave.
@@ -161,6 +214,14 @@ pub enum CallKind {
     Amend,
     /// Reads the lead's history to learn what became of an earlier try.
     LookUp,
+    /// Writes what only sets state, and may be made again.
+    Update,
+    /// Reads LeadPing's record of the lead before it is changed.
+    Read,
+    /// Reads it again after it was written.
+    ReadBack,
+    /// Asks for the token that another call needs.
+    Token,
     /// The process ended during the try; recorded at the next start.
     Interrupted,
 }
@@ -171,6 +232,10 @@ impl CallKind {
             Self::Set => "set",
             Self::Amend => "amend",
             Self::LookUp => "look_up",
+            Self::Update => "update",
+            Self::Read => "read",
+            Self::ReadBack => "read_back",
+            Self::Token => "token",
             Self::Interrupted => "interrupted",
         }
     }

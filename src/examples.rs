@@ -25,10 +25,14 @@ use crate::delivery::DeliveryId;
 use crate::event::{EventId, Facts, Sequence};
 use crate::explain::as_if_received;
 use crate::lead::course::Course;
-use crate::lead::{Applied, Entry, EntryState, LEADPING, LeadHistory, Previous, TargetHistory};
+use crate::lead::{
+    Applied, Entry, EntryState, LEADPING, LeadHistory, Previous, SystemId, TargetHistory,
+};
 use crate::map::{RowRef, Table};
 use crate::systems;
 use crate::systems::leadping::outbound;
+use crate::systems::members::{Body, TARGETS};
+use crate::systems::place::Place;
 
 /// What can become of an event, as `verdict = "…"` names it.
 pub const VERDICTS: &[&str] = &[
@@ -47,6 +51,9 @@ pub const VERDICTS: &[&str] = &[
 /// When a webhook without a clock of its own is received, unless its example says otherwise.
 const RECEIVED_AT: Timestamp = Timestamp::constant(1_785_578_400, 0);
 
+/// The system in which examples have every lead, and its id there.
+const SOMEWHERE: &str = "example";
+
 /// What became of an example's payload.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Actual {
@@ -56,8 +63,10 @@ pub struct Actual {
     /// The row that spoke.
     pub row: Option<RowRef>,
     pub why: Option<String>,
-    /// What the row gave; only of a delivery.
+    /// What the row gave; only of a delivery. Changes of the lead's record are its member `lead`.
     pub leadping: Option<Map<String, Value>>,
+    /// What is written back: target → what the row gave.
+    pub written_back: BTreeMap<String, Map<String, Value>>,
     /// The body of the request, but for the marker, which no two deliveries share.
     pub sent: Option<Map<String, Value>>,
 }
@@ -82,19 +91,36 @@ pub fn run(
     event.id = EventId(uuid::Uuid::from_u128(0));
     let history = history(setting, facts, &source.name, received_at);
     let shadowed = BTreeMap::new();
+    let places = places();
     let question = Question {
         event: &event,
         reading: &reading,
         history: &history,
         shadowed: &shadowed,
+        places: &places,
         policy,
         now: received_at,
     };
     actual(decide::decide(&question, table), history.lead_id.is_some())
 }
 
+/// In examples every target is configured, and has the lead.
+fn places() -> BTreeMap<String, Place> {
+    let everywhere = Place::Sources(vec![SOMEWHERE.to_owned()]);
+    TARGETS
+        .iter()
+        .map(|(name, body)| {
+            let place = match body {
+                Body::Disposition => Place::Leadping,
+                _ => everywhere.clone(),
+            };
+            ((*name).to_owned(), place)
+        })
+        .collect()
+}
+
 fn history(setting: &Setting, facts: &Facts, source: &str, received_at: Timestamp) -> LeadHistory {
-    let unknown = LeadHistory::of_unknown_lead(facts);
+    let unknown = LeadHistory::of_unknown_lead(source, facts);
     let given = &setting.history;
     let has = given
         .has
@@ -121,6 +147,8 @@ fn history(setting: &Setting, facts: &Facts, source: &str, received_at: Timestam
             .into_iter()
             .collect(),
         targets: BTreeMap::from([(LEADPING.to_owned(), has.unwrap_or_default())]),
+        ids: vec![SystemId::new(SOMEWHERE, SOMEWHERE)],
+        pearls: BTreeMap::new(),
     }
 }
 
@@ -164,13 +192,24 @@ fn actual(decision: Decision, linked: bool) -> Actual {
         Verdict::Matched => record
             .targets
             .get(LEADPING)
+            .or_else(|| record.targets.values().next())
             .map_or("ignored", |verdict| verdict.as_str()),
     };
-    let delivery = decision
+    let mut leadping: Option<Map<String, Value>> = None;
+    let mut written_back = BTreeMap::new();
+    for delivery in &decision.deliveries {
+        let members = delivery.members.clone();
+        if delivery.target == LEADPING {
+            leadping.get_or_insert_default().extend(members);
+        } else {
+            written_back.insert(delivery.target.clone(), members);
+        }
+    }
+    let disposition = decision
         .deliveries
-        .into_iter()
-        .find(|delivery| delivery.target == LEADPING);
-    let sent = delivery.as_ref().and_then(|delivery| {
+        .iter()
+        .find(|delivery| delivery.slot() == LEADPING);
+    let sent = disposition.and_then(|delivery| {
         match outbound::planned(LeadpingApi::Dispositions, Marker::None, delivery).body {
             Some(Value::Object(body)) => Some(body),
             _ => None,
@@ -181,7 +220,8 @@ fn actual(decision: Decision, linked: bool) -> Actual {
         linked,
         row: record.row,
         why: record.why,
-        leadping: delivery.map(|delivery| delivery.members),
+        leadping,
+        written_back,
         sent,
     }
 }
@@ -238,6 +278,16 @@ pub fn differences(expected: &Becomes, actual: &Actual) -> Vec<Difference> {
                 &format!("leadping.{member}"),
                 wanted.get(member).cloned(),
                 value.cloned(),
+            );
+        }
+    }
+    for (target, wanted) in &expected.written_back {
+        let given = actual.written_back.get(target).unwrap_or(&nothing);
+        for member in members_in_order(wanted.keys().chain(given.keys())) {
+            compare(
+                &format!("{target}.{member}"),
+                wanted.get(member).cloned(),
+                given.get(member).cloned(),
             );
         }
     }

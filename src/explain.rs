@@ -8,11 +8,11 @@ use serde_json::Value;
 
 use crate::config::{Config, TargetConfig};
 use crate::decide::{self, Question};
-use crate::decision::{Decision, DecisionRecord, ParkCause};
+use crate::decision::{Decision, DecisionRecord, ParkCause, PlannedDelivery};
 use crate::event::{Facts, Standing};
 use crate::lead::{LeadHistory, Previous};
 use crate::map::{self, Considered, Mismatch, Row, RowRef, Table};
-use crate::systems::leadping::outbound;
+use crate::systems::outbound;
 
 /// What one payload would become.
 #[derive(Debug, Serialize)]
@@ -53,7 +53,12 @@ pub struct RequestStory {
     pub target: String,
     pub method: &'static str,
     pub url: String,
+    /// The header that carries the credential, without it.
+    pub credential: &'static str,
     pub body: Option<Value>,
+    /// The record is read first, and the body stands for what changes in it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub merged: bool,
     /// The target is in shadow mode: recorded, not sent.
     pub withheld: bool,
 }
@@ -132,16 +137,22 @@ fn requests(decision: &Decision, config: &Config) -> Vec<RequestStory> {
         .iter()
         .filter_map(|delivery| {
             let target: &TargetConfig = config.targets.get(&delivery.target)?;
-            let request = outbound::planned(target.api, target.marker, delivery);
-            Some(RequestStory {
-                target: delivery.target.clone(),
-                method: request.method.as_str(),
-                url: format!("{}/{}", target.base_url, request.path.join("/")),
-                body: request.body,
-                withheld: delivery.withheld,
-            })
+            Some(request_story(delivery, target))
         })
         .collect()
+}
+
+fn request_story(delivery: &PlannedDelivery, target: &TargetConfig) -> RequestStory {
+    let (request, merged) = outbound::planned(&target.system, delivery);
+    RequestStory {
+        target: delivery.target.clone(),
+        method: request.method.as_str(),
+        url: format!("{}/{}", target.base_url, request.path.join("/")),
+        credential: outbound::credential_shown(&target.system),
+        body: request.body,
+        merged,
+        withheld: delivery.withheld,
+    }
 }
 
 /// The event that a payload would be if it came in now.

@@ -142,18 +142,43 @@ pub struct LeadHistory {
     pub previous: Option<Previous>,
     /// Newest applied event: source name → when.
     pub applied: BTreeMap<String, Applied>,
-    /// Target name → what it has.
+    /// Slot (see `delivery::slot`) → what the target has there.
     pub targets: BTreeMap<String, TargetHistory>,
+    /// Every id that is known, this event's included.
+    pub ids: Vec<SystemId>,
+    /// NLPearl lead id → the pearl that it belongs to.
+    pub pearls: BTreeMap<String, String>,
 }
 
 impl LeadHistory {
     /// Of a lead that nobody has heard of before the event with these facts.
-    pub fn of_unknown_lead(facts: &Facts) -> Self {
+    pub fn of_unknown_lead(source: &str, facts: &Facts) -> Self {
         let mut state = LeadState::default();
         state.learn_calls(&facts.calls);
+        Self::of_state(&state, source, facts)
+    }
+
+    /// What is known of a lead besides what was decided for it. The event's own word on its
+    /// LeadPing id goes before the link's.
+    pub fn of_state(state: &LeadState, source: &str, facts: &Facts) -> Self {
+        let mut ids = state.ids.clone();
+        for id in identity::ids_of(source, facts) {
+            if id.system != LEADPING && !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        let mut pearls = state.pearls.clone();
+        if let (Some(lead), Some(pearl)) = (&facts.source_lead_id, &facts.pearl_id) {
+            pearls.insert(lead.clone(), pearl.clone());
+        }
         Self {
-            lead_id: facts.lead_id.clone(),
+            lead_id: facts
+                .lead_id
+                .clone()
+                .or_else(|| state.lead_id().map(str::to_owned)),
             calls: u32::try_from(state.calls.len()).unwrap_or(u32::MAX),
+            ids,
+            pearls,
             ..Self::default()
         }
     }
@@ -161,6 +186,8 @@ impl LeadHistory {
 
 /// Distinct calls remembered per lead; more than a campaign ever makes.
 const MAX_CALLS: usize = 256;
+/// Campaigns remembered per lead; more than anybody runs for one.
+const MAX_PEARLS: usize = 64;
 
 /// What is remembered of one lead; changed only by the pure functions here, so that the daemon and
 /// a replay in memory remember alike.
@@ -171,11 +198,14 @@ pub struct LeadState {
     pub ids: Vec<SystemId>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calls: Vec<String>,
+    /// NLPearl lead id → the pearl that it belongs to.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pearls: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Previous>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub applied: BTreeMap<String, Applied>,
-    /// Target name → the newest event applied there.
+    /// Slot (see `delivery::slot`) → the newest event applied there.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub targets: BTreeMap<String, Sequence>,
     /// Target name → what was decided there; bounded in itself.
@@ -189,6 +219,18 @@ impl LeadState {
             .iter()
             .find(|id| id.system == LEADPING)
             .map(|id| id.id.as_str())
+    }
+
+    /// Notes the pearl of an NLPearl lead id; whether that is new.
+    pub fn learn_pearl(&mut self, lead_id: &str, pearl_id: &str) -> bool {
+        let known = self.pearls.get(lead_id).map(String::as_str);
+        // A lead is in as few campaigns as it has ids.
+        let has_room = known.is_some() || self.pearls.len() < MAX_PEARLS;
+        if known == Some(pearl_id) || !has_room {
+            return false;
+        }
+        self.pearls.insert(lead_id.to_owned(), pearl_id.to_owned());
+        true
     }
 
     /// Notes the calls that an event names; whether any was new.

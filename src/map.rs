@@ -46,7 +46,10 @@ pub struct RowRef {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Wish {
     pub target: String,
+    /// Of LeadPing's record of the lead: the one member `lead`, which holds what to change.
     pub members: Map<String, Value>,
+    /// A lead that is not at a write-back target parks the event.
+    pub required: bool,
     /// The row forces one; else the entry that it is detail of decides.
     pub write: Option<Write>,
     /// Only a source that stands at or before this one may leave it.

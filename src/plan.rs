@@ -63,10 +63,13 @@ pub struct Plan {
 }
 
 /// All that is kept of an event whose lead has no LeadPing id yet.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Waiting {
     sequence: Sequence,
     calls: u32,
+    /// What was decided, where that cannot be decided again from nothing: other targets had their
+    /// calls meanwhile.
+    judged: Option<Arc<Judged>>,
 }
 
 impl Plan {
@@ -118,7 +121,6 @@ impl Plan {
             self.waiting.entry(stays).or_default().extend(moved);
         }
         if !subject.learnt.is_empty()
-            && subject.state.lead_id().is_some()
             && let Some(lead) = subject.lead
         {
             self.decide_waiting(lead, &subject.state, recall)?;
@@ -164,16 +166,10 @@ impl Plan {
     fn history(&self, event: &Undecided, state: &LeadState, past: Option<&Past>) -> LeadHistory {
         let names = &self.leads.names;
         LeadHistory {
-            lead_id: event
-                .reading
-                .facts
-                .lead_id
-                .clone()
-                .or_else(|| state.lead_id().map(str::to_owned)),
-            calls: u32::try_from(state.calls.len()).unwrap_or(u32::MAX),
             previous: past.and_then(Past::previous).cloned(),
             applied: past.map(|past| past.applied(names)).unwrap_or_default(),
             targets: past.map(|past| past.targets(names)).unwrap_or_default(),
+            ..LeadHistory::of_state(state, &event.event.source, &event.reading.facts)
         }
     }
 
@@ -221,9 +217,15 @@ impl Plan {
             && (waits(sides.current) || waits(sides.candidate))
         {
             let calls = u32::try_from(subject.state.calls.len()).unwrap_or(u32::MAX);
+            let from_nothing =
+                |decision: &Decision| decision.deliveries.is_empty() && decision.applied.is_none();
+            let is_plain = subject.state.lead_id().is_none()
+                && from_nothing(sides.current)
+                && from_nothing(sides.candidate);
             self.waiting.entry(lead).or_default().push(Waiting {
                 sequence: event.event.sequence,
                 calls,
+                judged: (!is_plain).then(|| Arc::new(judged.clone())),
             });
         }
     }
@@ -243,7 +245,10 @@ impl Plan {
             };
             let reading = self.rules.current.read(&event);
             let event = Undecided { event, reading };
-            let before = self.judge_unlinked(&event, waited);
+            let before = match waited.judged.as_deref() {
+                Some(judged) => judged.clone(),
+                None => self.judge_unlinked(&event, waited.calls),
+            };
             self.count(&event, &before, Count::Out);
             let subject = Subject {
                 lead: Some(lead),
@@ -265,10 +270,11 @@ impl Plan {
     }
 
     /// What was decided when the lead had no link: it had no past either.
-    fn judge_unlinked(&self, event: &Undecided, waited: Waiting) -> Judged {
+    fn judge_unlinked(&self, event: &Undecided, calls: u32) -> Judged {
+        let facts = &event.reading.facts;
         let history = LeadHistory {
-            calls: waited.calls,
-            ..LeadHistory::default()
+            calls,
+            ..LeadHistory::of_unknown_lead(&event.event.source, facts)
         };
         let now = event.event.received_at;
         Judged::new(

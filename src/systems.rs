@@ -1,14 +1,18 @@
 //! The vendors: one folder each, with all we know of it.
 //!
 //! [`read`] turns a webhook body into facts; [`parse_status`] and its neighbours are the words
-//! that tables share with bodies. Pure: no IO, no clock. `map` takes the facts.
+//! that tables share with bodies. `members` lists what a table may set, `place` says where a
+//! target keeps a lead, `outbound` makes the calls. Pure: no IO, no clock.
 
 pub mod capillary;
 mod fields;
 pub mod generic;
 pub mod json;
 pub mod leadping;
+pub mod members;
 pub mod nlpearl;
+pub mod outbound;
+pub mod place;
 
 use crate::config::{SourceConfig, SourceKind};
 use crate::event::{EventKind, Facts, Reading, Standing, Status};

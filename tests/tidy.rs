@@ -85,7 +85,7 @@ fn allowed(room: &str) -> Vec<&'static str> {
             "config", "event", "lead", "decision", "delivery", "map", "systems",
         ],
         "deliver" => with_nouns(&["systems", "store"]),
-        "systems" => vec!["config", "decision", "event", "delivery"],
+        "systems" => vec!["config", "decision", "event", "delivery", "lead"],
         "store" => vec!["decision", "delivery", "event", "lead"],
         "explain" => vec![
             "config", "decide", "decision", "event", "lead", "map", "systems",

@@ -110,12 +110,13 @@ pub async fn run(args: ExplainArgs, config: Config) -> anyhow::Result<ExitCode> 
     let past = past_of(&event, &config, &rules).await?;
     let history = past
         .clone()
-        .unwrap_or_else(|| LeadHistory::of_unknown_lead(&event.reading.facts));
+        .unwrap_or_else(|| LeadHistory::of_unknown_lead(&event.event.source, &event.reading.facts));
     let question = Question {
         event: &event.event,
         reading: &event.reading,
         history: &history,
         shadowed: rules.rules().shadowed(),
+        places: rules.rules().places(),
         policy: rules.rules().policy(),
         now,
     };

@@ -7,8 +7,9 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::{
-    AuthConfig, AuthScheme, BreakerConfig, Config, LeadpingApi, Marker, OnNewer, RateLimit,
-    RetryConfig, SignatureEncoding, SourceConfig, SourceKind, TargetConfig,
+    AuthConfig, AuthScheme, BreakerConfig, CapillaryAuth, Config, LeadpingApi, Marker, NlpearlApi,
+    OnNewer, RateLimit, RetryConfig, SignatureEncoding, SourceConfig, SourceKind, TargetConfig,
+    TargetSystem,
 };
 use crate::secret::{SecretError, SecretReference};
 
@@ -33,7 +34,9 @@ pub fn missing_secrets(config: &Config) -> Vec<MissingSecret> {
         }
     }
     for target in config.targets.values() {
-        references.push((format!("targets.{}.token", target.name), &target.token));
+        for (key, secret) in target.system.secrets() {
+            references.push((format!("targets.{}.{key}", target.name), secret));
+        }
     }
     references
         .into_iter()
@@ -170,28 +173,58 @@ fn auth(auth: &AuthConfig) -> Value {
 }
 
 fn target(target: &TargetConfig) -> Value {
-    json!({
-        "kind": "leadping",
+    let mut value = json!({
+        "kind": target.system.kind(),
         "base_url": target.base_url,
-        "api": match target.api {
-            LeadpingApi::Dispositions => "dispositions",
-            LeadpingApi::LeadStatus => "lead-status",
-        },
-        "token": reference(&target.token),
         "rate_limit": rate_limit(&target.rate_limit),
         "concurrency": target.concurrency,
         "timeout_ms": milliseconds(target.timeout),
         "lookup_after_ms": milliseconds(target.lookup_after),
         "mode": target.mode,
-        "marker": match target.marker {
-            Marker::Reason => "reason",
-            Marker::Notes => "notes",
-            Marker::None => "none",
-        },
         "proxy": target.proxy,
         "retry": retry(&target.retry),
         "breaker": breaker(&target.breaker),
-    })
+    });
+    if let (Value::Object(value), Value::Object(own)) = (&mut value, system(&target.system)) {
+        value.extend(own);
+    }
+    value
+}
+
+/// What only one kind of target has.
+fn system(system: &TargetSystem) -> Value {
+    match system {
+        TargetSystem::Leadping(target) => json!({
+            "api": match target.api {
+                LeadpingApi::Dispositions => "dispositions",
+                LeadpingApi::LeadStatus => "lead-status",
+            },
+            "marker": match target.marker {
+                Marker::Reason => "reason",
+                Marker::Notes => "notes",
+                Marker::None => "none",
+            },
+            "token": reference(&target.token),
+        }),
+        TargetSystem::Nlpearl(target) => json!({
+            "api": match target.api {
+                NlpearlApi::V1 => "v1",
+                NlpearlApi::V2 => "v2",
+            },
+            "token": reference(&target.token),
+            "outbound_ids": target.outbound_ids,
+        }),
+        TargetSystem::Capillary(target) => json!({
+            "auth": match &target.auth {
+                CapillaryAuth::Basic { username, password } => json!({
+                    "scheme": "basic", "username": username, "password": reference(password),
+                }),
+                CapillaryAuth::OAuth { key, secret } => json!({
+                    "scheme": "oauth", "key": reference(key), "secret": reference(secret),
+                }),
+            },
+        }),
+    }
 }
 
 fn retry(retry: &RetryConfig) -> Value {

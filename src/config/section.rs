@@ -321,16 +321,6 @@ impl<'t> Section<'t> {
         unit.to_duration(found)
     }
 
-    /// Whether the value is one of these words, which are valid but have no code behind them yet.
-    pub fn refuse_unbuilt(&self, key: &'static str, words: &[&str]) -> bool {
-        let given = match self.entry(key).map(|entry| &entry.node.value) {
-            Some(Value::String(given)) if words.contains(&given.as_str()) => given,
-            _ => return false,
-        };
-        self.bad_value(key, format!("= `{given}` is not built yet"), "remove it");
-        true
-    }
-
     /// One of the words.
     pub fn choice<T: Copy>(&self, key: &'static str, words: &[(&'static str, T)]) -> Option<T> {
         let given = self.text(key);

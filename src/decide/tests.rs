@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::config::SourceKind;
+use crate::decision::Revision;
 use crate::delivery::DeliveryId;
 use crate::diagnostic::SourceFile;
 use crate::event::{EventId, EventKind, Sequence, Status};
@@ -19,6 +20,7 @@ mod echo;
 mod laws;
 mod looping;
 mod write;
+mod write_back;
 
 const TABLE: &str = r#"kind = "nlpearl"
 [defaults.leadping]
@@ -195,6 +197,7 @@ impl Given {
             ..Facts::default()
         };
         let shadowed = BTreeMap::from([(String::from("leadping"), self.shadow)]);
+        let places = BTreeMap::from([(String::from("leadping"), Place::Leadping)]);
         ask(&Question {
             event: &event,
             reading: &Reading {
@@ -203,6 +206,7 @@ impl Given {
             },
             history: &self.history,
             shadowed: &shadowed,
+            places: &places,
             policy: &self.policy,
             now: at(2000),
         })

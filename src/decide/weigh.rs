@@ -8,16 +8,18 @@ use super::write::{self, Saying};
 use super::{Question, authority, budget};
 use crate::config::OnNewer;
 use crate::decision::{Amended, PlannedDelivery, Revision, TargetVerdict};
-use crate::delivery::DeliveryId;
+use crate::delivery::{DeliveryId, Slot};
 use crate::event::Sequence;
 use crate::lead::course::{Course, Step, Words};
-use crate::lead::{Entry, EntryState, LEADPING, TargetHistory};
+use crate::lead::{Entry, EntryState, OwnWrite, TargetHistory};
 use crate::map::{Wish, Write};
 
 /// What is weighed.
 pub(super) struct Case<'a> {
     pub question: &'a Question<'a>,
+    /// The lead's id at the target, or its address.
     pub lead_id: &'a str,
+    pub slot: Slot<'a>,
     /// The event's clock, not later than its receipt.
     pub occurred_at: Option<Timestamp>,
     pub history: &'a TargetHistory,
@@ -40,6 +42,17 @@ impl From<TargetVerdict> for Weighed {
             delivery: None,
             revisions: Vec::new(),
             course: None,
+        }
+    }
+}
+
+impl Weighed {
+    /// Our own write coming back.
+    pub(super) fn echo_of(write: &OwnWrite) -> Self {
+        let delivery = write.delivery;
+        Self {
+            revisions: vec![Revision::Echoed { delivery }],
+            ..Self::from(TargetVerdict::Echo { of: delivery })
         }
     }
 }
@@ -99,7 +112,11 @@ impl Case<'_> {
             .into();
         }
         match self.history.has() {
-            Some(has) if self.wish.write == Some(Write::Amend) && self.is_same_call(has) => {
+            Some(has)
+                if self.slot.is_disposition()
+                    && self.wish.write == Some(Write::Amend)
+                    && self.is_same_call(has) =>
+            {
                 self.detail(has, &words)
             }
             _ => self.set(&words),
@@ -123,7 +140,7 @@ impl Case<'_> {
 
     /// Only LeadPing keeps entries; elsewhere a status is a status.
     fn entry_detailed(&self, words: &Words) -> Option<&Entry> {
-        if self.wish.target != LEADPING || self.wish.write == Some(Write::Set) {
+        if !self.slot.is_disposition() || self.wish.write == Some(Write::Set) {
             return None;
         }
         let saying = Saying {
@@ -135,8 +152,9 @@ impl Case<'_> {
         write::entry_of(&saying, self.history)
     }
 
+    /// Only dispositions are about calls; elsewhere a state is a state, whichever call found it.
     fn is_same_call(&self, entry: &Entry) -> bool {
-        write::is_same_call(entry, &self.question.reading.facts)
+        !self.slot.is_disposition() || write::is_same_call(entry, &self.question.reading.facts)
     }
 
     fn is_unchanged(&self, entry: &Entry) -> bool {
@@ -206,6 +224,7 @@ impl Case<'_> {
             .entries
             .iter()
             .filter(|entry| gives_way && entry.state == EntryState::Unsent)
+            .filter(|entry| write::says_all_of(self.slot, &self.wish.members, &entry.members))
             .map(|entry| entry.delivery)
             .collect();
         Weighed {

@@ -7,9 +7,13 @@
 
 use serde_json::{Map, Value};
 
+use crate::delivery::Slot;
 use crate::event::{EventKind, Facts};
 use crate::lead::course::Words;
 use crate::lead::{Entry, TargetHistory};
+
+/// The target whose updates change only what they name.
+const NLPEARL: &str = "nlpearl";
 
 /// What an event is compared by.
 #[derive(Debug, Clone, Copy)]
@@ -61,4 +65,27 @@ pub(super) fn merged(entry: &Entry, members: &Map<String, Value>) -> Map<String,
             .map(|(name, value)| (name.clone(), value.clone())),
     );
     merged
+}
+
+/// Whether nothing is lost if the older call is not made. A disposition or a status is said anew as
+/// a whole; where only the members that are sent change, each of the older ones must be among the
+/// newer.
+pub(super) fn says_all_of(
+    slot: Slot<'_>,
+    newer: &Map<String, Value>,
+    older: &Map<String, Value>,
+) -> bool {
+    let is_partial = slot.is_record || slot.target == NLPEARL;
+    !is_partial || covers(newer, older)
+}
+
+fn covers(newer: &Map<String, Value>, older: &Map<String, Value>) -> bool {
+    older
+        .iter()
+        .all(|(member, older)| match (newer.get(member), older) {
+            (Some(Value::Object(newer)), Value::Object(older)) => covers(newer, older),
+            // Tags are added: a list does not replace another.
+            (Some(newer), Value::Array(_)) => newer == older,
+            (newer, _) => newer.is_some(),
+        })
 }

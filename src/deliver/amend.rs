@@ -5,19 +5,18 @@
 //! is taken when it is sent: the set before it may have told it only now.
 
 use super::TargetWorker;
-use super::attempt::{End, Tried, attempt};
+use super::attempt::{End, Tried, purpose};
+use super::authorize::Asked;
 use super::judge::{Verdict, judge, judge_lookup};
 use crate::decision::ParkCause;
 use crate::delivery::{Attempt, CallKind, Lease};
 use crate::store::{AmendedEntry, Amending};
-use crate::systems::leadping::outbound::{self, Found, Order};
+use crate::systems::outbound::{self, Found, Order, Sought, Write};
 
 impl TargetWorker {
     pub(super) async fn try_amend(&self, lease: &Lease) -> Tried {
         let mut attempts = Vec::new();
-        // In shadow mode nothing is sent, and there is nothing that a look-up could tell.
-        if lease.look_only {
-            let end = End::NotSent;
+        if let Err(end) = self.may_repeat(lease) {
             return Tried { attempts, end };
         }
         let entry = match self.store.amending(lease.row, lease.token).await {
@@ -53,12 +52,18 @@ impl TargetWorker {
             Ok(known) => known.ids,
             Err(error) => return End::Unread(error),
         };
-        let (answer, body) = self.read_history(lease, attempts).await;
-        let sent = outbound::set(self.config.api, self.config.marker, &order(lease, entry));
-        let found = if answer.is_accepted() {
-            outbound::find(&body, entry.delivery, &sent, self.config.marker, &known)
-        } else {
-            Found::Unreadable
+        let Asked { answer, body, .. } = self.read_history(lease, attempts).await;
+        let found = match outbound::write(&self.config.system, &order(lease, entry)) {
+            Write::Append { request, .. } if answer.is_accepted() => {
+                let sought = Sought {
+                    id: entry.delivery,
+                    sent: &request,
+                    received_at: lease.received_at,
+                    known: &known,
+                };
+                outbound::find(&self.config.system, &body, &sought)
+            }
+            _ => Found::Unreadable,
         };
         match found {
             Found::Ours {
@@ -95,13 +100,14 @@ impl TargetWorker {
         entry_id: &str,
         attempts: &mut Vec<Attempt>,
     ) -> End {
-        let (api, marker) = (self.config.api, self.config.marker);
-        let request = outbound::amend(api, marker, entry_id, &order(lease, entry));
-        let (heard, started_at, took) = self.ask(&request).await;
-        let (answer, _) = heard.split();
-        let exchange = (&answer, started_at, took);
-        attempts.push(attempt(lease, CallKind::Amend, &request, exchange));
-        let verdict = match judge(&answer, &self.terms(lease.attempt)) {
+        let order = order(lease, entry);
+        let Some(request) = outbound::amend(&self.config.system, entry_id, &order) else {
+            // Nothing but a LeadPing entry is ever decided to be amended.
+            return End::Parked(ParkCause::unsure(&lease.target));
+        };
+        let asked = self.ask(purpose(lease, CallKind::Amend), &request).await;
+        attempts.extend(asked.attempts);
+        let verdict = match judge(&asked.answer, &self.terms(lease.attempt)) {
             // The answer repeats the id of the set's own entry.
             Verdict::Delivered { .. } => Verdict::Delivered { entry_id: None },
             Verdict::Hold {
@@ -124,21 +130,15 @@ impl TargetWorker {
 
     /// The lead's history can be read and lacks the entry.
     async fn is_gone(&self, lease: &Lease, entry_id: &str, attempts: &mut Vec<Attempt>) -> bool {
-        let (answer, body) = self.read_history(lease, attempts).await;
-        answer.is_accepted() && outbound::has_entry(&body, entry_id) == Some(false)
+        let asked = self.read_history(lease, attempts).await;
+        asked.answer.is_accepted() && outbound::has_entry(&asked.body, entry_id) == Some(false)
     }
 
-    async fn read_history(
-        &self,
-        lease: &Lease,
-        attempts: &mut Vec<Attempt>,
-    ) -> (super::judge::Answer, bytes::Bytes) {
-        let request = outbound::history(self.config.api, &lease.lead_id);
-        let (heard, started_at, took) = self.ask(&request).await;
-        let (answer, body) = heard.split();
-        let exchange = (&answer, started_at, took);
-        attempts.push(attempt(lease, CallKind::LookUp, &request, exchange));
-        (answer, body)
+    async fn read_history(&self, lease: &Lease, attempts: &mut Vec<Attempt>) -> Asked {
+        let request = outbound::read(&self.config.system, &lease.lead_id);
+        let mut asked = self.ask(purpose(lease, CallKind::LookUp), &request).await;
+        attempts.append(&mut asked.attempts);
+        asked
     }
 
     async fn note_gone(&self, lease: &Lease, entry: &AmendedEntry) {

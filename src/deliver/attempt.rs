@@ -1,18 +1,14 @@
 //! One try of a leased delivery: look up first where the fate of an earlier try is unknown, then
 //! send; then say what it means. Writes nothing.
 
-use std::time::Duration;
-
-use jiff::Timestamp;
-
 use super::TargetWorker;
-use super::call::Exchange;
-use super::judge::{Answer, Retry, Terms, Verdict, Weight, judge, judge_lookup, parse_retry_after};
+use super::authorize::Purpose;
+use super::judge::{Retry, Terms, Verdict, Weight, judge, judge_lookup};
 use super::schedule::{Jitter, is_exhausted};
 use crate::decision::ParkCause;
 use crate::delivery::{Attempt, CallKind, Lease};
 use crate::store::StoreError;
-use crate::systems::leadping::outbound::{self, Found, Order, Request};
+use crate::systems::outbound::{self, Found, Order, Request, Sought, Write};
 
 /// How a try ended, before the target's health has had its say.
 pub(super) struct Tried {
@@ -64,47 +60,81 @@ impl TargetWorker {
             members: &lease.members,
             timestamp: lease.timestamp,
         };
-        let request = outbound::set(self.config.api, self.config.marker, &order);
         let mut attempts = Vec::new();
-        if lease.fate_unknown {
-            match self.look_up(lease, &request, &mut attempts).await {
-                Looked::Ended(end) => return Tried { attempts, end },
-                Looked::Send if lease.look_only => {
-                    return Tried {
-                        attempts,
-                        end: End::NotSent,
-                    };
+        let end = match outbound::write(&self.config.system, &order) {
+            Write::Append { request, look_up } => {
+                self.append(lease, (&request, &look_up), &mut attempts)
+                    .await
+            }
+            Write::Set { request } => match self.may_repeat(lease) {
+                Err(end) => end,
+                Ok(()) => {
+                    self.make_call(lease, CallKind::Update, &request, &mut attempts)
+                        .await
                 }
+            },
+            Write::Record { read, changes } => match self.may_repeat(lease) {
+                Err(end) => end,
+                Ok(()) => {
+                    self.update_record(lease, (&read, &changes), &mut attempts)
+                        .await
+                }
+            },
+        };
+        Tried { attempts, end }
+    }
+
+    /// A call that appends to a history: looked up first where it may have been made already.
+    async fn append(
+        &self,
+        lease: &Lease,
+        (request, look_up): (&Request, &Request),
+        attempts: &mut Vec<Attempt>,
+    ) -> End {
+        if lease.fate_unknown {
+            match self.look_up(lease, (request, look_up), attempts).await {
+                Looked::Ended(end) => return end,
+                Looked::Send if lease.look_only => return End::NotSent,
                 Looked::Send if self.is_out_of_patience(lease) => {
-                    return Tried {
-                        attempts,
-                        end: End::Parked(ParkCause::exhausted(&lease.target)),
-                    };
+                    return End::Parked(ParkCause::exhausted(&lease.target));
                 }
                 // The lease was paid for with one call; this is the second.
                 Looked::Send => {
                     self.wait_for_limit().await;
                     if let Some(end) = self.end_at_closed_gate() {
-                        return Tried { attempts, end };
+                        return end;
                     }
                 }
             }
         }
-        let (answer, started_at, took) = self.ask(&request).await;
-        let (answer, _) = answer.split();
-        attempts.push(attempt(
-            lease,
-            CallKind::Set,
-            &request,
-            (&answer, started_at, took),
-        ));
-        let verdict = judge(&answer, &self.terms(lease.attempt));
-        Tried {
-            attempts,
-            end: End::Judged {
-                verdict,
-                fate_unknown: false,
-            },
+        self.make_call(lease, CallKind::Set, request, attempts)
+            .await
+    }
+
+    /// Whether a call that only sets state may be made; after an unknown fate it is made again.
+    pub(super) fn may_repeat(&self, lease: &Lease) -> Result<(), End> {
+        if lease.look_only {
+            // There is nothing to look up, and nothing is sent.
+            return Err(End::NotSent);
+        }
+        if lease.fate_unknown && self.is_out_of_patience(lease) {
+            return Err(End::Parked(ParkCause::exhausted(&lease.target)));
+        }
+        Ok(())
+    }
+
+    async fn make_call(
+        &self,
+        lease: &Lease,
+        call: CallKind,
+        request: &Request,
+        attempts: &mut Vec<Attempt>,
+    ) -> End {
+        let asked = self.ask(purpose(lease, call), request).await;
+        attempts.extend(asked.attempts);
+        End::Judged {
+            verdict: judge(&asked.answer, &self.terms(lease.attempt)),
+            fate_unknown: false,
         }
     }
 
@@ -122,25 +152,26 @@ impl TargetWorker {
         })
     }
 
-    async fn look_up(&self, lease: &Lease, sent: &Request, attempts: &mut Vec<Attempt>) -> Looked {
+    async fn look_up(
+        &self,
+        lease: &Lease,
+        (sent, look_up): (&Request, &Request),
+        attempts: &mut Vec<Attempt>,
+    ) -> Looked {
         let known = match self.store.known_entries(lease.lead, &lease.target).await {
             Ok(known) => known.ids,
             Err(error) => return Looked::Ended(End::Unread(error)),
         };
-        let request = outbound::history(self.config.api, &lease.lead_id);
-        let (answer, started_at, took) = self.ask(&request).await;
-        let (answer, body) = answer.split();
-        attempts.push(attempt(
-            lease,
-            CallKind::LookUp,
-            &request,
-            (&answer, started_at, took),
-        ));
-        let accepted = answer
-            .status()
-            .is_some_and(|status| (200..300).contains(&status));
-        let found = if accepted {
-            outbound::find(&body, lease.id, sent, self.config.marker, &known)
+        let asked = self.ask(purpose(lease, CallKind::LookUp), look_up).await;
+        attempts.extend(asked.attempts);
+        let found = if asked.answer.is_accepted() {
+            let sought = Sought {
+                id: lease.id,
+                sent,
+                received_at: lease.received_at,
+                known: &known,
+            };
+            outbound::find(&self.config.system, &asked.body, &sought)
         } else {
             Found::Unreadable
         };
@@ -149,24 +180,10 @@ impl TargetWorker {
             Found::Ours { entry_id } => End::Found { entry_id },
             Found::Several => End::Parked(ParkCause::unsure(&lease.target)),
             Found::Unreadable => End::Judged {
-                verdict: judge_lookup(&answer, &self.terms(lease.attempt)),
+                verdict: judge_lookup(&asked.answer, &self.terms(lease.attempt)),
                 fate_unknown: true,
             },
         })
-    }
-
-    /// Makes one call and reads the answer's outside.
-    pub(super) async fn ask(&self, request: &Request) -> (Heard, Timestamp, Duration) {
-        let started_at = self.clock.now();
-        let (exchange, took) = self.caller.call(request).await;
-        (
-            Heard {
-                exchange,
-                now: self.clock.now(),
-            },
-            started_at,
-            took,
-        )
     }
 
     fn is_out_of_patience(&self, lease: &Lease) -> bool {
@@ -188,47 +205,9 @@ impl TargetWorker {
     }
 }
 
-/// An exchange and when it ended.
-pub(super) struct Heard {
-    exchange: Exchange,
-    now: Timestamp,
-}
-
-impl Heard {
-    /// The answer as data, and its body.
-    pub(super) fn split(self) -> (Answer, bytes::Bytes) {
-        match self.exchange {
-            Exchange::Unreachable => (Answer::Unreachable, bytes::Bytes::new()),
-            Exchange::Silence => (Answer::Silence, bytes::Bytes::new()),
-            Exchange::Complete {
-                status,
-                retry_after,
-                body,
-            } => (
-                Answer::Status {
-                    status,
-                    retry_after: retry_after.and_then(|text| parse_retry_after(&text, self.now)),
-                    entry_id: outbound::entry_id(&body),
-                },
-                body,
-            ),
-        }
-    }
-}
-
-pub(super) fn attempt(
-    lease: &Lease,
-    call: CallKind,
-    request: &Request,
-    (answer, started_at, took): (&Answer, Timestamp, Duration),
-) -> Attempt {
-    Attempt {
+pub(super) fn purpose(lease: &Lease, call: CallKind) -> Purpose {
+    Purpose {
         number: lease.attempt,
         call,
-        request: request.summary(),
-        http_status: answer.status(),
-        result: answer.word(),
-        started_at,
-        duration_ms: i64::try_from(took.as_millis()).unwrap_or(i64::MAX),
     }
 }

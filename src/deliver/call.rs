@@ -2,16 +2,14 @@
 //!
 //! Never retries, never follows a redirect, never logs a body. A refusal is data, not an error.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, HeaderValue, RETRY_AFTER};
 
+use super::credential::{Authorization, Credential};
 use crate::config::TargetConfig;
-use crate::secret::{Secret, SecretReference};
-use crate::systems::leadping::outbound::{Method, Request};
+use crate::systems::outbound::{Method, Request};
 
 /// The most of an answer's body that is read; a lead's history is far smaller.
 const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
@@ -36,8 +34,7 @@ pub enum Exchange {
 pub struct Caller {
     client: reqwest::Client,
     base: reqwest::Url,
-    authorization: ArcSwap<HeaderValue>,
-    reference: SecretReference,
+    credential: Credential,
     timeout: Duration,
 }
 
@@ -56,44 +53,33 @@ impl Caller {
         if let Some(proxy) = &config.proxy {
             builder = builder.proxy(reqwest::Proxy::all(proxy)?);
         }
-        let secret = config.token.load()?;
         Ok(Self {
             client: builder.build()?,
             base: reqwest::Url::parse(&config.base_url)?,
-            authorization: ArcSwap::from_pointee(authorization(&secret)?),
-            reference: config.token.clone(),
+            credential: Credential::load(&config.system)?,
             timeout: config.timeout,
         })
     }
 
-    /// Reads a secret that lives in a file again; an unreadable one leaves the old in force.
-    pub fn reload_credential(&self) {
-        if !matches!(self.reference, SecretReference::File(_)) {
-            return;
-        }
-        match self
-            .reference
-            .load()
-            .map_err(anyhow::Error::from)
-            .and_then(|s| authorization(&s))
-        {
-            Ok(value) => self.authorization.store(Arc::new(value)),
-            Err(error) => {
-                tracing::warn!(%error, "the credential cannot be read again; the old one stays")
-            }
-        }
+    pub fn credential(&self) -> &Credential {
+        &self.credential
     }
 
     /// Makes the call; returns what came back and how long it took.
-    pub async fn call(&self, request: &Request) -> (Exchange, Duration) {
+    pub async fn call(
+        &self,
+        request: &Request,
+        authorization: Option<Authorization>,
+    ) -> (Exchange, Duration) {
         let started = Instant::now();
-        let exchange = tokio::time::timeout(self.timeout, self.exchange(request))
+        let exchange = self.exchange(request, authorization);
+        let exchange = tokio::time::timeout(self.timeout, exchange)
             .await
             .unwrap_or(Exchange::Silence);
         (exchange, started.elapsed())
     }
 
-    async fn exchange(&self, request: &Request) -> Exchange {
+    async fn exchange(&self, request: &Request, authorization: Option<Authorization>) -> Exchange {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(&request.path);
@@ -106,11 +92,10 @@ impl Caller {
         let mut call = self
             .client
             .request(method, url)
-            .header(
-                AUTHORIZATION,
-                HeaderValue::clone(&self.authorization.load()),
-            )
             .header(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(Authorization { name, value }) = authorization {
+            call = call.header(name, value);
+        }
         if let Some(body) = &request.body {
             call = call.json(body);
         }
@@ -149,16 +134,4 @@ async fn read_body(mut response: reqwest::Response) -> Option<Bytes> {
             Err(_) => return None,
         }
     }
-}
-
-/// Whether the target's credential is there and can be sent.
-pub fn check_credential(config: &TargetConfig) -> anyhow::Result<()> {
-    authorization(&config.token.load()?).map(drop)
-}
-
-fn authorization(secret: &Secret) -> anyhow::Result<HeaderValue> {
-    let mut value = HeaderValue::from_str(&format!("Bearer {}", secret.expose()))
-        .map_err(|_| anyhow::anyhow!("the token has characters that no header can carry"))?;
-    value.set_sensitive(true);
-    Ok(value)
 }

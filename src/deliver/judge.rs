@@ -14,6 +14,8 @@ pub enum Answer {
     /// A complete answer came.
     Status {
         status: u16,
+        /// What the target means by it, mostly by its status alone.
+        class: Class,
         /// The instant that `Retry-After` names, where it was sent and readable.
         retry_after: Option<Timestamp>,
         /// The id of the entry that was made, where the body says it.
@@ -34,8 +36,10 @@ impl Answer {
     }
 
     pub fn is_accepted(&self) -> bool {
-        self.status()
-            .is_some_and(|status| class(status) == Class::Accepted)
+        let Self::Status { class, .. } = self else {
+            return false;
+        };
+        *class == Class::Accepted
     }
 
     /// Until when the answer asks the whole target to wait.
@@ -55,7 +59,7 @@ impl Answer {
         match self {
             Self::Unreachable => "unreachable",
             Self::Silence => "no_answer",
-            Self::Status { status, .. } => match class(*status) {
+            Self::Status { class, .. } => match class {
                 Class::Accepted => "accepted",
                 Class::Busy => "retry",
                 Class::Whose | Class::Own => "refused",
@@ -64,7 +68,7 @@ impl Answer {
     }
 }
 
-/// The answer table of the contract, by status.
+/// The answer table of the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
     Accepted,
@@ -76,6 +80,7 @@ pub enum Class {
     Own,
 }
 
+/// What a status means where the vendor does not say otherwise.
 pub fn class(status: u16) -> Class {
     match status {
         200..=299 => Class::Accepted,
@@ -144,8 +149,11 @@ pub fn judge(answer: &Answer, terms: &Terms<'_>) -> Verdict {
             ..retry(terms, Some(after(terms.now, terms.lookup_after)))
         }),
         Answer::Status {
-            status, entry_id, ..
-        } => match class(*status) {
+            status,
+            class,
+            entry_id,
+            ..
+        } => match class {
             Class::Accepted => Verdict::Delivered {
                 entry_id: entry_id.clone(),
             },
@@ -249,6 +257,7 @@ mod tests {
     fn judged(status: u16, retry_after_ms: Option<i64>) -> Verdict {
         let answer = Answer::Status {
             status,
+            class: class(status),
             retry_after: retry_after_ms.map(at),
             entry_id: Some(String::from("disp_1")),
         };

@@ -3,19 +3,28 @@
 use jiff::Timestamp;
 
 use super::TargetWorker;
+use super::authorize::{Asked, Purpose};
 use super::health::HeldRuling;
 use super::schedule::{Jitter, delay};
 use crate::clock::after;
+use crate::delivery::CallKind;
 use crate::store::{HeldDelivery, HeldFate, StoreError};
-use crate::systems::leadping::outbound;
+use crate::systems::outbound;
 
 impl TargetWorker {
     /// Reads the history of `lead_id` and acts on what that says about the held deliveries.
     pub(super) async fn read_and_rule(&self, lead_id: String) {
-        let request = outbound::history(self.config.api, &lead_id);
-        let (heard, _, _) = self.ask(&request).await;
-        let (answer, _) = heard.split();
-        self.metrics.attempt(&self.config.name, answer.word());
+        let request = outbound::read(&self.config.system, &lead_id);
+        let purpose = Purpose {
+            number: 0,
+            call: CallKind::LookUp,
+        };
+        let Asked {
+            answer, attempts, ..
+        } = self.ask(purpose, &request).await;
+        for attempt in attempts {
+            self.metrics.attempt(&self.config.name, attempt.result);
+        }
         let now = self.clock.now();
         let was_paused = self.health().pause.is_some();
         if let Some(until) = answer.gate() {

@@ -43,6 +43,9 @@ fn head(actual: &Actual, table: &Table) -> String {
     if let Some(why) = &actual.why {
         line(&mut text, "why", &Value::from(why.as_str()));
     }
+    for (target, members) in &actual.written_back {
+        line(&mut text, target, &Value::Object(members.clone()));
+    }
     text
 }
 
@@ -89,6 +92,10 @@ pub fn in_toml(value: &Value) -> String {
     match value {
         Value::String(text) => toml::Value::from(text.as_str()).to_string(),
         Value::Object(members) => inline(members),
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(in_toml).collect();
+            format!("[{}]", items.join(", "))
+        }
         other => other.to_string(),
     }
 }
@@ -106,8 +113,13 @@ fn rewritten(text: &str, head: &str, section: &str) -> String {
     let (document, _) = DeTable::parse_recoverable(text);
     let document = document.get_ref();
     let (mut out, mut old_section) = (Vec::new(), None);
-    for key in ["verdict", "row", "why"] {
-        if let Some((key, value)) = document.get_key_value(key) {
+    for key in ["verdict", "row", "why", "nlpearl", "capillary"] {
+        let Some((key, value)) = document.get_key_value(key) else {
+            continue;
+        };
+        out.push(key.span().start..value.span().end);
+        // Of a table under a heading the span is the heading's alone.
+        for (key, value) in value.get_ref().as_table().into_iter().flatten() {
             out.push(key.span().start..value.span().end);
         }
     }

@@ -1,6 +1,8 @@
 //! Reads an `.expect.toml`: in which situation the payload comes in, and what must become of it.
 //! Every fault at once, with its place, in the manner of the tables.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use toml::de::{DeTable, DeValue};
@@ -9,7 +11,8 @@ use super::VERDICTS;
 use crate::diagnostic::{Finding, Severity, SourceFile, did_you_mean};
 use crate::event::EventKind;
 use crate::map::{Reader, TomlValue, with_syntax_errors};
-use crate::systems::leadping::vocabulary::{self, MemberType};
+use crate::systems::members::{Body, MemberType, TARGETS};
+use crate::systems::nlpearl::vocabulary::number_in;
 
 const KEYS: &[&str] = &[
     "source",
@@ -20,6 +23,8 @@ const KEYS: &[&str] = &[
     "row",
     "why",
     "leadping",
+    "nlpearl",
+    "capillary",
 ];
 const HISTORY_KEYS: &[&str] = &[
     "lead_id",
@@ -94,6 +99,8 @@ pub struct Becomes {
     pub why: Option<String>,
     /// All members that are sent, and none besides.
     pub leadping: Option<Map<String, Value>>,
+    /// The same of what is written back, for each target that is named.
+    pub written_back: BTreeMap<String, Map<String, Value>>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -154,7 +161,9 @@ fn history(reader: &mut Reader<'_>, table: &DeTable<'_>) -> GivenHistory {
             .get("previous")
             .and_then(|value| reader.table(value, "previous"))
             .map(|table| previous(reader, table)),
-        has: table.get("has").and_then(|value| members(reader, value)),
+        has: table
+            .get("has")
+            .and_then(|value| members(reader, Body::Disposition, value)),
         has_source: owned_text(reader, table, "has_source"),
         has_call: owned_text(reader, table, "has_call"),
         applied_at: optional_instant(reader, table, "applied_at"),
@@ -191,13 +200,22 @@ fn becomes(reader: &mut Reader<'_>, document: &DeTable<'_>) -> Option<Becomes> {
             reader.error(value.span(), message).hint =
                 Some("take `leadping` out, or expect `verdict = \"delivery\"`".to_owned());
         }
-        members(reader, value)
+        members(reader, Body::Disposition, value)
     });
+    let written_back = TARGETS
+        .iter()
+        .filter(|(_, body)| *body != Body::Disposition)
+        .filter_map(|(name, body)| {
+            let members = members(reader, *body, document.get(*name)?)?;
+            Some(((*name).to_owned(), members))
+        })
+        .collect();
     Some(Becomes {
         verdict: verdict?,
         row,
         why,
         leadping,
+        written_back,
     })
 }
 
@@ -230,24 +248,41 @@ fn kind(reader: &mut Reader<'_>, value: &TomlValue<'_>) -> Option<EventKind> {
     Some(kind)
 }
 
-/// A disposition, member by member: what is sent, or what LeadPing has.
-fn members(reader: &mut Reader<'_>, value: &TomlValue<'_>) -> Option<Map<String, Value>> {
-    let table = reader.table(value, "leadping")?;
-    let known: Vec<&str> = vocabulary::MEMBERS
+/// A body, member by member: what is sent, or what LeadPing has.
+fn members(
+    reader: &mut Reader<'_>,
+    body: Body,
+    value: &TomlValue<'_>,
+) -> Option<Map<String, Value>> {
+    let table = reader.table(value, body.key())?;
+    let record = Body::LeadRecord;
+    let ours: &[&str] = match body {
+        Body::Disposition => &["leadId", record.key()],
+        _ => &[],
+    };
+    let known: Vec<&str> = body
+        .members()
         .iter()
         .map(|(name, _)| *name)
-        .chain(["leadId"])
+        .chain(ours.iter().copied())
         .collect();
-    reader.unknown_keys(table, &known, &[], "a disposition");
-    let mut members = Map::new();
+    reader.unknown_keys(table, &known, &[], body.what());
+    let mut found = Map::new();
     for (key, value) in table {
         let name = key.get_ref().as_ref();
-        let member_type = vocabulary::member(name).map_or(MemberType::Text, |(_, known)| known);
+        if body == Body::Disposition && name == record.key() {
+            let changes = members(reader, record, value).map(Value::Object);
+            found.extend(changes.map(|changes| (name.to_owned(), changes)));
+            continue;
+        }
+        let member_type = body
+            .member(name)
+            .map_or(MemberType::Text, |(_, known)| known);
         if let Some(member) = member(reader, name, member_type, value) {
-            members.insert(name.to_owned(), member);
+            found.insert(name.to_owned(), member);
         }
     }
-    Some(members)
+    Some(found)
 }
 
 fn member(
@@ -267,10 +302,48 @@ fn member(
         MemberType::Instant => {
             instant(reader, value, name).map(|instant| Value::from(instant.to_string()))
         }
-        MemberType::Text => reader.text(value, name).map(Value::from),
+        MemberType::Text | MemberType::WindowsZone => reader.text(value, name).map(Value::from),
         MemberType::Enum(words) => {
             let word = reader.text(value, name)?;
             one_of(reader, value, word, (name, words)).map(Value::from)
+        }
+        MemberType::Whole => reader.integer(value, name).map(Value::from),
+        MemberType::WritableStatus => match value.get_ref() {
+            DeValue::String(word) => {
+                let number = number_in(word);
+                if number.is_none() {
+                    reader.error(value.span(), format!("unknown status `{word}`"));
+                }
+                number.map(Value::from)
+            }
+            _ => reader.integer(value, name).map(Value::from),
+        },
+        MemberType::Plain | MemberType::Texts | MemberType::Values => plain(reader, name, value),
+    }
+}
+
+/// Values of the user's own, as JSON has them.
+fn plain(reader: &mut Reader<'_>, name: &str, value: &TomlValue<'_>) -> Option<Value> {
+    match value.get_ref() {
+        DeValue::String(text) => Some(Value::from(text.as_ref())),
+        DeValue::Boolean(truth) => Some(Value::Bool(*truth)),
+        DeValue::Float(number) => number.as_str().parse::<f64>().ok().map(Value::from),
+        DeValue::Integer(_) => reader.integer(value, name).map(Value::from),
+        DeValue::Array(items) => Some(Value::Array(
+            items
+                .iter()
+                .filter_map(|item| plain(reader, name, item))
+                .collect(),
+        )),
+        DeValue::Table(table) => {
+            let entries = table.iter().filter_map(|(key, value)| {
+                Some((key.get_ref().to_string(), plain(reader, name, value)?))
+            });
+            Some(Value::Object(entries.collect()))
+        }
+        DeValue::Datetime(_) => {
+            reader.wrong_type(value, name, "text, a number, or true or false");
+            None
         }
     }
 }

@@ -95,7 +95,8 @@ pub fn adopt<R: Register>(
     })
 }
 
-/// Finds the lead of `ids` (the sender's id first, then others it named), and learns from them.
+/// Finds the lead of `ids` (the sender's id first, then others it named), and learns from them;
+/// `pearl_id` is where the sender has it.
 pub fn resolve<R: Register>(
     register: &mut R,
     ids: &[SystemId],
@@ -142,10 +143,19 @@ pub fn resolve<R: Register>(
         state,
         learnt: Vec::new(),
     };
+    let own = ids.first().filter(|id| id.system != LEADPING);
+    let learnt_pearl = match (own, pearl_id) {
+        (Some(own), Some(pearl_id)) => subject.state.learn_pearl(&own.id, pearl_id),
+        _ => false,
+    };
     if ids.len() > 1 && !missing.is_empty() {
         // The pearl is that of the sender's own id.
         let own = ids.first().zip(pearl_id);
         learn(register, &mut subject, missing, own)?;
+    } else if learnt_pearl && subject.lead.is_some() {
+        // What waited for the lead's place in a campaign can be decided.
+        register.save_lead(subject.lead, &subject.state)?;
+        subject.learnt.clone_from(&subject.state.ids);
     } else if joined {
         // No id is new, but what one of the two waited for the other may have known.
         subject.learnt.clone_from(&subject.state.ids);
@@ -194,6 +204,7 @@ fn merge<R: Register>(
         (lead, state, other, gone.clone())
     };
     kept.learn_calls(&lost.calls);
+    kept.pearls.extend(lost.pearls.clone());
     for id in &lost.ids {
         register.point(id, stays, None)?;
         if !kept.ids.contains(id) {

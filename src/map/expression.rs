@@ -13,7 +13,9 @@ use serde_json::Value as Json;
 use crate::map::context::{Context, Roots};
 use crate::map::lint::{self, Fault, Inspected, Meaning, Need};
 use crate::map::sandbox::{ENVIRONMENT, Limited, MAX_OUTPUT_BYTES, text_of};
-use crate::systems::leadping::vocabulary::MemberType;
+use crate::systems::members::MemberType;
+use crate::systems::nlpearl::vocabulary;
+use crate::systems::nlpearl::zones::WINDOWS_ZONES;
 
 /// A compiled expression with the names that it uses.
 #[derive(Debug)]
@@ -183,8 +185,11 @@ fn render(environment: &Environment<'static>, root: Value) -> Result<String, min
 fn typed(value: &Value, member: MemberType) -> Result<Option<Json>, String> {
     let text = match value.kind() {
         ValueKind::Undefined | ValueKind::None => return Ok(None),
-        ValueKind::Bool if member == MemberType::Bool => {
+        ValueKind::Bool if matches!(member, MemberType::Bool | MemberType::Plain) => {
             return Ok(Some(Json::Bool(value.is_true())));
+        }
+        ValueKind::Number if member == MemberType::Plain => {
+            return Ok(serde_json::to_value(value).ok());
         }
         ValueKind::String | ValueKind::Bool | ValueKind::Number => text_of(value),
         other => return Err(format!("is {}, not {}", kind_name(other), wanted(member))),
@@ -212,8 +217,29 @@ pub fn convert(text: &str, member: MemberType) -> Result<Json, String> {
             .iter()
             .find(|word| **word == text)
             .map(|word| Json::from(*word)),
+        MemberType::Whole => text.trim().parse::<i64>().ok().map(Json::from),
+        MemberType::WritableStatus => return writable_status(text),
+        MemberType::WindowsZone => WINDOWS_ZONES
+            .iter()
+            .find(|zone| **zone == text)
+            .map(|zone| Json::from(*zone)),
+        MemberType::Plain => Some(Json::from(text)),
+        MemberType::Texts | MemberType::Values => None,
     };
     converted.ok_or_else(|| format!("is not {}", wanted(member)))
+}
+
+/// The number of a status that NLPearl lets one write.
+fn writable_status(text: &str) -> Result<Json, String> {
+    let known = vocabulary::number_in(text).and_then(vocabulary::by_number);
+    match known {
+        Some(status) if status.writable => Ok(Json::from(status.number)),
+        Some(status) => Err(format!(
+            "is {} {}, which NLPearl does not let one write",
+            status.number, status.name
+        )),
+        None => Err(format!("is not {}", wanted(MemberType::WritableStatus))),
+    }
 }
 
 /// "an RFC 3339 date-time", for people.
@@ -223,6 +249,12 @@ pub fn wanted(member: MemberType) -> String {
         MemberType::Bool => "true or false".to_owned(),
         MemberType::Instant => "an RFC 3339 date-time".to_owned(),
         MemberType::Enum(words) => format!("one of {}", words.join(", ")),
+        MemberType::Whole => "a whole number".to_owned(),
+        MemberType::WritableStatus => format!("one of {}", vocabulary::writable_statuses()),
+        MemberType::WindowsZone => "the Windows name of a time zone".to_owned(),
+        MemberType::Plain => "text, a number, or true or false".to_owned(),
+        MemberType::Texts => "a list of texts".to_owned(),
+        MemberType::Values => "a table of plain values".to_owned(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Reads a row's `leadping` table: which members, of which type, literal or template.
+//! Reads a target's table in a row: which members, of which type, literal or template.
 
 use std::sync::Arc;
 
@@ -10,34 +10,48 @@ use crate::map::expression::{self, Template};
 use crate::map::place::TextPlace;
 use crate::map::reader::{Reader, Value};
 use crate::map::row::{Member, MemberValue};
-use crate::systems::leadping::vocabulary::{self, MemberType};
+use crate::systems::members::{Body, MemberType};
+use crate::systems::nlpearl::zones::WINDOWS_ZONES;
 
-/// Keys of the table that the format knows and this version does not act on.
-const LATER: &[&str] = &["lead"];
+/// What a list or a table of values may hold.
+const MAX_ITEMS: usize = 100;
 
-/// The members of one table; faults go to the reader.
-pub fn read(reader: &mut Reader<'_>, value: &Value<'_>) -> Vec<Member> {
-    let Some(table) = reader.table(value, "leadping") else {
+/// The members of one table; faults go to the reader. `inner` is a key of the table that is read
+/// by somebody else.
+pub fn read(
+    reader: &mut Reader<'_>,
+    body: Body,
+    value: &Value<'_>,
+    inner: Option<&'static str>,
+) -> Vec<Member> {
+    let Some(table) = reader.table(value, body.key()) else {
         return Vec::new();
     };
-    if let Some((key, _)) = table.get_key_value("leadId") {
+    let ours: &[&'static str] = if body == Body::Disposition {
+        &["leadId"]
+    } else {
+        &[]
+    };
+    if let Some((key, _)) = ours.first().and_then(|key| table.get_key_value(*key)) {
         reader
             .error(key.span(), "`leadId` cannot be set in a table")
             .hint = Some("the bridge fills it".to_owned());
     }
-    let known: Vec<&str> = vocabulary::MEMBERS
+    let known: Vec<&str> = body
+        .members()
         .iter()
         .map(|(name, _)| *name)
-        .chain(["leadId"])
+        .chain(inner)
+        .chain(ours.iter().copied())
         .collect();
-    reader.unknown_keys(table, &known, LATER, "a disposition");
+    reader.unknown_keys(table, &known, &[], body.what());
     table
         .iter()
         .filter_map(|(key, value)| {
-            let Some((name, member_type)) = vocabulary::member(key.get_ref()) else {
+            let Some((name, member_type)) = body.member(key.get_ref()) else {
                 // Taken as what was meant: it must not be reported as lacking too.
                 let meant = did_you_mean(key.get_ref(), known.iter().copied())?;
-                let (name, member_type) = vocabulary::member(meant)?;
+                let (name, member_type) = body.member(meant)?;
                 return Some(Member {
                     name,
                     member_type,
@@ -67,9 +81,9 @@ pub fn merge(defaults: &[Member], row: Vec<Member>) -> Vec<Member> {
     merged
 }
 
-/// Members that LeadPing requires and the row does not give.
-pub fn lacking(members: &[Member]) -> impl Iterator<Item = &'static str> {
-    vocabulary::REQUIRED.iter().copied().filter(|required| {
+/// Members that the vendor requires and the row does not give.
+pub fn lacking(body: Body, members: &[Member]) -> impl Iterator<Item = &'static str> {
+    body.required().iter().copied().filter(|required| {
         !members
             .iter()
             .any(|member| member.name == *required && !matches!(member.value, MemberValue::LeftOut))
@@ -83,6 +97,12 @@ fn read_value(
     value: &Value<'_>,
 ) -> Option<MemberValue> {
     match (value.get_ref(), member_type) {
+        (DeValue::Array(items), MemberType::Texts) => list(reader, name, (value, items)),
+        (DeValue::Table(_), MemberType::Values) => object(reader, name, value),
+        (_, MemberType::Texts | MemberType::Values) => {
+            reader.wrong_type(value, name, &expression::wanted(member_type));
+            None
+        }
         (DeValue::String(text), _) if Template::is_one(text) => match Template::compile(text) {
             Ok(template) => Some(MemberValue::Template(
                 Arc::new(template),
@@ -94,13 +114,24 @@ fn read_value(
             }
         },
         (DeValue::String(text), _) if text.is_empty() => Some(MemberValue::LeftOut),
-        (DeValue::String(_), MemberType::Bool) => {
-            reader.wrong_type(value, name, "true or false");
+        (DeValue::String(_), MemberType::Bool | MemberType::Whole) => {
+            reader.wrong_type(value, name, &expression::wanted(member_type));
             None
         }
         (DeValue::String(text), _) => literal(reader, name, member_type, (value, text)),
-        (DeValue::Boolean(truth), MemberType::Bool) => {
+        (DeValue::Boolean(truth), MemberType::Bool | MemberType::Plain) => {
             Some(MemberValue::Literal(Json::Bool(*truth)))
+        }
+        (DeValue::Integer(_), MemberType::Whole | MemberType::Plain) => reader
+            .integer(value, name)
+            .map(|number| MemberValue::Literal(Json::from(number))),
+        (DeValue::Integer(_), MemberType::WritableStatus) => {
+            let number = reader.integer(value, name)?;
+            literal(reader, name, member_type, (value, &number.to_string()))
+        }
+        (DeValue::Float(number), MemberType::Plain) => {
+            let number: f64 = number.as_str().parse().ok()?;
+            Some(MemberValue::Literal(Json::from(number)))
         }
         (DeValue::Datetime(instant), MemberType::Instant) => {
             literal(reader, name, member_type, (value, &instant.to_string()))
@@ -112,6 +143,41 @@ fn read_value(
     }
 }
 
+fn list<'v, 'a>(
+    reader: &mut Reader<'_>,
+    name: &str,
+    (value, items): (&Value<'_>, &'v [Value<'a>]),
+) -> Option<MemberValue> {
+    if items.len() > MAX_ITEMS {
+        reader.error(
+            value.span(),
+            format!("`{name}` has more than {MAX_ITEMS} items"),
+        );
+        return None;
+    }
+    let items = items
+        .iter()
+        .filter_map(|item| read_value(reader, name, MemberType::Text, item));
+    Some(MemberValue::List(items.collect()))
+}
+
+fn object(reader: &mut Reader<'_>, name: &str, value: &Value<'_>) -> Option<MemberValue> {
+    let table = reader.table(value, name)?;
+    if table.len() > MAX_ITEMS {
+        reader.error(
+            value.span(),
+            format!("`{name}` has more than {MAX_ITEMS} keys"),
+        );
+        return None;
+    }
+    let entries = table.iter().filter_map(|(key, value)| {
+        let key = key.get_ref().to_string();
+        let value = read_value(reader, &format!("{name}.{key}"), MemberType::Plain, value)?;
+        Some((key, value))
+    });
+    Some(MemberValue::Object(entries.collect()))
+}
+
 fn literal(
     reader: &mut Reader<'_>,
     name: &str,
@@ -121,11 +187,15 @@ fn literal(
     match expression::convert(text, member_type) {
         Ok(converted) => Some(MemberValue::Literal(converted)),
         Err(why) => {
+            let meant = |near: Option<&str>| near.map(|near| format!("did you mean `{near}`?"));
             let hint = match member_type {
-                MemberType::Enum(words) => {
-                    crate::diagnostic::did_you_mean(text, words.iter().copied())
-                        .map(|near| format!("did you mean `{near}`?"))
-                }
+                MemberType::Enum(words) => meant(did_you_mean(text, words.iter().copied())),
+                MemberType::WindowsZone => meant(did_you_mean(text, WINDOWS_ZONES.iter().copied()))
+                    .or_else(|| Some("such as \"Pacific Standard Time\"".to_owned())),
+                MemberType::WritableStatus => Some(format!(
+                    "there are: {}",
+                    crate::systems::nlpearl::vocabulary::writable_statuses()
+                )),
                 _ => None,
             };
             reader.error(value.span(), format!("`{name}` {why}")).hint = hint;

@@ -7,7 +7,7 @@ use crate::event::EventKind;
 use crate::map::lint::{Need, is_proven};
 use crate::map::place::TextPlace;
 use crate::map::reader::Reader;
-use crate::map::row::{MemberValue, Row, RowResult};
+use crate::map::row::{Row, RowResult};
 
 /// Findings about one sound row; those about a default are told once for all rows.
 pub fn check(reader: &mut Reader<'_>, kind: SourceKind, row: &Row) {
@@ -30,11 +30,11 @@ pub fn check(reader: &mut Reader<'_>, kind: SourceKind, row: &Row) {
     if proven.iter().any(|path| path.starts_with("previous.")) {
         proven.extend(["previous.source".to_owned(), "previous.at".to_owned()]);
     }
-    let RowResult::Leadping(members) = &row.result else {
+    let RowResult::Targets(tables) = &row.result else {
         return;
     };
-    for member in members {
-        if let MemberValue::Template(template, place) = &member.value {
+    for member in tables.iter().flat_map(|table| &table.members) {
+        for (template, place) in member.value.templates() {
             let found = (member.name, template.needs.as_slice(), place);
             report(reader, (kind, row), &proven, found);
         }

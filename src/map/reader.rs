@@ -6,6 +6,7 @@
 mod forced;
 mod values;
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 pub use values::{Reader, Value};
@@ -18,10 +19,14 @@ use crate::diagnostic::{Finding, Severity, SourceFile, did_you_mean};
 use crate::event::{EventKind, Status};
 use crate::map::expression::Condition;
 use crate::map::place::TextPlace;
-use crate::map::row::{Member, Row, RowResult, When};
+use crate::map::row::{Member, Row, RowResult, TargetTable, When};
 use crate::map::table::Table;
 use crate::map::{RowRef, conditions, coverage, credentials, members, presence};
 use crate::systems;
+use crate::systems::members::{Body, TARGETS};
+
+/// What `[defaults.x]` gives every row.
+type Defaults = HashMap<Body, Vec<Member>>;
 
 /// The keys of a mapping.
 pub const TABLE_KEYS: &[&str] = &["kind", "defaults", "row"];
@@ -34,13 +39,14 @@ pub const ROW_KEYS: &[&str] = &[
     "on",
     "when",
     "leadping",
+    "nlpearl",
+    "capillary",
+    "required",
     "ignore",
     "park",
     "write",
     "final",
 ];
-/// Keys that the format knows and this version does not act on.
-const LATER_ROW_KEYS: &[&str] = &["nlpearl", "capillary", "required"];
 /// The largest mapping, in bytes and in rows; a thousand times what a site has.
 pub const MAX_FILE_BYTES: usize = 1024 * 1024;
 const MAX_ROWS: usize = 5_000;
@@ -131,7 +137,7 @@ impl Reader<'_> {
         let kind = kind.or(expected)?;
         let defaults = match Self::meant(document, "defaults", TABLE_KEYS) {
             Some(value) => self.defaults(value),
-            None => Vec::new(),
+            None => Defaults::new(),
         };
         let rows = match document.get("row").map(|rows| (rows, rows.get_ref())) {
             None => Vec::new(),
@@ -184,14 +190,19 @@ impl Reader<'_> {
         }
     }
 
-    fn defaults(&mut self, value: &Value<'_>) -> Vec<Member> {
+    fn defaults(&mut self, value: &Value<'_>) -> Defaults {
         let Some(tables) = self.table(value, "defaults") else {
-            return Vec::new();
+            return Defaults::new();
         };
-        self.unknown_keys(tables, &["leadping"], &["nlpearl", "capillary"], "defaults");
-        Self::meant(tables, "leadping", &["leadping"])
-            .map(|value| members::read(self, value))
-            .unwrap_or_default()
+        let names = TARGETS.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+        self.unknown_keys(tables, &names, &[], "defaults");
+        TARGETS
+            .iter()
+            .filter_map(|(name, body)| {
+                let value = Self::meant(tables, name, &names)?;
+                Some((*body, members::read(self, *body, value, None)))
+            })
+            .collect()
     }
 
     fn row(
@@ -199,10 +210,10 @@ impl Reader<'_> {
         index: usize,
         value: &Value<'_>,
         kind: SourceKind,
-        defaults: &[Member],
+        defaults: &Defaults,
     ) -> Option<Row> {
         let row = self.table(value, "row")?;
-        self.unknown_keys(row, ROW_KEYS, LATER_ROW_KEYS, "a row");
+        self.unknown_keys(row, ROW_KEYS, &[], "a row");
         let line = self.file.text[..value.span().start].matches('\n').count() + 1;
         let name = row
             .get("name")
@@ -223,6 +234,7 @@ impl Reader<'_> {
             .all(|key| ROW_KEYS.contains(&key.get_ref().as_ref()))
             && row.contains_key("on") == on.is_some()
             && row.contains_key("when") == when.is_some();
+        let required = self.required(row);
         let (write, is_final) = forced::read(self, row);
         let result = self.result(row, value.span(), defaults)?;
         let row = Row {
@@ -237,6 +249,7 @@ impl Reader<'_> {
             sub_statuses,
             reason_ids,
             when,
+            required,
             write,
             is_final,
             result,
@@ -252,13 +265,25 @@ impl Reader<'_> {
         &mut self,
         row: &DeTable<'_>,
         span: Range<usize>,
-        defaults: &[Member],
+        defaults: &Defaults,
     ) -> Option<RowResult> {
-        let given: Vec<&str> = ["leadping", "ignore", "park"]
+        let targets: Vec<&(&str, Body)> = TARGETS
+            .iter()
+            .filter(|(name, _)| row.contains_key(*name))
+            .collect();
+        let reasons: Vec<&str> = ["ignore", "park"]
             .into_iter()
             .filter(|key| row.contains_key(*key))
             .collect();
-        match given.as_slice() {
+        match reasons.as_slice() {
+            [] if !targets.is_empty() => {
+                let mut tables = Vec::new();
+                for (name, body) in targets {
+                    let value = row.get(*name)?;
+                    self.target(*body, value, defaults, &mut tables);
+                }
+                Some(RowResult::Targets(tables))
+            }
             [] => {
                 // What an unknown key was to say is reported with the key.
                 if row
@@ -270,17 +295,7 @@ impl Reader<'_> {
                 }
                 None
             }
-            ["leadping"] => {
-                let value = row.get("leadping")?;
-                let members = members::read(self, value);
-                let members = members::merge(defaults, members);
-                for name in members::lacking(&members) {
-                    let hint = format!("set it here or in `[defaults.leadping]`: {name} = \"…\"");
-                    self.absent(value.span(), format!("no `{name}`"), &hint);
-                }
-                Some(RowResult::Leadping(members))
-            }
-            [word @ ("ignore" | "park")] => {
+            [word] if targets.is_empty() => {
                 let value = row.get(*word)?;
                 let why = self.text(value, word)?.trim().to_owned();
                 if why.is_empty() {
@@ -294,11 +309,68 @@ impl Reader<'_> {
                 })
             }
             several => {
-                let message = format!("the row says more than one thing: {}", several.join(", "));
+                let said: Vec<&str> = targets
+                    .iter()
+                    .map(|(name, _)| *name)
+                    .chain(several.iter().copied())
+                    .collect();
+                let message = format!("the row says more than one thing: {}", said.join(", "));
                 self.error(span, message);
                 None
             }
         }
+    }
+
+    /// One target's table over its defaults; LeadPing's may hold a second one, of the record.
+    fn target(
+        &mut self,
+        body: Body,
+        value: &Value<'_>,
+        defaults: &Defaults,
+        tables: &mut Vec<TargetTable>,
+    ) {
+        let record = Body::LeadRecord;
+        let inner = (body == Body::Disposition).then(|| record.key());
+        let members = members::read(self, body, value, inner);
+        let inside = inner.and_then(|key| value.get_ref().as_table()?.get(key));
+        // A row may change the record alone: then it wants no disposition, whatever the defaults.
+        if inside.is_none() || !members.is_empty() {
+            let nothing = Vec::new();
+            let own = defaults.get(&body).unwrap_or(&nothing);
+            let members = members::merge(own, members);
+            for name in members::lacking(body, &members) {
+                let hint = lacking_hint(body, name);
+                self.absent(value.span(), format!("no `{name}`"), &hint);
+            }
+            tables.push(TargetTable { body, members });
+        }
+        if let Some(value) = inside {
+            let members = members::read(self, record, value, None);
+            if members.is_empty() && value.get_ref().as_table().is_some_and(DeTable::is_empty) {
+                self.error(value.span(), "`lead` changes nothing");
+            }
+            tables.push(TargetTable {
+                body: record,
+                members,
+            });
+        }
+    }
+
+    fn required(&mut self, row: &DeTable<'_>) -> bool {
+        let Some(value) = row.get("required") else {
+            return false;
+        };
+        let DeValue::Boolean(required) = value.get_ref() else {
+            self.wrong_type(value, "required", "true or false");
+            return false;
+        };
+        if *required && !(row.contains_key("nlpearl") || row.contains_key("capillary")) {
+            self.error(value.span(), "`required` without a write-back")
+                .hint = Some(
+                "it parks an event whose lead is not at NLPearl or Capillary; a LeadPing lead is always required".to_owned(),
+            );
+        }
+        *required
     }
 
     fn statuses(&mut self, value: &Value<'_>, kind: SourceKind) -> Vec<Status> {
@@ -405,5 +477,17 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+}
+
+fn lacking_hint(body: Body, name: &str) -> String {
+    match (body, name) {
+        (Body::LeadStatus, "reasonId") => String::from(
+            "Capillary requires it, your own number of a reason (GET /v2/leads/reasons): reasonId = 2, here or in `[defaults.capillary]`",
+        ),
+        _ => format!(
+            "set it here or in `[defaults.{}]`: {name} = \"…\"",
+            body.key()
+        ),
     }
 }

@@ -10,7 +10,7 @@ use crate::map::context::Context;
 use crate::map::expression::{Condition, Template};
 use crate::map::place::TextPlace;
 use crate::map::{Mapped, RowRef, Wish, Write};
-use crate::systems::leadping::vocabulary::MemberType;
+use crate::systems::members::{Body, MemberType};
 
 /// A checked row.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub struct Row {
     /// Empty matches any.
     pub reason_ids: Vec<i64>,
     pub when: Option<When>,
+    /// A lead that is not at a write-back target parks the event.
+    pub required: bool,
     /// Forces the call to be one of the two.
     pub write: Option<Write>,
     pub is_final: bool,
@@ -52,9 +54,17 @@ pub struct When {
 
 #[derive(Debug)]
 pub enum RowResult {
-    Leadping(Vec<Member>),
+    /// What it wants, target by target.
+    Targets(Vec<TargetTable>),
     Ignore(String),
     Park(String),
+}
+
+/// A target's table in a row, or the record inside LeadPing's.
+#[derive(Debug, Clone)]
+pub struct TargetTable {
+    pub body: Body,
+    pub members: Vec<Member>,
 }
 
 /// One member of a target's table.
@@ -71,6 +81,54 @@ pub enum MemberValue {
     /// Written as empty text: not sent, and no default either.
     LeftOut,
     Template(Arc<Template>, TextPlace),
+    /// Each of a type of its own: `Text`.
+    List(Vec<MemberValue>),
+    /// Each of type `Plain`.
+    Object(Vec<(String, MemberValue)>),
+}
+
+impl MemberValue {
+    /// Every template in it.
+    pub fn templates(&self) -> Vec<(&Template, &TextPlace)> {
+        match self {
+            Self::Literal(_) | Self::LeftOut => Vec::new(),
+            Self::Template(template, place) => vec![(template.as_ref(), place)],
+            Self::List(items) => items.iter().flat_map(Self::templates).collect(),
+            Self::Object(entries) => entries
+                .iter()
+                .flat_map(|(_, value)| value.templates())
+                .collect(),
+        }
+    }
+
+    /// `None`: it is left out.
+    fn fill(
+        &self,
+        member_type: MemberType,
+        context: &Context<'_>,
+    ) -> Result<Option<Value>, String> {
+        match self {
+            Self::Literal(value) => Ok(Some(value.clone())),
+            Self::LeftOut => Ok(None),
+            Self::Template(template, _) => template.evaluate(member_type, context),
+            Self::List(items) => {
+                let mut filled = Vec::new();
+                for item in items {
+                    filled.extend(item.fill(MemberType::Text, context)?);
+                }
+                Ok((!filled.is_empty()).then_some(Value::Array(filled)))
+            }
+            Self::Object(entries) => {
+                let mut filled = Map::new();
+                for (key, value) in entries {
+                    if let Some(value) = value.fill(MemberType::Plain, context)? {
+                        filled.insert(key.clone(), value);
+                    }
+                }
+                Ok((!filled.is_empty()).then_some(Value::Object(filled)))
+            }
+        }
+    }
 }
 
 impl Row {
@@ -106,19 +164,51 @@ impl Row {
                 row,
                 why: why.clone(),
             },
-            RowResult::Leadping(members) => match fill(members, context) {
-                Ok(members) => Mapped::Wishes {
+            RowResult::Targets(tables) => match self.wishes(tables, context) {
+                Ok(wishes) if wishes.is_empty() => Mapped::Ignored {
                     row,
-                    wishes: vec![Wish {
-                        target: "leadping".to_owned(),
-                        members,
-                        write: self.write,
-                        is_final: self.is_final,
-                    }],
+                    why: String::from("every member that the row names is empty"),
                 },
+                Ok(wishes) => Mapped::Wishes { row, wishes },
                 Err(why) => self.invalid(&why),
             },
         }
+    }
+
+    fn wishes(&self, tables: &[TargetTable], context: &Context<'_>) -> Result<Vec<Wish>, String> {
+        let mut wishes = Vec::new();
+        for table in tables {
+            let members = fill(&table.members, context)?;
+            // An update of nothing is no call. A disposition is LeadPing's to refuse.
+            if members.is_empty() && table.body != Body::Disposition {
+                continue;
+            }
+            if table.body == Body::LeadStatus
+                && let Some(lacking) = table
+                    .body
+                    .required()
+                    .iter()
+                    .find(|member| !members.contains_key(**member))
+            {
+                return Err(format!("member `{lacking}` is empty"));
+            }
+            let (target, members) = match table.body {
+                Body::LeadRecord => {
+                    let record =
+                        Map::from_iter([(table.body.key().to_owned(), Value::Object(members))]);
+                    (Body::Disposition.key(), record)
+                }
+                body => (body.key(), members),
+            };
+            wishes.push(Wish {
+                target: target.to_owned(),
+                members,
+                required: self.required,
+                write: self.write,
+                is_final: self.is_final,
+            });
+        }
+        Ok(wishes)
     }
 
     /// The row could not be evaluated; `why` names the member or condition.
@@ -135,13 +225,10 @@ impl Row {
 fn fill(members: &[Member], context: &Context<'_>) -> Result<Map<String, Value>, String> {
     let mut filled = Map::new();
     for member in members {
-        let value = match &member.value {
-            MemberValue::Literal(value) => Some(value.clone()),
-            MemberValue::LeftOut => None,
-            MemberValue::Template(template, _) => template
-                .evaluate(member.member_type, context)
-                .map_err(|why| format!("member `{}` {why}", member.name))?,
-        };
+        let value = member
+            .value
+            .fill(member.member_type, context)
+            .map_err(|why| format!("member `{}` {why}", member.name))?;
         if let Some(value) = value {
             filled.insert(member.name.to_owned(), value);
         }

@@ -2,6 +2,7 @@
 
 mod shipped;
 mod matching;
+mod write_back;
 mod templates;
 mod findings;
 mod kinds;
@@ -93,7 +94,10 @@ fn table_of(when: Option<&str>, members: Vec<row::Member>) -> Table {
     });
     let result = match members.as_slice() {
         [] => row::RowResult::Ignore("x".to_owned()),
-        _ => row::RowResult::Leadping(members),
+        _ => row::RowResult::Targets(vec![row::TargetTable {
+            body: systems::members::Body::Disposition,
+            members,
+        }]),
     };
     let row = Row {
         reference: RowRef {
@@ -107,6 +111,7 @@ fn table_of(when: Option<&str>, members: Vec<row::Member>) -> Table {
         sub_statuses: Vec::new(),
         reason_ids: Vec::new(),
         when,
+        required: false,
         write: None,
         is_final: false,
         result,

@@ -4,6 +4,7 @@ use super::Sides;
 use crate::decision::{AppliedChange, Decision};
 
 /// Both decisions on one event.
+#[derive(Debug, Clone)]
 pub(super) struct Judged {
     current: Decision,
     /// `None`: by purity the same.

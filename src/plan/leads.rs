@@ -3,7 +3,7 @@
 //!
 //! Ids are found by a hash of 128 bits, so that each stands here once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -28,6 +28,7 @@ pub(super) struct Leads {
 struct Lead {
     ids: Box<[(Name, Box<str>)]>,
     calls: Vec<Box<str>>,
+    pearls: BTreeMap<String, String>,
     /// One and the same while both tables lead to the same.
     pasts: Sides<Option<Arc<Past>>>,
 }
@@ -53,7 +54,7 @@ impl Leads {
         if self.leads.contains_key(&known.lead) {
             return;
         }
-        self.keep(known.lead, &known.ids, &[]);
+        self.keep(known.lead, &known.ids, &[], &known.pearls);
         for id in &known.ids {
             self.by_id.entry(id_key(id)).or_insert(known.lead);
         }
@@ -98,7 +99,13 @@ impl Leads {
         })
     }
 
-    fn keep(&mut self, lead: LeadKey, ids: &[SystemId], calls: &[String]) {
+    fn keep(
+        &mut self,
+        lead: LeadKey,
+        ids: &[SystemId],
+        calls: &[String],
+        pearls: &BTreeMap<String, String>,
+    ) {
         let names = &mut self.names;
         let kept = self.leads.entry(lead).or_default();
         let same_ids =
@@ -111,6 +118,9 @@ impl Leads {
                 .iter()
                 .map(|id| (names.number_of(&id.system), id.id.as_str().into()))
                 .collect();
+        }
+        if kept.pearls != *pearls {
+            kept.pearls.clone_from(pearls);
         }
         // Calls are only ever added.
         let known = kept.calls.len();
@@ -137,6 +147,7 @@ impl Register for Leads {
                 .map(|(system, id)| SystemId::new(self.names.name(*system), &**id))
                 .collect(),
             calls: lead.calls.iter().map(|call| call.to_string()).collect(),
+            pearls: lead.pearls.clone(),
             ..LeadState::default()
         })
     }
@@ -151,7 +162,7 @@ impl Register for Leads {
             self.made -= 1;
             LeadKey(self.made)
         });
-        self.keep(lead, &state.ids, &state.calls);
+        self.keep(lead, &state.ids, &state.calls, &state.pearls);
         Ok(lead)
     }
 

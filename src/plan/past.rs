@@ -150,7 +150,7 @@ impl Past {
     fn entries_after(
         &self,
         name: Name,
-        (target, event, decision): (&str, &Event, &Decision),
+        (slot, event, decision): (&str, &Event, &Decision),
         names: &mut Names,
     ) -> Box<[Has]> {
         let known = self.targets.iter().find(|known| known.name == name);
@@ -167,7 +167,7 @@ impl Past {
         for sent in decision
             .deliveries
             .iter()
-            .filter(|sent| sent.target == target)
+            .filter(|sent| sent.slot() == slot)
         {
             match &sent.amends {
                 Some(amended) => {

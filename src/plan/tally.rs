@@ -8,8 +8,9 @@ use serde::Serialize;
 
 use super::Sides;
 use super::lines::Lines;
-use crate::decision::{Decision, Verdict};
+use crate::decision::{Decision, PlannedDelivery, Verdict};
 use crate::event::{Event, EventId, Reading, Sequence};
+use crate::systems::outbound;
 
 /// Different keys counted; what comes later is counted together.
 const MOST_KEYS: usize = 1000;
@@ -163,7 +164,8 @@ fn add_side(side: &mut SideTotals, decision: &Decision, weight: i64) {
         side.parked.add(cause.as_str(), weight);
     }
     for delivery in &decision.deliveries {
-        side.calls.add(&delivery.target, weight);
+        let calls = outbound::calls_of(&delivery.members);
+        side.calls.add(&delivery.target, weight * calls);
     }
 }
 
@@ -258,7 +260,10 @@ pub(super) fn ends_as(category: Option<&str>, outcome: Option<&str>) -> String {
 }
 
 fn differing_members(current: &Decision, candidate: &Decision) -> Vec<String> {
-    let pairs = current.deliveries.iter().zip(&candidate.deliveries);
+    let pairs = current.deliveries.iter().filter_map(|left| {
+        let same_slot = |right: &&PlannedDelivery| right.slot() == left.slot();
+        Some((left, candidate.deliveries.iter().find(same_slot)?))
+    });
     let mut differing: Vec<String> = pairs
         .flat_map(|(left, right)| {
             let names = left.members.keys().chain(right.members.keys());

@@ -462,6 +462,7 @@ fn the_link_table_names_leads_from_the_first_event_on() {
         ids: ["crm", "leadping"]
             .map(|system| crate::lead::SystemId::new(system, "c1"))
             .to_vec(),
+        pearls: std::collections::BTreeMap::new(),
     };
     let tables = Sides {
         current: both(SUCCESS),

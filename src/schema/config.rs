@@ -13,8 +13,10 @@ const REQUIRED: &[(&str, &[&str])] = &[
     ("", &["sources", "targets"]),
     ("sources.*", &["kind", "auth"]),
     ("sources.*.auth", &["scheme"]),
-    ("targets", &["leadping"]),
     ("targets.leadping", &["kind", "token"]),
+    ("targets.nlpearl", &["kind", "token"]),
+    ("targets.capillary", &["kind", "base_url", "auth"]),
+    ("targets.capillary.auth", &["scheme"]),
 ];
 
 /// Keys that the reference shows inside their table, where no comment has a place.
@@ -23,6 +25,11 @@ const INSIDE: &[(&str, &str)] = &[
     ("requests", "So many …"),
     ("per_seconds", "… in every so many seconds"),
     ("burst", "How many may come at once; at most `requests`"),
+    ("scheme", "basic | oauth"),
+    ("username", "Of a till or store centre, for scheme basic"),
+    ("password", "In clear, for scheme basic"),
+    ("key", "For scheme oauth"),
+    ("secret", "For scheme oauth"),
 ];
 
 /// The schema of the configuration.
@@ -76,9 +83,13 @@ fn section(path: &str, vocabulary: &Vocabulary, comments: &Comments) -> Value {
             }),
             form => value(form),
         };
+        // What is the same for every target is said of the first.
+        let twin = || like_first_target(path);
         let known = comments
             .get(&(path.to_owned(), key.clone()))
-            .or_else(|| comments.get(&(below, String::new())));
+            .or_else(|| comments.get(&(below.clone(), String::new())))
+            .or_else(|| comments.get(&(twin()?, key.clone())))
+            .or_else(|| comments.get(&(like_first_target(&below)?, String::new())));
         let inside = || {
             let (_, comment) = INSIDE.iter().find(|(name, _)| name == key)?;
             Some(*comment)
@@ -92,6 +103,16 @@ fn section(path: &str, vocabulary: &Vocabulary, comments: &Comments) -> Value {
     closed(properties, required)
 }
 
+/// The section of the first target that is like this one of another.
+fn like_first_target(path: &str) -> Option<String> {
+    let rest = path.strip_prefix("targets.")?;
+    let (_, inner) = rest.split_once('.').unwrap_or((rest, ""));
+    Some(match inner {
+        "" => String::from("targets.leadping"),
+        inner => format!("targets.leadping.{inner}"),
+    })
+}
+
 /// A table whose keys are ours, or the user's names.
 fn table(path: &str, vocabulary: &Vocabulary, comments: &Comments) -> Value {
     match path {
@@ -103,10 +124,19 @@ fn table(path: &str, vocabulary: &Vocabulary, comments: &Comments) -> Value {
         }),
         "targets" => {
             let mut targets = Map::new();
-            let leadping = section("targets.leadping", vocabulary, comments);
-            targets.insert("leadping".to_owned(), leadping);
-            closed(targets, &["leadping"])
+            for name in ["leadping", "nlpearl", "capillary"] {
+                let path = format!("targets.{name}");
+                targets.insert(name.to_owned(), section(&path, vocabulary, comments));
+            }
+            let mut targets = closed(targets, &[]);
+            targets["minProperties"] = json!(1);
+            targets
         }
+        "targets.nlpearl.outbound_ids" => json!({
+            "type": "object",
+            "propertyNames": { "pattern": "^[A-Za-z0-9_-]+$" },
+            "additionalProperties": { "type": "string", "pattern": "^[A-Za-z0-9_-]+$" },
+        }),
         "sources.*.links" => json!({
             "type": "object",
             "additionalProperties": { "type": "string", "pattern": "^/" },

@@ -8,8 +8,9 @@ use crate::config::SourceKind;
 use crate::event::EventKind;
 use crate::map::{ROW_KEYS, TABLE_KEYS};
 use crate::systems;
-use crate::systems::leadping::vocabulary::{MEMBERS, MemberType, REQUIRED};
+use crate::systems::members::{Body, MemberType, TARGETS};
 use crate::systems::nlpearl::vocabulary::{SPELLINGS, STATUSES};
+use crate::systems::nlpearl::zones::WINDOWS_ZONES;
 
 const KINDS: [SourceKind; 4] = SourceKind::ALL;
 
@@ -33,7 +34,12 @@ pub fn mapping() -> Value {
         })
     });
     schema["allOf"] = json!(narrowed);
-    schema["definitions"] = json!({ "disposition": disposition() });
+    schema["definitions"] = json!({
+        "disposition": disposition(),
+        "record": body(Body::LeadRecord),
+        "nlpearl": body(Body::CampaignLead),
+        "capillary": body(Body::LeadStatus),
+    });
     schema
 }
 
@@ -45,8 +51,13 @@ fn table_key(key: &str) -> Value {
         ),
         "defaults" => {
             let mut targets = Map::new();
-            let leadping = json!({ "$ref": "#/definitions/disposition" });
-            targets.insert("leadping".to_owned(), leadping);
+            for (name, form) in TARGETS {
+                let schema = match form {
+                    Body::Disposition => body(*form),
+                    _ => json!({ "$ref": format!("#/definitions/{name}") }),
+                };
+                targets.insert((*name).to_owned(), schema);
+            }
             let text = "What every row sets at a target unless it says otherwise";
             described(closed(targets, &[]), text)
         }
@@ -60,8 +71,12 @@ fn table_key(key: &str) -> Value {
 fn row() -> Value {
     let properties = ROW_KEYS.iter().map(|key| ((*key).to_owned(), row_key(key)));
     let mut row = closed(properties.collect(), &[]);
-    let results = ["leadping", "ignore", "park"];
-    row["oneOf"] = json!(results.map(|key| json!({ "required": [key] })));
+    let written = TARGETS.iter().map(|(key, _)| json!({ "required": [key] }));
+    row["oneOf"] = json!([
+        { "anyOf": written.collect::<Vec<_>>() },
+        { "required": ["ignore"] },
+        { "required": ["park"] },
+    ]);
     row
 }
 
@@ -105,9 +120,21 @@ fn row_key(key: &str) -> Value {
             "What this row sets may be left only by a source that stands at or before the one that set it (`decide.authority`)",
         ),
         "park" => described(reason, "A person has to look, and why"),
+        "nlpearl" => described(
+            json!({ "allOf": [{ "$ref": "#/definitions/nlpearl" }] }),
+            "What is written back to the lead's campaigns at NLPearl",
+        ),
+        "capillary" => described(
+            json!({ "allOf": [{ "$ref": "#/definitions/capillary" }] }),
+            "What is written back to the lead at Capillary; status and reasonId are required, here or in `defaults`",
+        ),
+        "required" => described(
+            json!({ "type": "boolean", "default": false }),
+            "A lead that is not there to be written back to parks the event",
+        ),
         _ => described(
             json!({ "allOf": [{ "$ref": "#/definitions/disposition" }] }),
-            "What LeadPing is told",
+            "What LeadPing is told; `lead` changes its record of the lead",
         ),
     }
 }
@@ -159,9 +186,17 @@ fn one_or_more(item: Value) -> Value {
 }
 
 fn disposition() -> Value {
-    let members = MEMBERS.iter().map(|(name, member_type)| {
+    let mut schema = body(Body::Disposition);
+    let record = json!({ "allOf": [{ "$ref": "#/definitions/record" }] });
+    let text = "Changes LeadPing's record of the lead: tags are added, metadata is set key by key";
+    schema["properties"][Body::LeadRecord.key()] = described(record, text);
+    schema
+}
+
+fn body(body: Body) -> Value {
+    let members = body.members().iter().map(|(name, member_type)| {
         let mut schema = member(*member_type);
-        if REQUIRED.contains(name) {
+        if body.required().contains(name) {
             schema = described(schema, "Required, here or in `defaults`; text or {{ … }}");
         }
         ((*name).to_owned(), schema)
@@ -187,6 +222,49 @@ fn member(member_type: MemberType) -> Value {
         MemberType::Enum(words) => described(
             json!({ "anyOf": [{ "enum": words }, template] }),
             "One of these words, or {{ … }}",
+        ),
+        MemberType::Whole => described(
+            json!({ "anyOf": [{ "type": "integer" }, template] }),
+            "A whole number or {{ … }}",
+        ),
+        MemberType::WritableStatus => {
+            let writable = STATUSES.iter().filter(|status| status.writable);
+            let (numbers, mut names): (Vec<i64>, Vec<&str>) =
+                writable.map(|status| (status.number, status.name)).unzip();
+            let spelt = SPELLINGS
+                .iter()
+                .filter(|(_, number)| numbers.contains(number));
+            names.extend(spelt.map(|(name, _)| *name));
+            let digits = numbers.iter().map(i64::to_string);
+            let patterns: Vec<String> = names
+                .iter()
+                .copied()
+                .map(in_any_case)
+                .chain(digits)
+                .collect();
+            let text = format!("^\\s*({})\\s*$", patterns.join("|"));
+            described(
+                json!({ "anyOf": [
+                    { "enum": numbers }, { "enum": names }, { "type": "string", "pattern": text }, template,
+                ] }),
+                "A status that NLPearl lets one write, by its number or name, or {{ … }}",
+            )
+        }
+        MemberType::WindowsZone => described(
+            json!({ "anyOf": [{ "enum": WINDOWS_ZONES }, template] }),
+            "The Windows name of a time zone, or {{ … }}",
+        ),
+        MemberType::Plain => described(
+            json!({ "anyOf": [{ "type": "string" }, { "type": "number" }, { "type": "boolean" }] }),
+            "Text, a number, true, false or {{ … }}",
+        ),
+        MemberType::Texts => described(
+            json!({ "type": "array", "items": member(MemberType::Text) }),
+            "A list of texts",
+        ),
+        MemberType::Values => described(
+            json!({ "type": "object", "maxProperties": 100, "additionalProperties": member(MemberType::Plain) }),
+            "Plain values under keys of your own",
         ),
     }
 }

@@ -11,7 +11,7 @@ use crate::config::SourceKind;
 use crate::diagnostic::{Severity, SourceFile};
 use crate::map::{ROW_KEYS, TABLE_KEYS, parse_table};
 use crate::systems;
-use crate::systems::leadping::vocabulary::{MEMBERS, MemberType, REQUIRED};
+use crate::systems::members::{Body, MemberType, TARGETS};
 use validate::faults;
 
 const BRIDGE: &str = include_str!("../../config/bridge.toml");
@@ -97,8 +97,16 @@ fn every_key_of_a_table_is_in_the_schema_and_no_other() {
         keys_of(&schema["properties"]["row"]["items"]),
         set(ROW_KEYS)
     );
-    let members: BTreeSet<&str> = MEMBERS.iter().map(|(name, _)| *name).collect();
-    assert_eq!(keys_of(&schema["definitions"]["disposition"]), members);
+    for (definition, body, inner) in [
+        ("disposition", Body::Disposition, Some("lead")),
+        ("record", Body::LeadRecord, None),
+        ("nlpearl", Body::CampaignLead, None),
+        ("capillary", Body::LeadStatus, None),
+    ] {
+        let names = body.members().iter().map(|(name, _)| *name);
+        let members: BTreeSet<&str> = names.chain(inner).collect();
+        assert_eq!(keys_of(&schema["definitions"][definition]), members);
+    }
 }
 
 /// The section's keys, as the checks themselves tell them of an unknown one.
@@ -168,6 +176,9 @@ fn everything_is_described() {
         "config.sources",
         "config.targets",
         "config.targets.leadping",
+        "config.targets.nlpearl",
+        "config.targets.capillary",
+        "mapping.defaults.leadping",
     ];
     bare.retain(|path| !grouping.contains(&path.as_str()));
     assert_eq!(bare, Vec::<String>::new());
@@ -215,46 +226,95 @@ fn what_the_schema_says_of_a_row_is_what_the_check_says() {
 #[test]
 fn what_the_schema_says_of_a_member_is_what_the_check_says() {
     let voice = SourceKind::Nlpearl;
-    for (name, member_type) in MEMBERS {
-        let (good, bad): (&[&str], &[&str]) = match member_type {
-            MemberType::Text => (&["\"a\"", "\"\"", "\"{{ lead.calls }}\""], &["1", "true"]),
-            MemberType::Bool => (&["true", "\"{{ lead.calls > 1 }}\""], &["\"true\"", "1"]),
-            MemberType::Instant => (
-                &[
-                    "2026-08-01T10:00:00Z",
-                    "\"2026-08-01T10:00:00+02:00\"",
-                    "\"{{ event.received_at }}\"",
-                ],
-                &["\"tomorrow\"", "2026-08-01", "1"],
-            ),
-            MemberType::Enum(_) => (&["\"{{ body.x }}\""], &["\"no such word\"", "1"]),
-        };
-        let others: String = ["type", "outcome"]
-            .iter()
-            .filter(|other| *other != name)
-            .map(|other| format!(", {other} = \"x\""))
-            .collect();
-        for (values, fine) in [(good, true), (bad, false)] {
-            // Left out, a required member is lacking: no schema sees the defaults too.
-            let is_lacking = |value: &str| value == "\"\"" && REQUIRED.contains(name);
-            for value in values.iter().filter(|value| !is_lacking(value)) {
+    for (target, body) in TARGETS {
+        for (name, member_type) in body.members() {
+            let others = others(*body, name);
+            for (value, fine) in values_of(*member_type) {
+                // Left out, a required member is lacking: no schema sees the defaults too.
+                if value == "\"\"" && body.required().contains(name) {
+                    continue;
+                }
                 check_row(
                     voice,
-                    &format!("leadping = {{ {name} = {value}{others} }}"),
+                    &format!("{target} = {{ {name} = {value}{others} }}"),
                     fine,
                 );
             }
         }
-        if let MemberType::Enum(words) = member_type {
-            for word in *words {
-                check_row(
-                    voice,
-                    &format!("leadping = {{ {name} = \"{word}\"{others} }}"),
-                    true,
-                );
-            }
+    }
+    for (name, member_type) in Body::LeadRecord.members() {
+        for (value, fine) in values_of(*member_type) {
+            let row = format!("leadping = {{ lead = {{ {name} = {value} }} }}");
+            check_row(voice, &row, fine);
         }
     }
+    check_row(voice, "nlpearl = { status = 130 }\nignore = \"x\"", false);
+    check_row(
+        voice,
+        "nlpearl = { status = 130 }\ncapillary = { status = \"WON\", reasonId = 2 }\nrequired = true",
+        true,
+    );
+    check_row(voice, "nlpearl = { status = 130 }\nrequired = 1", false);
+    check_row(voice, "nlpearl = { state = 130 }", false);
+    check_row(voice, "leadping = { lead = { notes = \"x\" } }", false);
+}
+
+/// What else the vendor requires.
+fn others(body: Body, name: &str) -> String {
+    let required = body.required().iter().filter(|other| **other != name);
+    required
+        .map(|other| match *other {
+            "reasonId" => String::from(", reasonId = 2"),
+            "status" => String::from(", status = \"WON\""),
+            other => format!(", {other} = \"x\""),
+        })
+        .collect()
+}
+
+/// Values of a type, and whether they are fine.
+fn values_of(member_type: MemberType) -> Vec<(String, bool)> {
+    let (good, bad): (&[&str], &[&str]) = match member_type {
+        MemberType::Text => (&["\"a\"", "\"\"", "\"{{ lead.calls }}\""], &["1", "true"]),
+        MemberType::Bool => (&["true", "\"{{ lead.calls > 1 }}\""], &["\"true\"", "1"]),
+        MemberType::Instant => (
+            &[
+                "2026-08-01T10:00:00Z",
+                "\"2026-08-01T10:00:00+02:00\"",
+                "\"{{ event.received_at }}\"",
+            ],
+            &["\"tomorrow\"", "2026-08-01", "1"],
+        ),
+        MemberType::Enum(_) => (&["\"{{ body.x }}\""], &["\"no such word\"", "1"]),
+        MemberType::Whole => (&["7", "\"{{ lead.calls }}\""], &["\"7\"", "1.5", "true"]),
+        MemberType::WritableStatus => (
+            &["130", "\"Success\"", "\"notsuccessfull\"", "\"{{ 130 }}\""],
+            &["20", "\"OnCall\"", "\"Won\"", "131", "true"],
+        ),
+        MemberType::WindowsZone => (
+            &[
+                "\"Pacific Standard Time\"",
+                "\"Türkiye Standard Time\"",
+                "\"{{ body.zone }}\"",
+            ],
+            &["\"Europe/Berlin\"", "1"],
+        ),
+        MemberType::Plain => (&["\"a\"", "1", "1.5", "true"], &["[]"]),
+        MemberType::Texts => (
+            &["[\"won\", \"{{ body.tag }}\"]", "[]"],
+            &["\"won\"", "[1]", "{ a = 1 }"],
+        ),
+        MemberType::Values => (
+            &["{ email = \"{{ body.email }}\", age = 7, old = false }"],
+            &["\"a\"", "{ a = [1] }", "[]"],
+        ),
+    };
+    let words: Vec<String> = match member_type {
+        MemberType::Enum(words) => words.iter().map(|word| format!("\"{word}\"")).collect(),
+        _ => Vec::new(),
+    };
+    let good = good.iter().map(|value| (*value).to_owned()).chain(words);
+    let bad = bad.iter().map(|value| ((*value).to_owned(), false));
+    good.map(|value| (value, true)).chain(bad).collect()
 }
 
 /// Every key and every quoted word of the shipped files, with a letter too many.

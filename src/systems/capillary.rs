@@ -1,6 +1,8 @@
 //! Capillary, the commerce CRM: everything the bridge knows of it.
 //!
-//! `vocabulary` has its words, `inbound` reads its webhooks. Pure.
+//! `vocabulary` has its words, `inbound` reads its webhooks, `outbound` makes its
+//! calls. Pure.
 
 pub mod inbound;
+pub mod outbound;
 pub mod vocabulary;

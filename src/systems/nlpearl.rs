@@ -1,6 +1,9 @@
 //! NLPearl, the voice-campaign system: everything the bridge knows of it.
 //!
-//! `vocabulary` has its words, `inbound` reads its webhooks. Pure.
+//! `vocabulary` has its words, `inbound` reads its webhooks, `outbound` makes its
+//! calls. Pure.
 
 pub mod inbound;
+pub mod outbound;
 pub mod vocabulary;
+pub mod zones;

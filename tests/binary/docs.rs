@@ -20,7 +20,7 @@ use leadping_bridge::config::SourceKind;
 use leadping_bridge::diagnostic::{Finding, Severity, SourceFile};
 use leadping_bridge::map;
 use leadping_bridge::systems;
-use leadping_bridge::systems::leadping::vocabulary::{MEMBERS, MemberType, REQUIRED};
+use leadping_bridge::systems::members::{Body, MemberType};
 
 use super::place::{BINARY, Bridge, Place, client, sandbox};
 use super::process::{Process, eventually};
@@ -215,28 +215,31 @@ async fn every_example_of_the_page_on_tables_is_true() {
 
 #[test]
 fn the_page_lists_every_member_with_its_type() {
-    let shown: Vec<(String, String)> = markdown_table("### Members of a disposition")
-        .into_iter()
-        .map(|cells| (cells[0].clone(), cells[1].clone()))
-        .collect();
-    let known: Vec<(String, String)> = MEMBERS
-        .iter()
-        .map(|(name, member_type)| {
-            let words = match member_type {
-                MemberType::Text => "text".to_owned(),
-                MemberType::Bool => "true or false".to_owned(),
-                MemberType::Instant => "date-time".to_owned(),
-                MemberType::Enum(words) => words.join(", "),
-            };
-            let required = if REQUIRED.contains(name) {
-                ", required"
-            } else {
-                ""
-            };
-            ((*name).to_owned(), format!("{words}{required}"))
-        })
-        .collect();
-    assert_eq!(shown, known);
+    for (heading, body) in [
+        ("### Members of a disposition", Body::Disposition),
+        ("### Members of a lead record", Body::LeadRecord),
+        ("### Members of an NLPearl lead", Body::CampaignLead),
+        ("### Members of a Capillary status", Body::LeadStatus),
+    ] {
+        let shown: Vec<(String, String)> = markdown_table(heading)
+            .into_iter()
+            .map(|cells| (cells[0].clone(), cells[1].clone()))
+            .collect();
+        let known: Vec<(String, String)> = body
+            .members()
+            .iter()
+            .map(|(name, member_type)| {
+                let required = if body.required().contains(name) {
+                    ", required"
+                } else {
+                    ""
+                };
+                let words = in_words(*member_type);
+                ((*name).to_owned(), format!("{words}{required}"))
+            })
+            .collect();
+        assert_eq!(shown, known);
+    }
 }
 
 #[test]
@@ -261,5 +264,20 @@ fn the_page_lists_every_status_with_its_webhooks() {
             })
             .collect();
         assert_eq!(shown, known);
+    }
+}
+
+fn in_words(member_type: MemberType) -> String {
+    match member_type {
+        MemberType::Text => "text".to_owned(),
+        MemberType::Bool => "true or false".to_owned(),
+        MemberType::Instant => "date-time".to_owned(),
+        MemberType::Enum(words) => words.join(", "),
+        MemberType::Whole => "whole number".to_owned(),
+        MemberType::WritableStatus => "name or number".to_owned(),
+        MemberType::WindowsZone => "Windows name of a time zone".to_owned(),
+        MemberType::Plain => "plain value".to_owned(),
+        MemberType::Texts => "list of texts".to_owned(),
+        MemberType::Values => "table of plain values".to_owned(),
     }
 }

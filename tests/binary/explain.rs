@@ -195,3 +195,46 @@ async fn without_secrets_only_the_verification_cannot_be_explained() {
         ended.err
     );
 }
+
+#[tokio::test]
+async fn every_target_of_a_row_is_told_with_its_request() {
+    const TABLE: &str = r#"kind = "capillary"
+[[row]]
+status = "LOST"
+leadping = { lead = { enabled = false, tagNames = ["lost"] } }
+capillary = { status = "DELETED", reasonId = 7 }
+nlpearl = { status = 130 }
+"#;
+    let capillary = r#"{ kind = "capillary", base_url = "https://eu.example.test", auth = { scheme = "oauth", key = { env = "KEY" }, secret = { env = "SECRET" } } }"#;
+    let place = Place::shipped(None).with("TARGETS__CAPILLARY", capillary);
+    place.write("mappings/crm.toml", TABLE);
+    let ended = explain(&place, &["--source", "crm", LOST]).await;
+    assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));
+    let (_, becomes) = ended.out.split_once("Becomes\n").unwrap();
+    insta::assert_snapshot!(becomes, @r#"
+      capillary: one call; leadping.lead: one call; nlpearl: off, the configuration has no [targets.nlpearl]
+      PUT https://api.leadping.ai/leads/lead_C25E5
+      Authorization: Bearer ****
+      the record is read first; this is changed in it
+      {
+        "enabled": false,
+        "tagNames": [
+          "lost"
+        ]
+      }
+      PUT https://eu.example.test/v2/leads/25/status
+      X-CAP-API-OAUTH-TOKEN: ****
+      {
+        "reasonId": 7,
+        "status": "DELETED"
+      }
+    "#);
+    let json = explain(&place, &["--json", "--source", "crm", LOST]).await;
+    let json: Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(json["decision"]["targets"]["nlpearl"]["verdict"], "off");
+    assert_eq!(json["requests"][0]["merged"], true);
+    assert_eq!(
+        json["requests"][1]["body"],
+        json!({ "status": "DELETED", "reasonId": 7 })
+    );
+}

@@ -27,7 +27,7 @@ mod watch;
 use files::Files;
 pub use files::Setup;
 pub use send::{crm, voice_call, voice_lead};
-pub use systems::{CRM_LEAD, LEADPING_LEAD, VOICE_LEAD};
+pub use systems::{CRM_LEAD, LEADPING_LEAD, VOICE_LEAD, crm_alone, voice_of_all};
 
 /// How long a world waits for what must happen.
 const DEADLINE: Duration = Duration::from_secs(30);

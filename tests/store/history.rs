@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use leadping_bridge::decision::ParkCause;
+use leadping_bridge::lead::{LeadHistory, SystemId};
 use leadping_bridge::store::Outcome;
 use serde_json::json;
 
@@ -12,6 +13,7 @@ on_every_engine!(
     calls_are_counted_once,
     the_newest_applied_event_is_kept_per_source,
     what_is_not_applied_leaves_no_trace,
+    each_slot_has_its_own_past,
     what_the_target_has_follows_its_deliveries,
     a_lead_waits_behind_its_own_deliveries_only,
     withheld_deliveries_count_in_shadow_mode_only,
@@ -91,8 +93,47 @@ async fn what_is_not_applied_leaves_no_trace(engine: Engine) {
         .await;
     scene.carry(json!({ "own": "v2", "do": "ignore" })).await;
     let probe = scene.carry(json!({ "own": "v2", "do": "ignore" })).await;
+    let mut history = scene.judge.history_of(probe);
+    let own = SystemId::new("voice", "v2");
+    assert_eq!(
+        std::mem::take(&mut history.ids),
+        [own],
+        "what it says itself"
+    );
+    assert_eq!(history, LeadHistory::default());
+}
+
+async fn each_slot_has_its_own_past(engine: Engine) {
+    let mut scene = Scene::on(engine);
+    let slots = [TARGET, "leadping.lead", "nlpearl:o1/v1", "nlpearl:o2/v2"];
+    for (number, slot) in slots.iter().enumerate() {
+        let said = json!({ "own": "v1", "leadping": "L1", "outcome": number.to_string(), "targets": [slot] });
+        scene.carry(said).await;
+    }
+    let probe = scene.carry(json!({ "own": "v1", "do": "ignore" })).await;
     let history = scene.judge.history_of(probe);
-    assert_eq!(history, leadping_bridge::lead::LeadHistory::default());
+    for (number, slot) in slots.iter().enumerate() {
+        let past = &history.targets[*slot];
+        let has = past.has().expect(slot);
+        let members = has
+            .members
+            .get("lead")
+            .unwrap_or(&json!(has.members))
+            .clone();
+        assert_eq!(members["outcome"], json!(number.to_string()), "{slot}");
+        let recorded = i64::try_from(number).unwrap() + 1;
+        assert_eq!(past.applied.map(|at| at.0), Some(recorded), "{slot}");
+    }
+    // The same in one slot is unchanged there, and says nothing of the others.
+    let id = scene
+        .carry(
+            json!({ "own": "v1", "outcome": "2", "targets": ["nlpearl:o1/v1", "nlpearl:o2/v2"] }),
+        )
+        .await;
+    let decided = scene.event(id).await;
+    let verdicts = &decided.decision.expect("it was decided").targets;
+    assert_eq!(verdicts["nlpearl:o1/v1"].as_str(), "unchanged");
+    assert_eq!(verdicts["nlpearl:o2/v2"].as_str(), "delivery");
 }
 
 async fn what_the_target_has_follows_its_deliveries(engine: Engine) {

@@ -14,7 +14,7 @@ use leadping_bridge::decision::{
     Amended, AppliedChange, Decision, DecisionRecord, ParkCause, PlannedDelivery, Revision,
     TargetVerdict, Verdict,
 };
-use leadping_bridge::delivery::{Attempt, CallKind, DeliveryId, Lease};
+use leadping_bridge::delivery::{Attempt, CallKind, DeliveryId, Lease, Slot};
 use leadping_bridge::event::{Event, EventId, Facts, Reading, Standing};
 use leadping_bridge::lead::{Entry, EntryState, LeadHistory, Previous};
 use leadping_bridge::store::{Decider, Undecided};
@@ -234,7 +234,7 @@ impl Judge {
             _ => {}
         }
         match past.has() {
-            Some(entry) if entry.members["outcome"] == body(&event.event)["outcome"] => {
+            Some(entry) if outcome_of(&entry.members) == body(&event.event)["outcome"] => {
                 TargetVerdict::Unchanged {
                     since: entry.delivery,
                 }
@@ -256,20 +256,28 @@ impl Judge {
     fn planned(
         &self,
         event: &Undecided,
-        (history, target): (&LeadHistory, &str),
+        (history, slot): (&LeadHistory, &str),
         lead_id: &str,
         id: DeliveryId,
     ) -> PlannedDelivery {
         let newest = history
             .targets
-            .get(target)
+            .get(slot)
             .and_then(|past| past.entries.first())
             .filter(|_| body(&event.event)["do"] == "amend");
-        let members = members(event, newest);
+        let Slot {
+            target,
+            lead_id: address,
+            is_record,
+        } = Slot::parse(slot);
+        let mut members = members(event, newest);
+        if is_record {
+            members = Map::from_iter([(String::from("lead"), Value::Object(members))]);
+        }
         PlannedDelivery {
             id,
             target: target.to_owned(),
-            lead_id: lead_id.to_owned(),
+            lead_id: address.unwrap_or(lead_id).to_owned(),
             members,
             call: event.reading.facts.call.clone(),
             amends: newest.map(|entry| Amended {
@@ -281,6 +289,13 @@ impl Judge {
             withheld: self.is_shadowed(target),
         }
     }
+}
+
+/// Of a record too, where it stands one deeper.
+fn outcome_of(members: &Map<String, Value>) -> Value {
+    let of = |members: &Map<String, Value>| members.get("outcome").cloned();
+    let inside = members.get("lead").and_then(Value::as_object);
+    of(inside.unwrap_or(members)).unwrap_or_default()
 }
 
 /// The outcome, and a note if the event has one, over what the entry has.

@@ -142,7 +142,10 @@ fn decision(story: &Story) {
             ""
         };
         anstream::println!("  {GOOD}{} {}{GOOD:#}{shadow}", request.method, request.url);
-        anstream::println!("  {DIM}Authorization: Bearer ****{DIM:#}");
+        anstream::println!("  {DIM}{}{DIM:#}", request.credential);
+        if request.merged {
+            anstream::println!("  {DIM}the record is read first; this is changed in it{DIM:#}");
+        }
         let body = request.body.as_ref().unwrap_or(&Value::Null);
         for text in format!("{body:#}").lines() {
             anstream::println!("  {text}");
@@ -160,13 +163,13 @@ fn in_words(decision: &DecisionRecord) -> String {
         Verdict::Matched => decision
             .targets
             .iter()
-            .map(|(target, verdict)| format!("{target}: {}", at_target(verdict)))
+            .map(|(target, verdict)| format!("{target}: {}", at_target(target, verdict)))
             .collect::<Vec<_>>()
             .join("; "),
     }
 }
 
-fn at_target(verdict: &TargetVerdict) -> String {
+fn at_target(target: &str, verdict: &TargetVerdict) -> String {
     match verdict {
         TargetVerdict::Unlinked => String::from("unlinked, waits for the lead's id there"),
         TargetVerdict::Echo { of } => format!("echo of our own write, delivery {of}"),
@@ -196,5 +199,8 @@ fn at_target(verdict: &TargetVerdict) -> String {
         TargetVerdict::Amend { entry, .. } => {
             format!("one call, which amends the entry of delivery {entry}")
         }
+        TargetVerdict::Absent => String::from("absent, the lead has no id there"),
+        TargetVerdict::Invalid { why } => format!("invalid, {why}"),
+        TargetVerdict::Off => format!("off, the configuration has no [targets.{target}]"),
     }
 }

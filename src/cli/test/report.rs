@@ -287,6 +287,7 @@ fn example_to_json(tried: &Tried) -> Value {
             "row": actual.row,
             "why": actual.why,
             "leadping": actual.leadping,
+            "written_back": actual.written_back,
         },
     })
 }

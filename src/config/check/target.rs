@@ -1,4 +1,5 @@
-//! `[targets.x]`: the systems written to, their limits and their patience.
+//! `[targets.x]`: the systems written to, their limits and their patience. What only one kind has
+//! stands in `system`.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -8,74 +9,70 @@ use reqwest::Url;
 use super::source::rate_limit;
 use crate::config::faults::Fault;
 use crate::config::section::{MORE_THAN_ZERO, Section, Unit};
-use crate::config::{
-    BreakerConfig, LeadpingApi, Marker, RateLimit, RetryConfig, TargetConfig, TargetMode,
-};
+use crate::config::{BreakerConfig, RateLimit, RetryConfig, TargetConfig, TargetMode};
 
-/// The only target that mapping rows can name so far.
-const NAME: &str = "leadping";
-const BASE_URL: &str = "https://api.leadping.ai";
-/// LeadPing's own: 300 requests in 60 seconds.
-const VENDOR_REQUESTS_PER_SECOND: f64 = 5.0;
-const RATE_LIMIT: RateLimit = RateLimit {
-    requests: 240,
-    per: Duration::from_secs(60),
-    burst: 10,
-};
+mod system;
+
+use system::Kind;
 
 pub(super) fn target(name: &str, section: &Section<'_>) -> Option<TargetConfig> {
-    if !section.has("kind") {
-        section.missing("kind", "kind = \"leadping\"");
-    }
-    if section.refuse_unbuilt("kind", &["nlpearl", "capillary"]) {
-        return None;
-    }
-    section.choice("kind", &[("leadping", ())]);
-    if name != NAME {
-        let message = format!("a target of kind `leadping` must be named `{NAME}` for now");
-        let fault = Fault::error(&section.place, message);
-        section
-            .faults
-            .report(fault.hint("rows of the mapping tables name it so: write [targets.leadping]"));
-    }
-    let apis = [
-        ("dispositions", LeadpingApi::Dispositions),
-        ("lead-status", LeadpingApi::LeadStatus),
-    ];
+    let kind = kind(name, section)?;
     let modes = [("live", TargetMode::Live), ("shadow", TargetMode::Shadow)];
-    let markers = [
-        ("reason", Marker::Reason),
-        ("notes", Marker::Notes),
-        ("none", Marker::None),
-    ];
-    let base_url = base_url(section);
+    let base_url = base_url(section, kind);
+    let default = kind.rate_limit();
     let rate_limit = section
         .section("rate_limit")
-        .map_or(RATE_LIMIT, |limit| rate_limit(&limit, Some(RATE_LIMIT)));
-    warn_above_vendor_limit(section, &base_url, rate_limit);
+        .map_or(default, |limit| rate_limit(&limit, Some(default)));
+    if let Some(base_url) = &base_url {
+        warn_above_vendor_limit(section, (kind, base_url), rate_limit);
+    }
     let (timeout, lookup_after) = timeouts(section);
-    let target = TargetConfig {
+    let concurrency = section.whole("concurrency", kind.concurrency(), 1..=1024) as usize;
+    let mode = section.choice("mode", &modes).unwrap_or(TargetMode::Live);
+    let (proxy, retry, breaker) = (proxy(section), retry(section), breaker(section));
+    let system = system::system(kind, section);
+    section.finish();
+    Some(TargetConfig {
         name: name.to_owned(),
-        api: section
-            .choice("api", &apis)
-            .unwrap_or(LeadpingApi::Dispositions),
-        base_url,
+        system: system?,
+        base_url: base_url?,
         rate_limit,
-        concurrency: section.whole("concurrency", 8, 1..=1024) as usize,
+        concurrency,
         timeout,
         lookup_after,
-        mode: section.choice("mode", &modes).unwrap_or(TargetMode::Live),
-        marker: section.choice("marker", &markers).unwrap_or(Marker::Reason),
-        proxy: proxy(section),
-        retry: retry(section),
-        breaker: breaker(section),
-        token: {
-            let token = section.required_secret("token");
-            section.finish();
-            token?
-        },
+        mode,
+        proxy,
+        retry,
+        breaker,
+    })
+}
+
+fn kind(name: &str, section: &Section<'_>) -> Option<Kind> {
+    if !section.has("kind") {
+        section.missing("kind", &format!("kind = \"{}\"", nearest(name).as_str()));
+    }
+    let words = Kind::ALL.map(|kind| (kind.as_str(), kind));
+    let given = section.choice("kind", &words);
+    // Its other keys can still be checked.
+    let kind = match given {
+        Some(kind) => kind,
+        None if section.has("kind") => Kind::named(name)?,
+        None => nearest(name),
     };
-    Some(target)
+    if name != kind.as_str() {
+        let word = kind.as_str();
+        let message = format!("a target of kind `{word}` must be named `{word}` for now");
+        let fault = Fault::error(&section.place, message);
+        section.faults.report(fault.hint(format!(
+            "rows of the mapping tables name it so: write [targets.{word}]"
+        )));
+    }
+    Some(kind)
+}
+
+/// What is meant where nothing is said.
+fn nearest(name: &str) -> Kind {
+    Kind::named(name).unwrap_or(Kind::Leadping)
 }
 
 fn timeouts(section: &Section<'_>) -> (Duration, Duration) {
@@ -178,14 +175,20 @@ fn intervals(section: &Section<'_>, initial: f64, max: f64) -> (Duration, Durati
     (initial, max)
 }
 
-/// Without a trailing slash.
-fn base_url(section: &Section<'_>) -> String {
+/// Without a trailing slash; `None` where it has to be given and is not.
+fn base_url(section: &Section<'_>, kind: Kind) -> Option<String> {
     let insecure = section.boolean("allow_insecure_http", false);
+    let default = kind.base_url().map(str::to_owned);
+    if default.is_none() && !section.has("base_url") {
+        let hint =
+            "the API of your region, such as base_url = \"https://eu.api.capillarytech.com\"";
+        section.missing("base_url", hint);
+    }
     let Some(text) = section.text("base_url") else {
-        return BASE_URL.to_owned();
+        return default;
     };
     let Some(url) = plain_url(section, "base_url", text) else {
-        return BASE_URL.to_owned();
+        return default;
     };
     let place = section.place_of("base_url");
     if url.scheme() == "http" && !is_loopback(&url) {
@@ -202,7 +205,7 @@ fn base_url(section: &Section<'_>) -> String {
             );
         }
     }
-    text.trim_end_matches('/').to_owned()
+    Some(text.trim_end_matches('/').to_owned())
 }
 
 fn proxy(section: &Section<'_>) -> Option<String> {
@@ -250,9 +253,15 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn warn_above_vendor_limit(section: &Section<'_>, base_url: &str, limit: RateLimit) {
+fn warn_above_vendor_limit(
+    section: &Section<'_>,
+    (kind, base_url): (Kind, &str),
+    limit: RateLimit,
+) {
     let rate = f64::from(limit.requests) / limit.per.as_secs_f64();
-    if base_url == BASE_URL && rate > VENDOR_REQUESTS_PER_SECOND {
+    if kind.base_url() == Some(base_url)
+        && kind.requests_per_second().is_some_and(|most| rate > most)
+    {
         let message = format!(
             "`{}` is above LeadPing's own limit of 300 requests in 60 seconds",
             section.name_of("rate_limit")

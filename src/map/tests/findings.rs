@@ -66,8 +66,13 @@ fn a_fault_in_a_row_is_named_with_its_place_and_a_hint() {
         ],
     );
     check(
-        "nlpearl = { status = 130 }",
-        &["3:1: error: `nlpearl` is not built yet (take it out; nothing would come of it)"],
+        "nlpearl = { status = 130 }\npark = \"x\"",
+        &["2:1: error: the row says more than one thing: nlpearl, park"],
+    );
+    check(
+        "required = true\nignore = \"x\"",
+        &["3:12: error: `required` without a write-back \
+           (it parks an event whose lead is not at NLPearl or Capillary; a LeadPing lead is always required)"],
     );
     check(
         "write = \"set\"\nignore = \"x\"",
@@ -120,9 +125,70 @@ fn a_fault_in_a_disposition_is_named_with_its_place_and_a_hint() {
     );
     check(
         &complete("leadId = \"x\"\nlead = { enabled = false }"),
+        &["6:1: error: `leadId` cannot be set in a table (the bridge fills it)"],
+    );
+    check(
+        &complete("lead = { enabled = \"no\", tagNames = \"won\", tags = [] }"),
         &[
-            "6:1: error: `leadId` cannot be set in a table (the bridge fills it)",
-            "7:1: error: `lead` is not built yet (take it out; nothing would come of it)",
+            "6:20: error: `enabled` is not true or false but string",
+            "6:37: error: `tagNames` is not a list of texts but string",
+            "6:44: error: unknown key `tags` (did you mean `tagIds`?)",
+        ],
+    );
+    check(
+        &complete("lead = {}"),
+        &["6:8: error: `lead` changes nothing"],
+    );
+}
+
+#[test]
+fn a_fault_in_a_write_back_is_named_with_its_place_and_a_hint() {
+    #[track_caller]
+    fn check(lines: &str, expected: &[&str]) {
+        check_row(SourceKind::Capillary, lines, expected);
+    }
+    const WRITABLE: &str =
+        "there are: 1 New, 10 NeedRetry, 100 Success, 110 NotSuccessful, 130 Completed";
+    check(
+        "nlpearl = { status = 20 }",
+        &[&format!(
+            "3:22: error: `status` is 20 InCallQueue, which NLPearl does not let one write ({WRITABLE})"
+        )],
+    );
+    check(
+        "nlpearl = { status = \"VoiceMailLeft\" }",
+        &[&format!(
+            "3:22: error: `status` is 70 VoiceMailLeft, which NLPearl does not let one write ({WRITABLE})"
+        )],
+    );
+    check(
+        "nlpearl = { status = \"WON\", stauts = 1 }",
+        &[
+            &format!(
+                "3:22: error: `status` is not one of 1 New, 10 NeedRetry, 100 Success, 110 NotSuccessful, 130 Completed ({WRITABLE})"
+            ),
+            "3:29: error: unknown key `stauts` (did you mean `status`?)",
+        ],
+    );
+    check(
+        "nlpearl = { timeZoneId = \"Pacific Standart Time\", callData = { a = [1] } }",
+        &[
+            "3:26: error: `timeZoneId` is not the Windows name of a time zone (did you mean `Pacific Standard Time`?)",
+            "3:68: error: `callData.a` is not text, a number, or true or false but array",
+        ],
+    );
+    check(
+        "capillary = { status = \"LOST\" }",
+        &[
+            "3:13: error: no `reasonId` (Capillary requires it, your own number of a reason (GET /v2/leads/reasons): reasonId = 2, here or in `[defaults.capillary]`)",
+        ],
+    );
+    check(
+        "capillary = { status = \"Lost\", reasonId = \"2\", createdOn = \"now\" }",
+        &[
+            "3:24: error: `status` is not one of OPEN, WON, LOST, ON_HOLD, DELETED (did you mean `LOST`?)",
+            "3:43: error: `reasonId` is not a whole number but string",
+            "3:60: error: `createdOn` is not an RFC 3339 date-time",
         ],
     );
 }
@@ -234,7 +300,7 @@ fn every_fault_of_a_file_is_found_at_once() {
         "voice.toml:1:7: error: `kind` is not text but integer",
         "voice.toml:2:7: error: `row` is not a list of tables (write `[[row]]`)",
         "voice.toml:4:12: error: `category` is not one of Open, Qualified, Converted, Lost, Invalid, Duplicate",
-        "voice.toml:5:11: error: unknown key `other` (defaults has: leadping)",
+        "voice.toml:5:11: error: unknown key `other` (defaults has: leadping, nlpearl, capillary)",
     ];
     assert_eq!(findings, expected);
 

@@ -41,10 +41,10 @@ impl SqliteStore {
             let is_outdated: Option<bool> = scope
                 .connection
                 .prepare_cached(
-                    "SELECT EXISTS (SELECT 1 FROM delivery n
+                    r#"SELECT EXISTS (SELECT 1 FROM delivery n
                              WHERE n.lead = d.lead AND n.target = d.target AND n.entry IS NULL
-                             AND n.delivery > coalesce(?3, 0))
-                     FROM delivery d WHERE d.delivery = ?1 AND d.token = ?2",
+                             AND n.delivery > coalesce(?3, 0) AND n.members NOT LIKE '{"lead":%')
+                     FROM delivery d WHERE d.delivery = ?1 AND d.token = ?2"#,
                 )?
                 .query_row((row, token, set), |found| found.get(0))
                 .optional()?;

@@ -247,7 +247,7 @@ impl Scope {
         sitting: &mut Sitting<'_>,
     ) -> Result<Decision, StoreError> {
         let mut subject = identity::meet(self, &event.event.source, &event.reading.facts)?;
-        if !subject.learnt.is_empty() && subject.state.lead_id().is_some() {
+        if !subject.learnt.is_empty() {
             let own = event.event.sequence;
             self.decide_waiting(&subject.learnt, Some(own), sitting)?;
             if let Some(lead) = subject.lead {
@@ -381,12 +381,8 @@ impl Scope {
                 Inserted::Waits
             });
         };
-        let lease = Lease {
-            row: self.connection.last_insert_rowid(),
-            token,
-            leased_at: now,
-            ..first_lease(event, delivery, lead)
-        };
+        let row = self.connection.last_insert_rowid();
+        let lease = first_lease(event, delivery, lead, (row, token, now));
         Ok(Inserted::Leased(Box::new(Leased { lease, leave })))
     }
 
@@ -443,11 +439,16 @@ enum Inserted {
     Leased(Box<Leased>),
 }
 
-/// The first try of a delivery that was just planned; row, token and time are the store's.
-fn first_lease(event: &Undecided, delivery: &PlannedDelivery, lead: LeadKey) -> Lease {
+/// The lease of a delivery that is tried as soon as it is there.
+fn first_lease(
+    event: &Undecided,
+    delivery: &PlannedDelivery,
+    lead: LeadKey,
+    (row, token, now): (i64, i64, Timestamp),
+) -> Lease {
     Lease {
-        row: 0,
-        token: 0,
+        row,
+        token,
         id: delivery.id,
         sequence: event.event.sequence,
         lead,
@@ -461,7 +462,7 @@ fn first_lease(event: &Undecided, delivery: &PlannedDelivery, lead: LeadKey) -> 
         fate_unknown: false,
         look_only: false,
         patience: None,
-        leased_at: event.event.received_at,
+        leased_at: now,
     }
 }
 

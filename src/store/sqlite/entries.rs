@@ -6,7 +6,7 @@ use rusqlite::Row;
 use super::super::StoreError;
 use super::super::rows::{from_ms, parse_uuid, parse_word};
 use super::history::Past;
-use crate::delivery::{DeliveryId, DeliveryState};
+use crate::delivery::{DeliveryId, DeliveryState, Slot};
 use crate::event::Sequence;
 use crate::lead::{Entry, EntryState, LeadKey, MAX_ENTRIES};
 
@@ -35,15 +35,18 @@ impl Past<'_> {
     pub(super) fn entries(
         &self,
         lead: LeadKey,
-        target: &str,
+        slot: Slot<'_>,
         shadowed: bool,
     ) -> Result<Vec<Entry>, StoreError> {
         let mut statement = self.0.prepare_cached(
-            "SELECT delivery, entry, id, members, call, source, event, state, fate_unknown, gone,
+            r#"SELECT delivery, entry, id, members, call, source, event, state, fate_unknown, gone,
                     entry_id, timestamp
-             FROM delivery WHERE lead = ?1 AND target = ?2 ORDER BY delivery DESC LIMIT ?3",
+             FROM delivery WHERE lead = ?1 AND target = ?2
+             AND (?4 IS NULL OR lead_id = ?4) AND (members LIKE '{"lead":%') = ?5
+             ORDER BY delivery DESC LIMIT ?3"#,
         )?;
-        let mut rows = statement.query((lead.0, target, LOOKED_AT))?;
+        let mut rows =
+            statement.query((lead.0, slot.target, LOOKED_AT, slot.lead_id, slot.is_record))?;
         let mut amends: Vec<Found> = Vec::new();
         let mut entries = Vec::new();
         while let Some(row) = rows.next()? {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::super::{Decider, StoreError, Undecided};
+use super::super::{Decider, KnownLead, StoreError, Undecided};
 use super::SqliteStore;
 use super::writer::Scope;
+use crate::delivery::Slot;
 use crate::lead::identity::ids_of;
 use crate::lead::{LEADPING, LeadHistory, LeadKey, LeadState, SystemId, TargetHistory};
 
@@ -32,20 +33,22 @@ impl Past<'_> {
     }
 
     /// Its ids alone, which are the smaller part of its state.
-    pub(super) fn ids_of_lead(&self, lead: LeadKey) -> Result<Vec<SystemId>, StoreError> {
+    pub(super) fn known_lead(&self, lead: LeadKey) -> Result<KnownLead, StoreError> {
         #[derive(serde::Deserialize)]
         struct Ids {
             ids: Vec<SystemId>,
+            #[serde(default)]
+            pearls: BTreeMap<String, String>,
         }
         let text: String = self
             .0
             .prepare_cached("SELECT state FROM lead WHERE lead = ?1")?
             .query_row([lead.0], |row| row.get(0))?;
-        let Ids { ids } = serde_json::from_str(&text)?;
-        Ok(ids)
+        let Ids { ids, pearls } = serde_json::from_str(&text)?;
+        Ok(KnownLead { lead, ids, pearls })
     }
 
-    /// What a decision may see. `lead_id` from the event's own pointers goes before the link's.
+    /// What a decision may see.
     pub(super) fn history(
         &self,
         event: &Undecided,
@@ -56,35 +59,31 @@ impl Past<'_> {
         let mut targets = BTreeMap::new();
         let echoes = by.echoes_of(&event.event.source);
         if let Some(lead) = lead {
-            for (target, applied) in &state.targets {
+            for (slot, applied) in &state.targets {
+                let named = Slot::parse(slot);
                 let own_writes = match echoes {
-                    Some((echoing, window)) if echoing == target => {
-                        self.own_writes((lead, target), window, event.event.received_at)?
+                    // No webhook tells of a record.
+                    Some((echoing, window)) if echoing == named.target && !named.is_record => {
+                        self.own_writes((lead, named), window, event.event.received_at)?
                     }
                     _ => Vec::new(),
                 };
                 targets.insert(
-                    target.clone(),
+                    slot.clone(),
                     TargetHistory {
                         applied: Some(*applied),
-                        entries: self.entries(lead, target, by.is_shadowed(target))?,
-                        course: state.courses.get(target).cloned(),
+                        entries: self.entries(lead, named, by.is_shadowed(named.target))?,
+                        course: state.courses.get(slot).cloned(),
                         own_writes,
                     },
                 );
             }
         }
         Ok(LeadHistory {
-            lead_id: event
-                .reading
-                .facts
-                .lead_id
-                .clone()
-                .or_else(|| state.lead_id().map(str::to_owned)),
-            calls: u32::try_from(state.calls.len()).unwrap_or(u32::MAX),
             previous: state.previous.clone(),
             applied: state.applied.clone(),
             targets,
+            ..LeadHistory::of_state(state, &event.event.source, &event.reading.facts)
         })
     }
 }

@@ -10,7 +10,7 @@ use super::super::StoreError;
 use super::super::rows::{from_ms, parse_uuid, to_ms};
 use super::history::Past;
 use super::writer::Scope;
-use crate::delivery::DeliveryId;
+use crate::delivery::{DeliveryId, Slot};
 use crate::event::Sequence;
 use crate::lead::{LeadKey, OwnWrite};
 
@@ -21,25 +21,33 @@ impl Past<'_> {
     /// Oldest first: whose echo has not come, and whose window was open at `at`.
     pub(super) fn own_writes(
         &self,
-        (lead, target): (LeadKey, &str),
+        (lead, slot): (LeadKey, Slot<'_>),
         window: Duration,
         at: Timestamp,
     ) -> Result<Vec<OwnWrite>, StoreError> {
         // A try under way, or of unknown fate, has not ended: its window is open. What was looked
         // up in vain to the end (`unsure`) may be there too.
         let mut statement = self.0.prepare_cached(
-            "SELECT id, event, members, settled_at FROM
+            r#"SELECT id, event, members, settled_at FROM
                (SELECT delivery, id, event, members, settled_at FROM delivery
                 WHERE lead = ?1 AND target = ?2 AND echoed_by IS NULL AND attempts > 0
                 AND (state = 'in_flight' OR (state = 'due' AND fate_unknown = 1)
                      OR ((state = 'delivered' OR (state = 'parked' AND cause GLOB 'unsure:*'))
                          AND settled_at >= ?3))
+                AND (?5 IS NULL OR lead_id = ?5) AND (members LIKE '{"lead":%') = ?6
                 ORDER BY delivery DESC LIMIT ?4)
-             ORDER BY delivery",
+             ORDER BY delivery"#,
         )?;
         let window = SignedDuration::try_from(window).unwrap_or(SignedDuration::MAX);
         let since = to_ms(at.checked_sub(window).unwrap_or(Timestamp::MIN));
-        let mut rows = statement.query((lead.0, target, since, MOST))?;
+        let mut rows = statement.query((
+            lead.0,
+            slot.target,
+            since,
+            MOST,
+            slot.lead_id,
+            slot.is_record,
+        ))?;
         let mut writes = Vec::new();
         while let Some(row) = rows.next()? {
             let ended: Option<i64> = row.get(3)?;

@@ -103,7 +103,7 @@ fn of_one_lead(
     }
     let mut rows = Vec::new();
     for lead in leads {
-        for id in past.ids_of_lead(lead)? {
+        for id in past.known_lead(lead)?.ids {
             let is_wanted = page
                 .source
                 .as_ref()
@@ -186,7 +186,7 @@ fn scan(
 /// A link for people: LeadPing's id, else another id of the lead. An id that is tied to no other
 /// is no link.
 fn row(connection: &Connection, stored: Stored) -> Result<Option<LinkRow>, StoreError> {
-    let ids = Past(connection).ids_of_lead(stored.lead)?;
+    let ids = Past(connection).known_lead(stored.lead)?.ids;
     let lead_id = ids.iter().find(|id| id.system == LEADPING);
     let same_as = match lead_id {
         Some(_) => None,

@@ -69,8 +69,7 @@ impl SqliteStore {
                     continue;
                 }
                 if let Some(lead) = past.lead_of(&id)? {
-                    let ids = past.ids_of_lead(lead)?;
-                    found.push(KnownLead { lead, ids });
+                    found.push(past.known_lead(lead)?);
                 }
             }
             reading.finish()?;

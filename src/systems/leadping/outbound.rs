@@ -8,59 +8,10 @@ use serde_json::{Map, Value};
 use crate::config::{LeadpingApi, Marker};
 use crate::decision::PlannedDelivery;
 use crate::delivery::DeliveryId;
+pub use crate::systems::outbound::{Found, Method, Order, Request};
 
 /// Stands for the id of an entry that has not been told yet; it is looked up when it is needed.
 const ENTRY_UNKNOWN: &str = "{id}";
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
-    Get,
-    Post,
-    Put,
-}
-
-impl Method {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-        }
-    }
-}
-
-/// A call to be made; path segments are not yet percent-encoded.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Request {
-    pub method: Method,
-    pub path: Vec<String>,
-    pub body: Option<Value>,
-}
-
-impl Request {
-    /// Method and path, as attempts record it.
-    pub fn summary(&self) -> String {
-        format!("{} /{}", self.method.as_str(), self.path.join("/"))
-    }
-}
-
-fn path(segments: &[&str]) -> Vec<String> {
-    segments
-        .iter()
-        .map(|segment| (*segment).to_owned())
-        .collect()
-}
-
-/// One disposition to be set.
-#[derive(Debug, Clone, Copy)]
-pub struct Order<'a> {
-    pub id: DeliveryId,
-    pub lead_id: &'a str,
-    /// What the row gave.
-    pub members: &'a Map<String, Value>,
-    /// Sent as `timestamp`, unless the row gave one.
-    pub timestamp: Timestamp,
-}
 
 /// Sets the lead's current disposition: `POST /dispositions`, or `PUT /leads/{id}/status`.
 pub fn set(api: LeadpingApi, marker: Marker, order: &Order<'_>) -> Request {
@@ -74,17 +25,11 @@ pub fn set(api: LeadpingApi, marker: Marker, order: &Order<'_>) -> Request {
                 String::from("leadId"),
                 Value::String(order.lead_id.to_owned()),
             );
-            Request {
-                method: Method::Post,
-                path: path(&["dispositions"]),
-                body: Some(Value::Object(body)),
-            }
+            Request::new(Method::Post, &["dispositions"], Some(body))
         }
-        LeadpingApi::LeadStatus => Request {
-            method: Method::Put,
-            path: path(&["leads", order.lead_id, "status"]),
-            body: Some(Value::Object(body)),
-        },
+        LeadpingApi::LeadStatus => {
+            Request::new(Method::Put, &["leads", order.lead_id, "status"], Some(body))
+        }
     }
 }
 
@@ -92,14 +37,13 @@ pub fn set(api: LeadpingApi, marker: Marker, order: &Order<'_>) -> Request {
 /// the set that made the entry, with all of its members, for what is not sent would be cleared.
 pub fn amend(api: LeadpingApi, marker: Marker, entry_id: &str, order: &Order<'_>) -> Request {
     let set = set(api, marker, order);
-    let path = match api {
-        LeadpingApi::Dispositions => path(&["dispositions", entry_id]),
-        LeadpingApi::LeadStatus => path(&["lead-status-changes", entry_id]),
+    let entries = match api {
+        LeadpingApi::Dispositions => "dispositions",
+        LeadpingApi::LeadStatus => "lead-status-changes",
     };
     Request {
-        method: Method::Put,
-        path,
         body: set.body,
+        ..Request::new(Method::Put, &[entries, entry_id], None)
     }
 }
 
@@ -127,14 +71,9 @@ pub fn planned(api: LeadpingApi, marker: Marker, delivery: &PlannedDelivery) -> 
 
 /// Reads a lead's history.
 pub fn history(api: LeadpingApi, lead_id: &str) -> Request {
-    let path = match api {
-        LeadpingApi::Dispositions => path(&["dispositions", "lead", lead_id]),
-        LeadpingApi::LeadStatus => path(&["leads", lead_id, "status-history"]),
-    };
-    Request {
-        method: Method::Get,
-        path,
-        body: None,
+    match api {
+        LeadpingApi::Dispositions => Request::get(&["dispositions", "lead", lead_id]),
+        LeadpingApi::LeadStatus => Request::get(&["leads", lead_id, "status-history"]),
     }
 }
 
@@ -185,20 +124,6 @@ pub fn has_entry(answer: &[u8], entry_id: &str) -> Option<bool> {
             .iter()
             .any(|entry| text(entry, "id") == Some(entry_id)),
     )
-}
-
-/// What a lead's history says about a set of unknown fate.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
-    /// It arrived; the entry's id.
-    Ours {
-        entry_id: Option<String>,
-    },
-    NotThere,
-    /// Several entries could be ours.
-    Several,
-    /// The answer is no history.
-    Unreadable,
 }
 
 /// Looks for our entry in a history answer. `sent` is the request of the set; `known` are entry

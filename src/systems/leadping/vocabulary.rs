@@ -3,16 +3,7 @@
 //! From the vendor's page "set the current lead disposition". `leadId` is not here: it is the
 //! bridge's to fill. `map` checks rows and results against this list.
 
-/// What a member's value must be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MemberType {
-    Text,
-    Bool,
-    /// An RFC 3339 date-time; sent in UTC.
-    Instant,
-    /// One of these words, exactly.
-    Enum(&'static [&'static str]),
-}
+pub use crate::systems::members::MemberType;
 
 pub const CATEGORIES: &[&str] = &[
     "Open",
@@ -53,6 +44,15 @@ pub const MEMBERS: &[(&str, MemberType)] = &[
     ("relatedCallEventId", MemberType::Text),
     ("isMissedCallFollowUp", MemberType::Bool),
     ("sourceId", MemberType::Text),
+];
+
+/// What a row may change in the record of a lead, from the vendor's page "update a lead". Tags are
+/// added, metadata is changed key by key; everything else of the record stays as it is.
+pub const RECORD_MEMBERS: &[(&str, MemberType)] = &[
+    ("enabled", MemberType::Bool),
+    ("tagIds", MemberType::Texts),
+    ("tagNames", MemberType::Texts),
+    ("metadata", MemberType::Values),
 ];
 
 /// Members without which LeadPing refuses a disposition.

@@ -2,6 +2,17 @@
 //!
 //! The vendor spells two names in two ways; both are understood, in any letter case.
 
+use crate::systems::members::MemberType;
+
+/// Every member of the vendor's page "update lead". All are optional: what is not sent stays.
+pub const MEMBERS: &[(&str, MemberType)] = &[
+    ("status", MemberType::WritableStatus),
+    ("externalId", MemberType::Text),
+    ("phoneNumber", MemberType::Text),
+    ("timeZoneId", MemberType::WindowsZone),
+    ("callData", MemberType::Values),
+];
+
 /// One lead status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeadStatus {
@@ -54,6 +65,22 @@ pub fn number_of(name: &str) -> Option<i64> {
 
 pub fn by_number(number: i64) -> Option<&'static LeadStatus> {
     STATUSES.iter().find(|status| status.number == number)
+}
+
+/// The number of a status as a table or a template writes it: a name, or digits.
+pub fn number_in(text: &str) -> Option<i64> {
+    let text = text.trim();
+    text.parse().ok().or_else(|| number_of(text))
+}
+
+/// What may be written, for people: `1 New, 10 NeedRetry, …`.
+pub fn writable_statuses() -> String {
+    STATUSES
+        .iter()
+        .filter(|status| status.writable)
+        .map(|status| format!("{} {}", status.number, status.name))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 #[cfg(test)]

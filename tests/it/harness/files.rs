@@ -63,9 +63,15 @@ impl Setup {
         self
     }
 
-    /// `key` as in `targets.leadping.mode`, `value` as TOML.
+    /// `key` as in `targets.leadping.mode`, `value` as TOML; `$PLACE` is the world's directory, and
+    /// `$SANDBOX` the sandbox's address.
     pub fn set(mut self, key: &str, value: &str) -> Self {
         self.changes.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn crm(mut self, table: &str) -> Self {
+        table.clone_into(&mut self.crm);
         self
     }
 
@@ -110,8 +116,13 @@ impl Files {
             let token = format!("{{ file = {:?} }}", files.path("admin.secret"));
             set(&mut files.document, "admin.token", &token);
         }
+        for secret in ["nlpearl", "capillary"] {
+            files.write_secret(secret, &format!("{secret}:secret"));
+        }
         for (key, value) in &setup.changes {
-            set(&mut files.document, key, value);
+            let place = files.place.path().display().to_string();
+            let value = value.replace("$PLACE", &place).replace("$SANDBOX", target);
+            set(&mut files.document, key, &value);
         }
         files
     }

@@ -15,6 +15,24 @@ impl World {
         events.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
+    /// One line per event, oldest first: what was decided at each target.
+    pub async fn verdicts(&self) -> String {
+        let mut events = self.events("").await;
+        events.reverse();
+        let lines = events.iter().map(|event| {
+            let targets = event["decision"]["targets"].as_object();
+            let verdicts = targets.into_iter().flatten();
+            let verdicts: Vec<String> = verdicts
+                .map(|(target, verdict)| format!("{target} {}", word(&verdict["verdict"])))
+                .collect();
+            let (source, state) = (word(&event["source"]), word(&event["state"]));
+            format!("{source}: {state} {}", verdicts.join(", "))
+                .trim_end()
+                .to_owned()
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
     /// As [`World::timeline`], of all events.
     pub async fn all_events(&self) -> String {
         let mut events = self.events("").await;
@@ -90,7 +108,8 @@ impl World {
     /// State of the one target, and the status that paused it.
     pub async fn target(&self) -> String {
         let page = self.get("/api/v1/targets").await;
-        let target = &items(&page)[0];
+        let named = |target: &&Value| target["name"] == "leadping";
+        let target = items(&page).iter().find(named).unwrap();
         match target["paused_http_status"].as_u64() {
             Some(status) => format!("{} {status}", word(&target["state"])),
             None => word(&target["state"]).to_owned(),

@@ -21,6 +21,56 @@ impl Setup {
         self.sandbox_sends_webhooks = true;
         self
     }
+
+    /// NLPearl and Capillary are targets too, with limits out of the way.
+    pub fn writing_back(self) -> Self {
+        let limit = "{ requests = 1000, per_seconds = 0.01, burst = 1000 }";
+        self.set(
+            "targets.nlpearl",
+            "{ kind = \"nlpearl\", base_url = \"$SANDBOX\", token = { file = \"$PLACE/nlpearl.secret\" } }",
+        )
+        .set(
+            "targets.nlpearl.outbound_ids",
+            &format!("{{ {PEARL} = {OUTBOUND:?} }}"),
+        )
+        .set(
+            "targets.capillary",
+            "{ kind = \"capillary\", base_url = \"$SANDBOX\" }",
+        )
+        .set(
+            "targets.capillary.auth",
+            "{ scheme = \"basic\", username = \"till.01\", password = { file = \"$PLACE/capillary.secret\" } }",
+        )
+        .set("targets.nlpearl.rate_limit", limit)
+        .set("targets.capillary.rate_limit", limit)
+        .set("targets.nlpearl.retry.jitter", "0.0")
+        .set("targets.capillary.retry.jitter", "0.0")
+    }
+}
+
+/// A lead webhook of the lead of these stories, which names all its ids.
+pub fn voice_of_all(status: impl Into<Value>) -> Value {
+    json!({
+        "id": VOICE_LEAD,
+        "pearlId": PEARL,
+        "externalId": CRM_LEAD,
+        "phoneNumber": "+14155550101",
+        "status": status.into(),
+        "created": "2026-08-01T10:00:00Z",
+        "callsId": [],
+        "callData": {"leadpingLeadId": LEADPING_LEAD},
+    })
+}
+
+/// An event of the lead of these stories at the CRM, which names no other id.
+pub fn crm_alone(event: &str, status: &str) -> Value {
+    json!({
+        "eventId": event,
+        "attributes": {
+            "eventName": "leadStatusUpdated",
+            "data": {"id": CRM_LEAD, "status": status},
+        },
+    })
 }
 
 impl World {
