@@ -23,3 +23,10 @@ CREATE TABLE table_use (
 INSERT INTO table_use (hash, decisions)
     SELECT json_extract(decision, '$.table'), count(*) FROM event
     WHERE json_extract(decision, '$.table') IS NOT NULL GROUP BY 1;
+
+-- What an interrupted run left undecided: nearly always nothing.
+CREATE INDEX event_received ON event (sequence) WHERE state = 'received';
+-- The last place ever given, where retention has removed it.
+INSERT INTO fact (name, value)
+    SELECT 'last_place', value FROM fact WHERE name = 'decided_through';
+DELETE FROM fact WHERE name = 'decided_through';

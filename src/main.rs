@@ -8,10 +8,6 @@ use clap::Parser;
 use leadping_bridge::cli::{Arguments, Exit};
 use leadping_bridge::telemetry;
 
-/// Bodies are parsed on one thread and freed on another, which the system's allocator is slow at.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let level = arguments.command.log_level();

@@ -126,10 +126,18 @@ pub(super) fn parse(body: &[u8]) -> Result<Value<'_>, Refusal> {
             line: error.line(),
             column: error.column(),
         }),
-        Ok(value) if !fits(&value, MAX_DEPTH) => Err(Refusal::TooDeep(MAX_DEPTH)),
+        Ok(value) if may_be_deep(body) && !fits(&value, MAX_DEPTH) => {
+            Err(Refusal::TooDeep(MAX_DEPTH))
+        }
         Ok(value @ Value::Object(_)) => Ok(value),
         Ok(_) => Err(Refusal::NotAnObject),
     }
+}
+
+/// No body is deeper than it has openings; most have few, and that is counted in no time.
+fn may_be_deep(body: &[u8]) -> bool {
+    let openings = body.iter().filter(|byte| matches!(byte, b'{' | b'['));
+    openings.count() > MAX_DEPTH
 }
 
 /// Walks the parsed value, which has few nodes, rather than the text, which has many bytes.

@@ -24,15 +24,10 @@ const AGAIN_BATCH: i64 = 64;
 impl SqliteStore {
     pub async fn undecided(&self, limit: usize) -> Result<Vec<Event>, StoreError> {
         self.read(move |connection| {
-            let after: i64 = connection.query_row(
-                "SELECT coalesce((SELECT CAST(value AS INTEGER) FROM fact WHERE name = 'decided_through'), 0)",
-                [],
-                |row| row.get(0),
-            )?;
             select_events(
                 connection,
-                "e.sequence > ?1 AND e.state = 'received' ORDER BY e.sequence LIMIT ?2",
-                (after, i64::try_from(limit).unwrap_or(i64::MAX)),
+                "e.state = 'received' ORDER BY e.sequence LIMIT ?1",
+                [i64::try_from(limit).unwrap_or(i64::MAX)],
             )
         })
         .await

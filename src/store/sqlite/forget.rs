@@ -28,6 +28,8 @@ impl SqliteStore {
                 scope.forget(*event)?;
             }
             if !events.is_empty() {
+                let last_place = scope.next_sequence - 1;
+                scope.set_fact("last_place", &last_place.to_string())?;
                 scope.forget_unused_tables()?;
             }
             scope

@@ -13,8 +13,9 @@ use super::writer::Scope;
 
 /// Keys collected before a generation is merged.
 const GENERATION: usize = 8192;
-/// Keys merged in one transaction, at least; else twice as many as it appended.
-const STEP: usize = 32;
+/// Keys merged in one go, once half as many have come in: neighbours share pages, and a page
+/// written once for sixteen keys costs the log less than one written for each.
+const STEP: usize = 512;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Keys {
@@ -96,6 +97,8 @@ pub(super) struct Tail {
     merging: Merging,
     /// Keys that the open transaction has added.
     added: usize,
+    /// Keys added since the last step of the merge.
+    since_step: usize,
 }
 
 impl Scope {
@@ -121,6 +124,7 @@ impl Scope {
     pub(super) fn add_keys(&mut self, keys: Keys) {
         self.tail.active.push(keys);
         self.tail.added += 1;
+        self.tail.since_step += 1;
     }
 
     /// The newest event whose duplicate key has this hash.
@@ -158,7 +162,10 @@ impl Scope {
         if from == length {
             return Ok(());
         }
-        let to = (from + STEP.max(2 * self.tail.added)).min(length);
+        if self.tail.since_step < STEP / 2 {
+            return Ok(());
+        }
+        let to = (from + STEP).min(length);
         for (table, keys) in [
             (
                 "INSERT OR IGNORE INTO event_dedupe (hash, sequence) VALUES (?1, ?2)",
@@ -186,6 +193,9 @@ impl Scope {
     pub(super) fn keys_committed(&mut self) {
         let tail = &mut self.tail;
         tail.added = 0;
+        if tail.merging.done != tail.merging.written {
+            tail.since_step = 0;
+        }
         tail.merging.done = tail.merging.written;
         let is_merged = tail.merging.done == tail.merging.length();
         if is_merged && tail.active.keys.len() >= GENERATION {

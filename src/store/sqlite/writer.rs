@@ -124,9 +124,14 @@ impl Scope {
             table_uses: HashMap::new(),
         };
         // Retention may have removed the newest events: a place is never given twice.
-        scope.decided_on_disk = scope.number("decided_through")?;
+        scope.next_sequence = newest.max(scope.number("last_place")?) + 1;
+        let undecided: Option<i64> = scope.connection.query_row(
+            "SELECT min(sequence) FROM event WHERE state = 'received'",
+            [],
+            |row| row.get(0),
+        )?;
+        scope.decided_on_disk = undecided.unwrap_or(scope.next_sequence) - 1;
         scope.decided_through = scope.decided_on_disk;
-        scope.next_sequence = newest.max(scope.decided_through) + 1;
         scope.load_tail()?;
         Ok(scope)
     }
@@ -217,9 +222,6 @@ impl Scope {
         }
         drop(statement);
         self.merge_keys()?;
-        if self.decided_through != self.decided_on_disk {
-            self.set_fact("decided_through", &self.decided_through.to_string())?;
-        }
         self.connection.execute_batch("COMMIT")?;
         self.decided_on_disk = self.decided_through;
         self.keys_committed();
