@@ -370,8 +370,25 @@ fn production_code_never_unwraps() {
 fn nothing_names_the_place_where_it_was_made() {
     // Put together here, so that this file does not name them either.
     let words = ["work", "tmp", "root", "home"].map(|folder| format!("/{folder}/"));
-    let endings = ["rs", "toml", "md", "sql", "yml", "yaml", "sh"];
-    let mut found = String::new();
+    let named = |line: &str| words.iter().any(|word| names_a_folder(line, word));
+    assert_eq!(lines_of_the_project(named), "");
+}
+
+#[test]
+fn no_merge_is_left_half_done() {
+    let markers = ["<", ">", "|"].map(|sign| sign.repeat(7) + " ");
+    let marked = |line: &str| {
+        markers
+            .iter()
+            .any(|marker| line.starts_with(marker.as_str()))
+    };
+    assert_eq!(lines_of_the_project(marked), "");
+}
+
+/// Where something stands in any text of ours.
+fn lines_of_the_project(is_meant: impl Fn(&str) -> bool) -> String {
+    let endings = ["rs", "toml", "md", "sql", "yml", "yaml", "sh", "json"];
+    let mut paths = Vec::new();
     for folder in [
         "src",
         "tests",
@@ -383,23 +400,26 @@ fn nothing_names_the_place_where_it_was_made() {
         "deploy",
     ] {
         let folder = root().join(folder);
-        if !folder.is_dir() {
-            continue;
-        }
-        let mut paths = Vec::new();
-        for ending in endings {
+        for ending in endings.iter().filter(|_| folder.is_dir()) {
             files_under(&folder, ending, &mut paths);
         }
-        for path in paths {
-            let text = std::fs::read_to_string(&path).unwrap();
-            for (number, line) in text.lines().enumerate() {
-                for word in words.iter().filter(|word| names_a_folder(line, word)) {
-                    let _ = writeln!(found, "{}:{}: {word}", path.display(), number + 1);
-                }
-            }
+    }
+    let beside = std::fs::read_dir(root()).unwrap();
+    paths.extend(
+        beside
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.is_file()),
+    );
+    let mut found = String::new();
+    for path in paths {
+        let Ok(text) = std::fs::read_to_string(&path) else {
+            continue;
+        };
+        for (number, line) in text.lines().enumerate().filter(|(_, line)| is_meant(line)) {
+            let _ = writeln!(found, "{}:{}: {line}", path.display(), number + 1);
         }
     }
-    assert!(found.is_empty(), "\n{found}");
+    found
 }
 
 /// As a path from the root, not as the middle of another path.
