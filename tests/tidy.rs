@@ -405,11 +405,9 @@ fn lines_of_the_project(is_meant: impl Fn(&str) -> bool) -> String {
         }
     }
     let beside = std::fs::read_dir(root()).unwrap();
-    paths.extend(
-        beside
-            .map(|entry| entry.unwrap().path())
-            .filter(|path| path.is_file()),
-    );
+    let beside = beside.map(|entry| entry.unwrap().path());
+    // A checkout may have a file `.git` that says where it was made.
+    paths.extend(beside.filter(|path| path.is_file() && !path.ends_with(".git")));
     let mut found = String::new();
     for path in paths {
         let Ok(text) = std::fs::read_to_string(&path) else {
