@@ -7,6 +7,7 @@
 //! `expression` fills in templates within the `sandbox`, from the `context` of the event.
 //! `decide` takes the result.
 
+mod burden;
 mod conditions;
 mod context;
 mod coverage;

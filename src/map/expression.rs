@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 
 use crate::map::context::{Context, Roots};
 use crate::map::lint::{self, Fault, Inspected, Meaning, Need};
-use crate::map::sandbox::{ENVIRONMENT, Limited, MAX_OUTPUT_BYTES, text_of};
+use crate::map::sandbox::{ENVIRONMENT, Limited, MAX_OUTPUT_BYTES, TOO_LARGE, text_of};
 use crate::systems::members::MemberType;
 use crate::systems::nlpearl::vocabulary;
 use crate::systems::nlpearl::zones::WINDOWS_ZONES;
@@ -276,6 +276,9 @@ fn explain(
     variables: &BTreeSet<String>,
     context: &Context<'_>,
 ) -> String {
+    if error.detail() == Some(TOO_LARGE) {
+        return TOO_LARGE.to_owned();
+    }
     explain_kind(error.kind(), variables, context)
 }
 

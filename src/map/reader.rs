@@ -21,7 +21,7 @@ use crate::map::expression::Condition;
 use crate::map::place::TextPlace;
 use crate::map::row::{Member, Row, RowResult, TargetTable, When};
 use crate::map::table::Table;
-use crate::map::{RowRef, conditions, coverage, credentials, members, presence};
+use crate::map::{RowRef, burden, conditions, coverage, credentials, members, presence};
 use crate::systems;
 use crate::systems::members::{Body, TARGETS};
 
@@ -79,6 +79,9 @@ pub fn read(
     }
     findings.extend(credentials::check(file, document.get_ref()));
     credentials::hide(file, &mut findings);
+    if let Some((_, rows)) = &read {
+        findings.extend(burden::check(file, rows));
+    }
     findings.sort_by_key(|finding| finding.span.start);
     let failed = findings
         .iter()

@@ -78,7 +78,7 @@ fn expressions_have_their_limits() {
 #[test]
 fn an_evaluation_ends_at_its_steps_and_bytes() {
     let loops = |depth: usize, body: &str| {
-        let opening = "{% for i in range(1000) %}".repeat(depth);
+        let opening = "{% for i in range(100) %}".repeat(depth);
         format!("{opening}{body}{}", "{% endfor %}".repeat(depth))
     };
     for (body, template, expected) in [
@@ -107,6 +107,41 @@ fn an_evaluation_ends_at_its_steps_and_bytes() {
         };
         let why = member(&given, "notes", &template).unwrap_err();
         assert!(why.contains(expected), "{template}: {why}");
+    }
+}
+
+/// Each condition is cheap enough; thousands of them for one event would not be.
+#[test]
+fn an_event_has_few_conditions_to_try() {
+    let table = |rows: &[(&str, usize)]| {
+        let mut text = "kind = \"nlpearl\"\n".to_owned();
+        for (keys, count) in rows {
+            for number in 0..*count {
+                let when = format!("when = \"lead.calls == {number}\"");
+                text += &format!("[[row]]\n{keys}{when}\nignore = \"x\"\n");
+            }
+        }
+        text
+    };
+    let bounded = "more than 64 conditions";
+    let success = "status = 100\n";
+    for rows in [
+        vec![(success, 65)],
+        vec![("", 65)],
+        vec![("", 30), (success, 35)],
+        vec![(success, 35), ("", 30)],
+        vec![("status = [70, 100]\n", 33), (success, 32)],
+    ] {
+        let (refused, findings) = parse(SourceKind::Nlpearl, &table(&rows));
+        assert!(refused.is_none(), "{rows:?}");
+        assert!(findings[0].contains(bounded), "{findings:?}");
+    }
+    for rows in [
+        vec![(success, 64), ("status = 70\n", 64)],
+        vec![("on = \"lead\"\n", 64), ("on = \"call\"\n", 64)],
+    ] {
+        let (taken, findings) = parse(SourceKind::Nlpearl, &table(&rows));
+        assert!(taken.is_some(), "{rows:?}: {findings:?}");
     }
 }
 

@@ -1,0 +1,47 @@
+//! How many conditions one event may have to try: each is bounded, and so is their number, or a
+//! table that keeps all other limits could still stall the daemon. Pure.
+
+use std::collections::HashMap;
+
+use crate::diagnostic::{Finding, SourceFile};
+use crate::event::{EventKind, Status};
+use crate::map::row::Row;
+
+/// Rows with `when` that an event of one status and kind may come to.
+const MAX_CONDITIONS: usize = 64;
+
+/// The first row with which it becomes too many.
+pub fn check(file: &SourceFile, rows: &[Row]) -> Option<Finding> {
+    let mut burdens: HashMap<(Option<&Status>, EventKind), usize> = HashMap::new();
+    // Rows for every status, by kind: they come on top of each status' own.
+    let mut everywhere = [0; EventKind::ALL.len()];
+    for row in rows.iter().filter(|row| row.when.is_some()) {
+        let kinds = EventKind::ALL.into_iter().enumerate();
+        for (place, kind) in kinds.filter(|(_, kind)| row.on.is_none_or(|on| on == *kind)) {
+            let heaviest = match &row.statuses {
+                None => {
+                    everywhere[place] += 1;
+                    let own = burdens.iter().filter(|((_, of), _)| *of == kind);
+                    own.map(|(_, count)| *count).max().unwrap_or(0)
+                }
+                Some(statuses) => statuses
+                    .iter()
+                    .map(|status| {
+                        let count = burdens.entry((Some(status), kind)).or_default();
+                        *count += 1;
+                        *count
+                    })
+                    .max()
+                    .unwrap_or(0),
+            };
+            if heaviest + everywhere[place] > MAX_CONDITIONS {
+                let message = format!(
+                    "with this row one event may have to try more than {MAX_CONDITIONS} conditions"
+                );
+                let hint = "let rows differ by status, sub_status, reason_id or `on` where they can: only `when` costs time";
+                return Some(Finding::error(file, row.span.clone(), message).hint(hint));
+            }
+        }
+    }
+    None
+}
