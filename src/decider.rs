@@ -20,7 +20,9 @@ use crate::deliver::Ground;
 use crate::event::{Event, Facts, Reading, Sequence, Standing};
 use crate::lead::{LeadHistory, SystemId};
 use crate::map::Tables;
-use crate::store::{Again, Decided, Decider, Linked, NewLink, StoreError, Undecided};
+use crate::store::{
+    Again, Decided, Decider, Freed, Linked, NewLink, Parked, ParkedAction, StoreError, Undecided,
+};
 use crate::systems;
 use crate::systems::place::Place;
 
@@ -210,6 +212,12 @@ pub enum Request {
         links: Vec<NewLink>,
         reply: oneshot::Sender<Result<Vec<Linked>, StoreError>>,
     },
+    /// One step of what a person does about the parked.
+    FreeParked {
+        parked: Parked,
+        action: ParkedAction,
+        reply: oneshot::Sender<Result<Freed, StoreError>>,
+    },
     /// The tables changed: decide again what they may now cover.
     TablesChanged,
 }
@@ -235,6 +243,10 @@ impl DeciderTask {
                 Some(request) = self.requests.recv() => match request {
                     Request::SetLink { ids, reply } => self.set_link(ids, reply).await,
                     Request::SetLinks { links, reply } => self.set_links(links, reply).await,
+                    Request::FreeParked { parked, action, reply } => {
+                        // Whoever asked may have gone; what was done stays done.
+                        let _ = reply.send(self.free_parked(parked, action).await);
+                    }
                     Request::TablesChanged => again_after = Some(Sequence(0)),
                 },
                 received = self.handed.recv_many(&mut batch, BATCH) => {
@@ -383,6 +395,29 @@ impl DeciderTask {
             self.desk.tell(&moved.cloned().collect::<Vec<_>>());
         }
         let _ = reply.send(result);
+    }
+
+    async fn free_parked(
+        &mut self,
+        parked: Parked,
+        action: ParkedAction,
+    ) -> Result<Freed, StoreError> {
+        let (by, now) = (self.desk.rules.snapshot(), self.ground.clock.now());
+        let freed = self
+            .ground
+            .store
+            .free_parked(parked, action, by, now)
+            .await?;
+        self.desk.tell(&freed.decided);
+        for target in &freed.woken {
+            self.desk.wake(target);
+        }
+        tracing::info!(
+            ?action,
+            parked = freed.results.len(),
+            "a person saw to what was parked"
+        );
+        Ok(freed)
     }
 
     /// One bounded step through the parked events, in order; `None` when that was the last.

@@ -242,6 +242,17 @@ impl DecisionRecord {
             })
     }
 
+    /// A planned delivery that goes on as an earlier one.
+    pub fn rename_delivery(&mut self, from: DeliveryId, to: DeliveryId) {
+        for verdict in self.targets.values_mut() {
+            if let TargetVerdict::Delivery { id, .. } | TargetVerdict::Amend { id, .. } = verdict
+                && *id == from
+            {
+                *id = to;
+            }
+        }
+    }
+
     /// The words in `decisions_total{decision}`: one per target, else the event's own.
     pub fn words(&self) -> Vec<&'static str> {
         match self.verdict {

@@ -48,6 +48,13 @@ impl WriterDesk {
         self.workers.iter().find(|worker| worker.name() == target)
     }
 
+    /// `target` has one more delivery to take.
+    pub(super) fn wake(&self, target: &str) {
+        if let Some(worker) = self.worker(target) {
+            worker.wake(1);
+        }
+    }
+
     /// Counts and logs what was decided, and wakes who has work now.
     pub(super) fn tell(&self, decided: &[Decided]) {
         for event in decided {

@@ -29,6 +29,7 @@ mod ledger;
 mod link;
 mod links;
 mod list;
+mod parked;
 mod recorded;
 mod revise;
 mod tail;
