@@ -36,6 +36,7 @@ mod keys;
 mod link_pages;
 mod links;
 mod opening;
+mod parked;
 mod recorded;
 mod retention;
 mod settle;
