@@ -1,6 +1,6 @@
 //! The admin listener: `/api/v1/…` and `/metrics`, for operators and their tools.
 //!
-//! Reads pages from the store and counters from memory. What it changes (links, what is parked) it
+//! Reads pages from the store and counters from memory. What it changes (links, what is parked, replays) it
 //! has the decider do. On
 //! loopback without a token it answers only requests that name a loopback host, so that a web
 //! page in somebody's browser cannot reach it by a name of its own.
@@ -30,10 +30,12 @@ mod events;
 mod links;
 mod mappings;
 mod parked;
+mod replay;
 mod targets;
 
 pub use links::{LinkBody, LinkSet, LinkView, LinksBody, LinksSet, MAX_LINKS, SameAs};
 pub use parked::{ParkedBody, ParkedFreed};
+pub use replay::{Forecast, ReplayBody};
 
 /// What the admin listener works with.
 pub struct Admin {
@@ -43,6 +45,7 @@ pub struct Admin {
     pub workers: Vec<Arc<TargetWorker>>,
     pub decider: mpsc::Sender<decider::Request>,
     pub rules: Arc<decider::Rules>,
+    pub replay: Arc<decider::ReplayBoard>,
     pub sources: Vec<String>,
     pub token: Option<Secret>,
 }
@@ -54,6 +57,12 @@ pub fn router(admin: Shared) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
         .route("/api/v1/events", get(events::list_events))
+        .route(
+            "/api/v1/events/replay",
+            get(replay::progress)
+                .post(replay::start)
+                .delete(replay::cancel),
+        )
         .route("/api/v1/events/{id}", get(events::show_event))
         .route("/api/v1/parked", get(parked::list_parked))
         .route("/api/v1/parked/release", post(parked::release))

@@ -27,8 +27,10 @@ use crate::systems;
 use crate::systems::place::Place;
 
 mod desk;
+mod replay;
 
 pub use desk::WriterDesk;
+pub use replay::{ReplayBoard, ReplayOrder, ReplayProgress, ReplayState, Replays};
 
 /// Events decided in one transaction.
 const BATCH: usize = 256;
@@ -218,6 +220,8 @@ pub enum Request {
         action: ParkedAction,
         reply: oneshot::Sender<Result<Freed, StoreError>>,
     },
+    /// Begun on the board already.
+    Replay(ReplayOrder),
     /// The tables changed: decide again what they may now cover.
     TablesChanged,
 }
@@ -227,6 +231,7 @@ pub struct DeciderTask {
     pub handed: mpsc::Receiver<Undecided>,
     pub requests: mpsc::Receiver<Request>,
     pub ground: Ground,
+    pub replays: Replays,
 }
 
 impl DeciderTask {
@@ -237,6 +242,7 @@ impl DeciderTask {
         // How far parked events have been decided again, while that is under way.
         let mut again_after = None;
         loop {
+            let replay_at = self.replays.next_at();
             tokio::select! {
                 biased;
                 () = self.ground.stop.cancelled() => return,
@@ -247,6 +253,9 @@ impl DeciderTask {
                         // Whoever asked may have gone; what was done stays done.
                         let _ = reply.send(self.free_parked(parked, action).await);
                     }
+                    Request::Replay(order) => {
+                        self.replays.begin(order, self.ground.clock.now());
+                    }
                     Request::TablesChanged => again_after = Some(Sequence(0)),
                 },
                 received = self.handed.recv_many(&mut batch, BATCH) => {
@@ -254,6 +263,9 @@ impl DeciderTask {
                         return;
                     }
                     last = self.decide_handed(std::mem::take(&mut batch), last).await;
+                }
+                () = self.ground.clock.sleep_until(replay_at.unwrap_or_default()), if replay_at.is_some() => {
+                    self.replay_some().await;
                 }
                 () = std::future::ready(()), if again_after.is_some() => {}
             }

@@ -19,12 +19,14 @@ use crate::lead::{LeadHistory, LeadKey, SystemId};
 mod judgement;
 mod links;
 mod parked;
+mod replay;
 pub mod rows;
 pub mod sqlite;
 
 pub use judgement::{Decided, Decider, Desk, Leased};
 pub use links::{Learnt, LinkPage, LinkRow, Linked, Links, NewLink};
 pub use parked::{Freed, FreedTo, Parked, ParkedAction, ParkedPlace};
+pub use replay::{ReplayOf, ReplaySpan, ReplayStep};
 
 /// Why a verb did not happen. Nothing was written.
 #[derive(Debug, Clone, thiserror::Error)]

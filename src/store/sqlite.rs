@@ -31,6 +31,7 @@ mod links;
 mod list;
 mod parked;
 mod recorded;
+mod replay;
 mod revise;
 mod tail;
 mod target;

@@ -13,6 +13,7 @@ mod retry_after;
 mod unknown_fate;
 mod refusals;
 mod parked;
+mod replay;
 mod pause;
 mod breaker;
 mod retries;

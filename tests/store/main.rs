@@ -38,6 +38,7 @@ mod links;
 mod opening;
 mod parked;
 mod recorded;
+mod replay;
 mod retention;
 mod settle;
 mod take;

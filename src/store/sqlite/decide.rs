@@ -488,7 +488,7 @@ fn first_lease(
 }
 
 /// What an event becomes whose deciding panicked.
-fn broken(event: &Undecided, now: Timestamp) -> Decision {
+pub(super) fn broken(event: &Undecided, now: Timestamp) -> Decision {
     Decision {
         record: DecisionRecord {
             verdict: Verdict::Invalid,

@@ -144,7 +144,7 @@ fn list_events(connection: &Connection, page: &EventPage) -> Result<Vec<EventRow
 }
 
 /// Events of every id of the leads that `query` names, in any source.
-fn lead_condition(
+pub(super) fn lead_condition(
     connection: &Connection,
     query: &LeadQuery,
     parameters: &mut Vec<SqlValue>,

@@ -24,12 +24,12 @@ const STEP: usize = 64;
 
 /// A parked delivery, as far as its release has to know.
 #[derive(Debug)]
-struct Waiting {
+pub(super) struct Waiting {
     row: i64,
     id: DeliveryId,
     event: i64,
     lead: i64,
-    target: String,
+    pub(super) target: String,
     slot: String,
     cause: ParkCause,
 }
@@ -149,7 +149,7 @@ impl Scope {
         Ok(())
     }
 
-    fn free_delivery(
+    pub(super) fn free_delivery(
         &mut self,
         waiting: &Waiting,
         action: ParkedAction,
@@ -314,7 +314,11 @@ impl Scope {
     }
 
     /// What an event decided anew says in the place of what is parked of it.
-    fn supersede_parked_of(&mut self, sequence: i64, now: Timestamp) -> Result<(), StoreError> {
+    pub(super) fn supersede_parked_of(
+        &mut self,
+        sequence: i64,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         for waiting in self.waiting_of(sequence)? {
             if self.has_newer(&waiting)? {
                 self.end_parked(&waiting, DeliveryState::Superseded, now)?;
@@ -353,7 +357,7 @@ impl Scope {
             .transpose()
     }
 
-    fn waiting_of(&self, event: i64) -> Result<Vec<Waiting>, StoreError> {
+    pub(super) fn waiting_of(&self, event: i64) -> Result<Vec<Waiting>, StoreError> {
         self.connection
             .prepare_cached(&format!("{WAITING} AND event = ?1 ORDER BY delivery"))?
             .query_map([event], |found| Ok(waiting(found)))?
@@ -404,7 +408,7 @@ fn waiting(row: &Row<'_>) -> Result<Waiting, StoreError> {
     })
 }
 
-fn went_to(decision: &Decision) -> FreedTo {
+pub(super) fn went_to(decision: &Decision) -> FreedTo {
     let mut deliveries = decision.deliveries.iter();
     match (&decision.cause, decision.deliveries.is_empty()) {
         (Some(_), true) => FreedTo::Parked,
