@@ -1,4 +1,6 @@
-//! `events`: what came in and what became of it, shown through the admin API of a running bridge.
+//! `events`: what came in and what became of it, shown, and decided again, through the admin API of a running bridge.
+
+mod replay;
 
 use std::process::ExitCode;
 
@@ -28,6 +30,14 @@ enum EventsSubcommand {
         after_help = "Example:\n  leadping-bridge events show 01986f0e-7c00-7000-8000-000000000001"
     )]
     Show(ShowArgs),
+    /// Decide recorded events again, against the lead as it is now
+    #[command(
+        after_help = "Example:\n  leadping-bridge events replay --since 2d --source voice\n  leadping-bridge events replay --since 2d --source voice --start\n\n\
+        It first says how many calls that costs and how long it takes; with --start it begins. Where\n\
+        something newer was applied, or the target has it already, nothing is sent. Ctrl-C cancels.\n\n\
+        Exit codes: 0 done; 1 refused, cancelled or failed; 69 the bridge cannot be reached."
+    )]
+    Replay(replay::ReplayArgs),
 }
 
 #[derive(Debug, Args)]
@@ -70,6 +80,7 @@ pub async fn run(args: EventsArgs, config: &Config) -> anyhow::Result<ExitCode> 
     match args.action {
         EventsSubcommand::List(args) => list(&api, args).await,
         EventsSubcommand::Show(args) => show(&api, args).await,
+        EventsSubcommand::Replay(args) => replay::run(&api, args).await,
     }
 }
 

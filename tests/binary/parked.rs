@@ -75,3 +75,48 @@ async fn what_waits_is_listed_released_and_discarded() {
     let none = place.run(&["events", "show", "nothing"]).await;
     assert_eq!(none.code, Some(1));
 }
+
+#[tokio::test]
+async fn a_replay_is_forecast_and_then_done() {
+    let sandbox = sandbox();
+    let place = Place::new(Some(&sandbox)).with("TARGETS__LEADPING__MODE", "shadow");
+    let bridge = place.serve().await;
+    for note in ["one", "two"] {
+        bridge.accept(&voice("lead_a", note)).await;
+    }
+    bridge.accept(&voice("lead_b", "one")).await;
+    bridge.at_rest().await;
+    assert_eq!(bridge.terminate().await.code, Some(0));
+    let place = place.with("TARGETS__LEADPING__MODE", "live");
+    let bridge = place.serve().await;
+    let url = format!("http://{}", bridge.admin);
+    let place = place.variable("LEADPING_BRIDGE_ADMIN_URL", url);
+    let replay = async |more: &[&str]| {
+        let arguments = [&["events", "replay"], more].concat();
+        let ended = place.run(&arguments).await;
+        assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
+        ended.out
+    };
+    let none = replay(&["--progress"]).await;
+    assert_eq!(none, "no replay since the bridge started\n");
+    let which = ["--since", "1h", "--source", "voice"];
+    let forecast =
+        "3 events: 2 due, 1 stale\n    leadping: 2 calls\n    about 1 s at 50 % of the rate\n";
+    let told = replay(&which).await;
+    assert_eq!(
+        told,
+        format!("{forecast}nothing is sent yet: --start does it\n")
+    );
+    assert_eq!(sandbox.journal().len(), 0);
+    let done = replay(&[&which[..], &["--start"]].concat()).await;
+    assert_eq!(
+        done,
+        format!("{forecast}finished: 3 of 3 events: 2 due, 1 stale\n")
+    );
+    bridge.at_rest().await;
+    assert_eq!(sandbox.journal().len(), 2);
+    let shown: Value = serde_json::from_str(&replay(&["--progress", "--json"]).await).unwrap();
+    assert_eq!(shown["state"], "finished");
+    let over = place.run(&["events", "replay", "--cancel"]).await;
+    assert_eq!(over.code, Some(1), "{}", over.err);
+}
