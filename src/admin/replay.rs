@@ -79,10 +79,15 @@ pub(super) async fn start(
             .map_err(|error| store_problem(&error))?;
     }
     if let Some(span) = span.filter(|_| start) {
-        if !admin.replay.begin(share, forecast.events) {
-            return Err(Problem::new(StatusCode::CONFLICT, "a replay is running"));
-        }
-        let order = ReplayOrder { of, span, share };
+        let number = admin.replay.begin(share, forecast.events);
+        let number =
+            number.ok_or_else(|| Problem::new(StatusCode::CONFLICT, "a replay is running"))?;
+        let order = ReplayOrder {
+            of,
+            span,
+            share,
+            number,
+        };
         if admin.decider.send(Request::Replay(order)).await.is_err() {
             let detail = "the bridge is stopping";
             return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));

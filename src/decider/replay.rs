@@ -21,6 +21,8 @@ pub struct ReplayOrder {
     pub span: ReplaySpan,
     /// Of each target's rate, in percent.
     pub share: u8,
+    /// As the board gave it.
+    pub number: u64,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,35 +54,50 @@ pub struct ReplayProgress {
 
 /// Shared between the decider, who writes it, and the admin API.
 #[derive(Debug, Default)]
-pub struct ReplayBoard(Mutex<ReplayProgress>);
+pub struct ReplayBoard(Mutex<Newest>);
+
+/// The newest replay and its number: a step of an older one finds another.
+#[derive(Debug, Default)]
+struct Newest {
+    number: u64,
+    progress: ReplayProgress,
+}
 
 impl ReplayBoard {
-    fn lock(&self) -> MutexGuard<'_, ReplayProgress> {
+    fn lock(&self) -> MutexGuard<'_, Newest> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn progress(&self) -> ReplayProgress {
-        self.lock().clone()
+        self.lock().progress.clone()
     }
 
-    /// Whether there is room for another one; then it has begun.
-    pub fn begin(&self, share: u8, events: u64) -> bool {
-        let mut progress = self.lock();
-        let is_free = progress.state != ReplayState::Running;
-        if is_free {
-            *progress = ReplayProgress {
-                state: ReplayState::Running,
-                events,
-                share,
-                ..ReplayProgress::default()
-            };
+    /// Of this replay, while it runs.
+    fn running(&self, number: u64) -> Option<ReplayProgress> {
+        let newest = self.lock();
+        let runs = newest.number == number && newest.progress.state == ReplayState::Running;
+        runs.then(|| newest.progress.clone())
+    }
+
+    /// The number of a new replay, unless one is running.
+    pub fn begin(&self, share: u8, events: u64) -> Option<u64> {
+        let mut newest = self.lock();
+        if newest.progress.state == ReplayState::Running {
+            return None;
         }
-        is_free
+        newest.number += 1;
+        newest.progress = ReplayProgress {
+            state: ReplayState::Running,
+            events,
+            share,
+            ..ReplayProgress::default()
+        };
+        Some(newest.number)
     }
 
     /// No further step is begun. Whether one was running.
     pub fn end(&self, as_state: ReplayState) -> bool {
-        let mut progress = self.lock();
+        let progress = &mut self.lock().progress;
         let was_running = progress.state == ReplayState::Running;
         if was_running {
             progress.state = as_state;
@@ -89,7 +106,7 @@ impl ReplayBoard {
     }
 
     fn take_in(&self, step: &ReplayStep) {
-        let mut progress = self.lock();
+        let progress = &mut self.lock().progress;
         for (result, count) in &step.results {
             *progress.results.entry((*result).to_owned()).or_default() += count;
             progress.events_done += count;
@@ -137,10 +154,9 @@ impl super::DeciderTask {
         let Some(mut replaying) = self.replays.running.take() else {
             return;
         };
-        let progress = self.replays.board.progress();
-        if progress.state != ReplayState::Running {
+        let Some(progress) = self.replays.board.running(replaying.order.number) else {
             return;
-        }
+        };
         let now = self.ground.clock.now();
         if progress
             .calls
@@ -151,7 +167,9 @@ impl super::DeciderTask {
             self.replays.running = Some(replaying);
             return;
         }
-        let ReplayOrder { of, span, share } = &replaying.order;
+        let ReplayOrder {
+            of, span, share, ..
+        } = &replaying.order;
         let by = self.desk.rules.snapshot();
         let step = match self.ground.store.replay(of.clone(), *span, by, now).await {
             Ok(step) => step,

@@ -26,6 +26,8 @@ on_every_engine!(
     an_event_is_discarded_with_what_waits_of_it,
     a_cause_is_gone_through_in_steps,
     what_is_not_parked_is_not_found,
+    a_damaged_one_can_be_discarded,
+    without_its_event_it_stays_until_it_is_sent_or_discarded,
 );
 
 impl Scene {
@@ -293,4 +295,26 @@ async fn what_is_not_parked_is_not_found(engine: Engine) {
     let nothing = cause("refused:leadping:404", ParkedPlace::default());
     let freed = scene.free(nothing, ParkedAction::Discard).await.unwrap();
     assert!(freed.results.is_empty() && freed.next.is_none());
+}
+
+async fn a_damaged_one_can_be_discarded(engine: Engine) {
+    let mut scene = Scene::on(engine);
+    let event = scene.parked_delivery("a", refused()).await;
+    let parked = scene.delivery_of(event).await;
+    scene
+        .ground
+        .damage("UPDATE delivery SET members = 'nothing'");
+    let freed = scene.freed(parked, ParkedAction::Discard).await;
+    assert_eq!(freed, [FreedTo::Discarded]);
+}
+
+async fn without_its_event_it_stays_until_it_is_sent_or_discarded(engine: Engine) {
+    let mut scene = Scene::on(engine);
+    let event = scene.parked_delivery("a", refused()).await;
+    let parked = scene.delivery_of(event).await;
+    scene.ground.damage("DELETE FROM event_body");
+    let freed = scene.freed(parked.clone(), ParkedAction::Release).await;
+    assert_eq!(freed, [FreedTo::Parked]);
+    let freed = scene.freed(parked, ParkedAction::ReleaseAsIs).await;
+    assert_eq!(freed, [FreedTo::Due]);
 }

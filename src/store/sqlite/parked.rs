@@ -175,7 +175,14 @@ impl Scope {
             });
             return Ok(());
         }
-        let event = self.recorded_event(waiting.event, by)?;
+        let event = match self.recorded_event(waiting.event, by) {
+            // Nothing is left to decide by; it can still be sent as it is, or discarded.
+            Err(StoreError::NotFound) => {
+                freed.results.push(FreedTo::Parked);
+                return Ok(());
+            }
+            event => event?,
+        };
         let place = Slot::parse(&waiting.slot);
         let mut sitting = Sitting::of(by, now);
         sitting.released = Some(Released {
@@ -396,7 +403,9 @@ impl Scope {
 
 fn waiting(row: &Row<'_>) -> Result<Waiting, StoreError> {
     let (target, lead_id): (String, String) = (row.get(4)?, row.get(5)?);
-    let members = serde_json::from_str(row.get_ref(6)?.as_str().unwrap_or_default())?;
+    // A damaged one is parked too, and can be discarded.
+    let members = serde_json::from_str(row.get_ref(6)?.as_str().unwrap_or_default());
+    let members = members.unwrap_or_default();
     Ok(Waiting {
         row: row.get(0)?,
         id: DeliveryId(parse_uuid(row.get_ref(1)?.as_blob().unwrap_or_default())?),
