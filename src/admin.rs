@@ -1,6 +1,7 @@
 //! The admin listener: `/api/v1/…` and `/metrics`, for operators and their tools.
 //!
-//! Reads pages from the store and counters from memory; all that it changes are links. On
+//! Reads pages from the store and counters from memory. What it changes (links, what is parked, replays) it
+//! has the decider do. On
 //! loopback without a token it answers only requests that name a loopback host, so that a web
 //! page in somebody's browser cannot reach it by a name of its own.
 
@@ -12,10 +13,10 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
 use crate::decider;
@@ -28,9 +29,13 @@ use crate::telemetry::metrics::{CONTENT_TYPE, Metrics};
 mod events;
 mod links;
 mod mappings;
+mod parked;
+mod replay;
 mod targets;
 
 pub use links::{LinkBody, LinkSet, LinkView, LinksBody, LinksSet, MAX_LINKS, SameAs};
+pub use parked::{ParkedBody, ParkedFreed};
+pub use replay::{Forecast, ReplayBody};
 
 /// What the admin listener works with.
 pub struct Admin {
@@ -40,6 +45,7 @@ pub struct Admin {
     pub workers: Vec<Arc<TargetWorker>>,
     pub decider: mpsc::Sender<decider::Request>,
     pub rules: Arc<decider::Rules>,
+    pub replay: Arc<decider::ReplayBoard>,
     pub sources: Vec<String>,
     pub token: Option<Secret>,
 }
@@ -51,7 +57,16 @@ pub fn router(admin: Shared) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
         .route("/api/v1/events", get(events::list_events))
-        .route("/api/v1/parked", get(events::list_parked))
+        .route(
+            "/api/v1/events/replay",
+            get(replay::progress)
+                .post(replay::start)
+                .delete(replay::cancel),
+        )
+        .route("/api/v1/events/{id}", get(events::show_event))
+        .route("/api/v1/parked", get(parked::list_parked))
+        .route("/api/v1/parked/release", post(parked::release))
+        .route("/api/v1/parked/discard", post(parked::discard))
         .route("/api/v1/mappings", get(mappings::list_mappings))
         .route("/api/v1/targets", get(targets::list_targets))
         .route(
@@ -99,6 +114,28 @@ async fn admit(State(admin): State<Shared>, request: Request, next: Next) -> Res
 
 fn not_found() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path")
+}
+
+fn bad(detail: &str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, detail.to_owned())
+}
+
+/// Has the decider do it, between two batches of events.
+async fn ask<T>(
+    admin: &Admin,
+    request: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> decider::Request,
+) -> Result<T, Problem> {
+    let (reply, answer) = oneshot::channel();
+    let stopping = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the bridge is stopping");
+    let sent = admin.decider.send(request(reply)).await;
+    sent.map_err(|_| stopping())?;
+    let answer = answer.await.map_err(|_| stopping())?;
+    answer.map_err(|error| match error {
+        StoreError::NotFound => {
+            Problem::new(StatusCode::NOT_FOUND, "nothing with this id is parked")
+        }
+        error => store_problem(&error),
+    })
 }
 
 /// Our own store failed: fixed words for the caller, the reason in the log.

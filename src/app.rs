@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::{self, Admin};
 use crate::clock::{Clock, after};
 use crate::config::Config;
-use crate::decider::{self, DeciderTask, Rules, WriterDesk};
+use crate::decider::{self, DeciderTask, ReplayBoard, Replays, Rules, WriterDesk};
 use crate::deliver::{Ground, TargetWorker, credential};
 use crate::listen::{self, ListenLimits};
 use crate::map::Tables;
@@ -89,7 +89,8 @@ impl App {
         let desk = seat_desk(&rules, &workers, &ground);
         let (requests_in, requests) = mpsc::channel(REQUESTS);
         let receiver = receiver(&config, &ground)?;
-        let admin = admin_of(&config, &ground, &workers, (&requests_in, &rules))?;
+        let board = Arc::new(ReplayBoard::default());
+        let admin = admin_of(&config, &ground, &workers, (&requests_in, &rules, &board))?;
         let closed = CancellationToken::new();
         let listen = |listener, router| {
             let limits = ListenLimits::from(&config.server);
@@ -110,6 +111,7 @@ impl App {
             handed,
             requests,
             ground: ground.clone(),
+            replays: Replays::on(board),
         };
         let reached = reload::Reached {
             ground: ground.clone(),
@@ -236,7 +238,11 @@ fn admin_of(
     config: &Config,
     ground: &Ground,
     workers: &[Arc<TargetWorker>],
-    (decider, rules): (&mpsc::Sender<decider::Request>, &Arc<Rules>),
+    (decider, rules, board): (
+        &mpsc::Sender<decider::Request>,
+        &Arc<Rules>,
+        &Arc<ReplayBoard>,
+    ),
 ) -> anyhow::Result<Arc<Admin>> {
     let token = config.admin.token.as_ref().map(|token| token.load());
     Ok(Arc::new(Admin {
@@ -246,6 +252,7 @@ fn admin_of(
         workers: workers.to_vec(),
         decider: decider.clone(),
         rules: rules.clone(),
+        replay: board.clone(),
         sources: config.sources.keys().cloned().collect(),
         token: token.transpose()?,
     }))

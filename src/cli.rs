@@ -6,9 +6,11 @@ pub mod admin_api;
 pub mod check;
 pub mod config_file;
 pub mod demo;
+pub mod events;
 pub mod explain;
 pub mod healthcheck;
 pub mod links;
+pub mod parked;
 pub mod plan;
 pub mod sandbox;
 pub mod schema;
@@ -109,6 +111,14 @@ pub enum Command {
     /// Ask a running bridge whether it is ready, for container health checks
     #[command(after_help = "Example:\n  leadping-bridge healthcheck")]
     Healthcheck(healthcheck::HealthcheckArgs),
+    /// Show what came in and what became of it
+    #[command(after_help = "Example:\n  leadping-bridge events list --lead lead_7Q2M4")]
+    Events(events::EventsArgs),
+    /// Show what waits for a person, let it go on, or give it up
+    #[command(
+        after_help = "Example:\n  leadping-bridge parked release --cause refused:leadping:422"
+    )]
+    Parked(parked::ParkedArgs),
     /// Show and teach which ids of which systems are one lead
     #[command(
         after_help = "Example:\n  leadping-bridge links set voice 68c3f1a2b4d5e6f708192a3b lead_7Q2M4"
@@ -156,6 +166,12 @@ impl Command {
             }
             Self::Healthcheck(args) => {
                 with_config(global, async |config| healthcheck::run(args, &config).await).await
+            }
+            Self::Events(args) => {
+                with_config(global, async |config| events::run(args, &config).await).await
+            }
+            Self::Parked(args) => {
+                with_config(global, async |config| parked::run(args, &config).await).await
             }
             Self::Links(args) => {
                 with_config(global, async |config| links::run(args, &config).await).await

@@ -235,6 +235,16 @@ pub struct RateLimit {
     pub burst: u32,
 }
 
+impl RateLimit {
+    /// How long so many calls take at `share` percent of the rate.
+    pub fn time_for(&self, calls: u64, share: u8) -> Duration {
+        let each = self.per.as_secs_f64() / f64::from(self.requests.max(1));
+        let share = f64::from(share.max(1)) / 100.0;
+        let calls = f64::from(u32::try_from(calls).unwrap_or(u32::MAX));
+        Duration::try_from_secs_f64(calls * each / share).unwrap_or(Duration::MAX)
+    }
+}
+
 /// Which of LeadPing's two path sets is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LeadpingApi {

@@ -163,7 +163,11 @@ fn plan(question: &Question<'_>, mut record: DecisionRecord, wishes: Vec<Wish>) 
         occurred_at,
         ..AppliedChange::default()
     };
+    let only = question.history.only.as_ref();
     for wish in &wishes {
+        if only.is_some_and(|only| only.target != wish.target) {
+            continue;
+        }
         let addresses = match addresses_of(question, wish) {
             Ok(addresses) => addresses,
             Err((verdict, cause)) => {
@@ -174,6 +178,9 @@ fn plan(question: &Question<'_>, mut record: DecisionRecord, wishes: Vec<Wish>) 
         };
         for address in &addresses {
             let slot = delivery::slot(&wish.target, address, &wish.members);
+            if only.is_some_and(|only| !only.is(Slot::parse(&slot))) {
+                continue;
+            }
             let case = Case {
                 question,
                 lead_id: address,

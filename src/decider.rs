@@ -20,13 +20,17 @@ use crate::deliver::Ground;
 use crate::event::{Event, Facts, Reading, Sequence, Standing};
 use crate::lead::{LeadHistory, SystemId};
 use crate::map::Tables;
-use crate::store::{Again, Decided, Decider, Linked, NewLink, StoreError, Undecided};
+use crate::store::{
+    Again, Decided, Decider, Freed, Linked, NewLink, Parked, ParkedAction, StoreError, Undecided,
+};
 use crate::systems;
 use crate::systems::place::Place;
 
 mod desk;
+mod replay;
 
 pub use desk::WriterDesk;
+pub use replay::{ReplayBoard, ReplayOrder, ReplayProgress, ReplayState, Replays};
 
 /// Events decided in one transaction.
 const BATCH: usize = 256;
@@ -210,6 +214,14 @@ pub enum Request {
         links: Vec<NewLink>,
         reply: oneshot::Sender<Result<Vec<Linked>, StoreError>>,
     },
+    /// One step of what a person does about the parked.
+    FreeParked {
+        parked: Parked,
+        action: ParkedAction,
+        reply: oneshot::Sender<Result<Freed, StoreError>>,
+    },
+    /// Begun on the board already.
+    Replay(ReplayOrder),
     /// The tables changed: decide again what they may now cover.
     TablesChanged,
 }
@@ -219,6 +231,7 @@ pub struct DeciderTask {
     pub handed: mpsc::Receiver<Undecided>,
     pub requests: mpsc::Receiver<Request>,
     pub ground: Ground,
+    pub replays: Replays,
 }
 
 impl DeciderTask {
@@ -229,12 +242,20 @@ impl DeciderTask {
         // How far parked events have been decided again, while that is under way.
         let mut again_after = None;
         loop {
+            let replay_at = self.replays.next_at();
             tokio::select! {
                 biased;
                 () = self.ground.stop.cancelled() => return,
                 Some(request) = self.requests.recv() => match request {
                     Request::SetLink { ids, reply } => self.set_link(ids, reply).await,
                     Request::SetLinks { links, reply } => self.set_links(links, reply).await,
+                    Request::FreeParked { parked, action, reply } => {
+                        // Whoever asked may have gone; what was done stays done.
+                        let _ = reply.send(self.free_parked(parked, action).await);
+                    }
+                    Request::Replay(order) => {
+                        self.replays.begin(order, self.ground.clock.now());
+                    }
                     Request::TablesChanged => again_after = Some(Sequence(0)),
                 },
                 received = self.handed.recv_many(&mut batch, BATCH) => {
@@ -242,6 +263,9 @@ impl DeciderTask {
                         return;
                     }
                     last = self.decide_handed(std::mem::take(&mut batch), last).await;
+                }
+                () = self.ground.clock.sleep_until(replay_at.unwrap_or_default()), if replay_at.is_some() => {
+                    self.replay_some().await;
                 }
                 () = std::future::ready(()), if again_after.is_some() => {}
             }
@@ -383,6 +407,29 @@ impl DeciderTask {
             self.desk.tell(&moved.cloned().collect::<Vec<_>>());
         }
         let _ = reply.send(result);
+    }
+
+    async fn free_parked(
+        &mut self,
+        parked: Parked,
+        action: ParkedAction,
+    ) -> Result<Freed, StoreError> {
+        let (by, now) = (self.desk.rules.snapshot(), self.ground.clock.now());
+        let freed = self
+            .ground
+            .store
+            .free_parked(parked, action, by, now)
+            .await?;
+        self.desk.tell(&freed.decided);
+        for target in &freed.woken {
+            self.desk.wake(target);
+        }
+        tracing::info!(
+            ?action,
+            parked = freed.results.len(),
+            "a person saw to what was parked"
+        );
+        Ok(freed)
     }
 
     /// One bounded step through the parked events, in order; `None` when that was the last.

@@ -91,10 +91,16 @@ impl ParkCause {
             "row" => format!(
                 "a row of the mapping of `{name}` parks {detail}; change the row to act on it"
             ),
-            "refused" => format!("`{name}` answered {detail}: mend the row or the lead there"),
-            "exhausted" => format!("`{name}` did not take it for too long"),
+            "refused" => format!(
+                "`{name}` answered {detail}: mend the row or the lead there, then release it"
+            ),
+            "exhausted" => {
+                format!("`{name}` did not take it for too long; release it to try again")
+            }
             "unsure" => {
-                format!("look at the lead's history at `{name}`: several entries could be ours")
+                format!(
+                    "look at the lead's history at `{name}`: several entries could be ours; release it if none is, else discard it"
+                )
             }
             "looping" => format!(
                 "two tables contradict each other about this lead at `{name}`: its decision shows who decided it back and when; mend a row, then release it"
@@ -240,6 +246,17 @@ impl DecisionRecord {
                 }
                 _ => None,
             })
+    }
+
+    /// A planned delivery that goes on as an earlier one.
+    pub fn rename_delivery(&mut self, from: DeliveryId, to: DeliveryId) {
+        for verdict in self.targets.values_mut() {
+            if let TargetVerdict::Delivery { id, .. } | TargetVerdict::Amend { id, .. } = verdict
+                && *id == from
+            {
+                *id = to;
+            }
+        }
     }
 
     /// The words in `decisions_total{decision}`: one per target, else the event's own.

@@ -127,6 +127,7 @@ fn history(setting: &Setting, facts: &Facts, source: &str, received_at: Timestam
         .as_ref()
         .map(|members| has(given, members, (source, received_at)));
     LeadHistory {
+        only: None,
         lead_id: unknown.lead_id.or_else(|| given.lead_id.clone()),
         calls: given.calls.unwrap_or(unknown.calls),
         previous: given.previous.as_ref().map(|previous| Previous {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::decision::AppliedChange;
-use crate::delivery::DeliveryId;
+use crate::delivery::{DeliveryId, Slot};
 use crate::event::{Facts, Sequence};
 
 pub mod course;
@@ -148,6 +148,22 @@ pub struct LeadHistory {
     pub ids: Vec<SystemId>,
     /// NLPearl lead id → the pearl that it belongs to.
     pub pearls: BTreeMap<String, String>,
+    /// Decided again for one place: what was decided for the others stays as it is.
+    pub only: Option<Only>,
+}
+
+/// The one place that a decision is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Only {
+    pub target: String,
+    /// LeadPing's record of the lead, not its dispositions.
+    pub is_record: bool,
+}
+
+impl Only {
+    pub fn is(&self, slot: Slot<'_>) -> bool {
+        self.target == slot.target && self.is_record == slot.is_record
+    }
 }
 
 impl LeadHistory {

@@ -18,11 +18,15 @@ use crate::lead::{LeadHistory, LeadKey, SystemId};
 
 mod judgement;
 mod links;
+mod parked;
+mod replay;
 pub mod rows;
 pub mod sqlite;
 
 pub use judgement::{Decided, Decider, Desk, Leased};
 pub use links::{Learnt, LinkPage, LinkRow, Linked, Links, NewLink};
+pub use parked::{Freed, FreedTo, Parked, ParkedAction, ParkedPlace};
+pub use replay::{ReplayOf, ReplaySpan, ReplayStep};
 
 /// Why a verb did not happen. Nothing was written.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -271,6 +275,10 @@ pub struct EventPage {
     pub source: Option<String>,
     pub state: Option<EventState>,
     pub lead: Option<LeadQuery>,
+    /// That event alone.
+    pub id: Option<EventId>,
+    /// Parked for this cause, or with a delivery that is.
+    pub cause: Option<ParkCause>,
 }
 
 /// A lead by its id in one of the systems named.

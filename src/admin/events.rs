@@ -1,14 +1,15 @@
-//! `GET /api/v1/events` and `GET /api/v1/parked`.
+//! `GET /api/v1/events` and `GET /api/v1/events/{id}`.
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use super::{Shared, store_problem};
+use super::{Shared, not_found, store_problem};
+use crate::decision::ParkCause;
 use crate::event::{EventState, Sequence};
 use crate::problem::Problem;
-use crate::store::{EventPage, EventRow, LeadQuery, ParkedRow};
+use crate::store::{EventPage, EventRow, LeadQuery};
 
 pub(super) const DEFAULT_LIMIT: u32 = 50;
 pub(super) const MAX_LIMIT: u32 = 500;
@@ -22,6 +23,8 @@ pub(super) struct EventQuery {
     source: Option<String>,
     state: Option<String>,
     lead: Option<String>,
+    /// A park cause.
+    cause: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -36,7 +39,7 @@ pub(super) async fn list_events(
     query: Result<Query<EventQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<Page<EventRow>>, Problem> {
     let Query(query) = query.map_err(|_| {
-        let known = "the query takes limit, cursor, source, state and lead";
+        let known = "the query takes limit, cursor, source, state, lead and cause";
         Problem::new(StatusCode::BAD_REQUEST, known)
     })?;
     let state = query.state.map(|word| parse_state(&word)).transpose()?;
@@ -50,6 +53,8 @@ pub(super) async fn list_events(
             id,
             sources: admin.sources.clone(),
         }),
+        cause: query.cause.map(ParkCause::from_stored),
+        id: None,
     };
     let items = admin
         .store
@@ -64,23 +69,24 @@ pub(super) async fn list_events(
     Ok(Json(Page { items, next_cursor }))
 }
 
+pub(super) async fn show_event(
+    State(admin): State<Shared>,
+    Path(id): Path<String>,
+) -> Result<Json<EventRow>, Problem> {
+    let id = id.parse().map_err(|_| not_found())?;
+    let page = EventPage {
+        limit: 1,
+        id: Some(id),
+        ..EventPage::default()
+    };
+    let found = admin.store.events(page).await;
+    let found = found.map_err(|error| store_problem(&error))?;
+    found.into_iter().next().map(Json).ok_or_else(not_found)
+}
+
 fn parse_state(word: &str) -> Result<EventState, Problem> {
     EventState::parse(word).ok_or_else(|| {
         let words = EventState::ALL.map(EventState::as_str).join(", ");
         Problem::new(StatusCode::BAD_REQUEST, format!("state is one of: {words}"))
     })
-}
-
-pub(super) async fn list_parked(
-    State(admin): State<Shared>,
-) -> Result<Json<Page<ParkedRow>>, Problem> {
-    let items = admin
-        .store
-        .parked()
-        .await
-        .map_err(|error| store_problem(&error))?;
-    Ok(Json(Page {
-        items,
-        next_cursor: None,
-    }))
 }

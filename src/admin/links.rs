@@ -4,12 +4,10 @@
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
 
 use super::events::{DEFAULT_LIMIT, MAX_LIMIT, Page};
-use super::{Admin, Shared, store_problem};
+use super::{Shared, ask, bad, store_problem};
 use crate::decider::Request;
 use crate::lead::{LEADPING, SystemId};
 use crate::problem::Problem;
@@ -269,21 +267,4 @@ fn id(name: &str, id: &str) -> Result<String, String> {
 /// Those that no longer wait.
 fn moved(decided: &[Decided]) -> usize {
     decided.iter().filter(|event| event.moved()).count()
-}
-
-fn bad(detail: &str) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, detail.to_owned())
-}
-
-/// Has the decider do it, between two batches of events.
-async fn ask<T>(
-    admin: &Admin,
-    request: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Request,
-) -> Result<T, Problem> {
-    let (reply, answer) = oneshot::channel();
-    let stopping = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the bridge is stopping");
-    let sent = admin.decider.send(request(reply)).await;
-    sent.map_err(|_| stopping())?;
-    let answer = answer.await.map_err(|_| stopping())?;
-    answer.map_err(|error| store_problem(&error))
 }

@@ -169,7 +169,7 @@ fn look_closer(comparison: &Comparison, config: &Config) -> Vec<Look> {
         .collect()
 }
 
-fn ago(now: Timestamp, time: Duration) -> Timestamp {
+pub(super) fn ago(now: Timestamp, time: Duration) -> Timestamp {
     SignedDuration::try_from(time)
         .ok()
         .and_then(|time| now.checked_sub(time).ok())
@@ -177,7 +177,7 @@ fn ago(now: Timestamp, time: Duration) -> Timestamp {
 }
 
 /// A whole number and one of s, m, h, d, w.
-fn parse_time(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_time(text: &str) -> Result<Duration, String> {
     let wrong = || String::from("write a whole number and a unit: 30m, 12h, 7d, 2w");
     let unit = text.chars().next_back().ok_or_else(wrong)?;
     let seconds: u64 = match unit {

@@ -4,6 +4,7 @@
 //! It lends rules and leave to the store's writer and passes on what came of it; it decides nothing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -46,6 +47,29 @@ impl Desk for WriterDesk {
 impl WriterDesk {
     fn worker(&self, target: &str) -> Option<&Arc<TargetWorker>> {
         self.workers.iter().find(|worker| worker.name() == target)
+    }
+
+    /// `target` has one more delivery to take.
+    pub(super) fn wake(&self, target: &str) {
+        if let Some(worker) = self.worker(target) {
+            worker.wake(1);
+        }
+    }
+
+    /// Whether nothing keeps `target` from being written to.
+    pub(super) fn is_open(&self, target: &str, now: Timestamp) -> bool {
+        self.worker(target).is_none_or(|worker| {
+            let health = worker.health_now();
+            let gated = health.gate.is_some_and(|gate| now < gate.until);
+            !gated && health.pause.is_none() && health.breaker.open.is_none()
+        })
+    }
+
+    /// How long so many calls to `target` take at a share of its rate.
+    pub(super) fn time_for(&self, target: &str, calls: u64, share: u8) -> Duration {
+        self.worker(target).map_or(Duration::ZERO, |worker| {
+            worker.config().rate_limit.time_for(calls, share)
+        })
     }
 
     /// Counts and logs what was decided, and wakes who has work now.

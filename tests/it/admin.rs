@@ -110,7 +110,7 @@ async fn what_is_parked_has_counts_the_oldest_and_what_to_do() {
         "deliveries": 1,
         "events": 0,
         "oldest_at": "2026-08-01T12:01:01.000Z",
-        "suggestion": "`leadping` answered 422: mend the row or the lead there"
+        "suggestion": "`leadping` answered 422: mend the row or the lead there, then release it"
       },
       {
         "cause": "unlinked:voice",

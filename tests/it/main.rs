@@ -12,6 +12,8 @@ mod answers;
 mod retry_after;
 mod unknown_fate;
 mod refusals;
+mod parked;
+mod replay;
 mod pause;
 mod breaker;
 mod retries;

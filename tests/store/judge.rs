@@ -168,6 +168,11 @@ impl Judge {
         let mut applied = Vec::new();
         for target in named.unwrap_or_else(|| vec![Value::from(TARGET)]) {
             let target = target.as_str().unwrap().to_owned();
+            if let Some(only) = &history.only
+                && !only.is(Slot::parse(&target))
+            {
+                continue;
+            }
             let verdict = self.weigh(event, history, &target, now);
             if verdict.is_applied() {
                 applied.push(target.clone());

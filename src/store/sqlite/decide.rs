@@ -13,10 +13,10 @@ use super::SqliteStore;
 use super::append::lead_hash;
 use super::writer::Scope;
 use crate::decision::{Decision, DecisionRecord, ParkCause, PlannedDelivery, Verdict};
-use crate::delivery::{DeliveryState, Lease};
+use crate::delivery::{DeliveryId, DeliveryState, Lease};
 use crate::event::{Event, EventId, EventKind, EventState, Facts, Reading, Sequence, Standing};
 use crate::lead::identity::{self, Register, Subject, ids_of};
-use crate::lead::{LEADPING, LeadKey, SystemId};
+use crate::lead::{LEADPING, LeadKey, Only, SystemId};
 
 /// Parked events decided again in one transaction.
 const AGAIN_BATCH: i64 = 64;
@@ -116,21 +116,33 @@ impl SqliteStore {
 /// One transaction's deciding: who judges, when, and what came of it.
 pub(super) struct Sitting<'a> {
     by: &'a dyn Decider,
-    now: Timestamp,
+    pub(super) now: Timestamp,
     /// Who gives leave to send at once.
     desk: Option<&'a dyn Desk>,
     pub(super) decided: Vec<Decided>,
     pub(super) leased: Vec<Leased>,
+    /// The parked delivery that its event is decided again for.
+    pub(super) released: Option<Released>,
+}
+
+/// A parked delivery on its way back.
+pub(super) struct Released {
+    pub(super) event: Sequence,
+    pub(super) row: i64,
+    pub(super) slot: String,
+    pub(super) keeps_id: Option<DeliveryId>,
+    pub(super) only: Only,
 }
 
 impl<'a> Sitting<'a> {
-    fn of(by: &'a dyn Decider, now: Timestamp) -> Self {
+    pub(super) fn of(by: &'a dyn Decider, now: Timestamp) -> Self {
         Self {
             by,
             now,
             desk: None,
             decided: Vec::new(),
             leased: Vec::new(),
+            released: None,
         }
     }
 
@@ -174,7 +186,7 @@ impl StoredDecision {
 }
 
 /// Reads a recorded body again; a panic in that must not end the writer.
-fn read_again(event: Event, by: &dyn Decider) -> Undecided {
+pub(super) fn read_again(event: Event, by: &dyn Decider) -> Undecided {
     let read = catch_unwind(AssertUnwindSafe(|| by.read(&event)));
     let reading = read.unwrap_or_else(|_| {
         tracing::error!(event.id = %event.id, "reading this event failed inside the bridge; please report it");
@@ -236,7 +248,7 @@ impl Scope {
 
     /// Decides one event and writes everything that follows from it but its own row; first what
     /// waited for a link that it teaches.
-    fn decide_one(
+    pub(super) fn decide_one(
         &mut self,
         event: &Undecided,
         sitting: &mut Sitting<'_>,
@@ -259,14 +271,20 @@ impl Scope {
         sitting: &mut Sitting<'_>,
     ) -> Result<Decision, StoreError> {
         let (by, now) = (sitting.by, sitting.now);
-        let history = self
+        let released = sitting.released.as_ref();
+        let released = released.filter(|released| released.is_of(event.event.sequence));
+        let mut history = self
             .past()
             .history(event, subject.lead, &subject.state, by)?;
+        history.only = released.map(|released| released.only.clone());
         let judged = catch_unwind(AssertUnwindSafe(|| by.decide(event, &history, now)));
-        let decision = judged.unwrap_or_else(|_| {
+        let mut decision = judged.unwrap_or_else(|_| {
             tracing::error!(event.id = %event.event.id, "deciding this event failed inside the bridge; parked as invalid, please report it");
             broken(event, now)
         });
+        if let Some(released) = released {
+            released.name(&mut decision);
+        }
         if let Some(change) = &decision.applied {
             let own = &event.event;
             subject.state.apply(&own.source, own.sequence, change);
@@ -282,7 +300,12 @@ impl Scope {
             let lead = subject
                 .lead
                 .ok_or_else(|| StoreError::Corrupt(String::from("a delivery without a lead")))?;
-            match self.insert_delivery(event, delivery, lead, sitting)? {
+            let back = released.filter(|released| released.slot == delivery.slot());
+            let inserted = match back {
+                Some(released) => self.revive(released.row, delivery, lead, sitting)?,
+                None => self.insert_delivery(event, delivery, lead, sitting)?,
+            };
+            match inserted {
                 Inserted::Waits => {}
                 Inserted::Head => targets.push(delivery.target.clone()),
                 Inserted::Leased(leased) => sitting.leased.push(*leased),
@@ -294,7 +317,7 @@ impl Scope {
         Ok(decision)
     }
 
-    fn update_decision(
+    pub(super) fn update_decision(
         &mut self,
         event: &Undecided,
         decision: &Decision,
@@ -313,6 +336,9 @@ impl Scope {
                 stored.cause,
                 stored.text,
             ))?;
+        if stored.state == EventState::Settled {
+            self.reopen_event(event.event.sequence.0)?;
+        }
         Ok(())
     }
 
@@ -426,7 +452,7 @@ impl Scope {
 }
 
 /// What a new delivery waits for.
-enum Inserted {
+pub(super) enum Inserted {
     /// An earlier one of its lead; or it is withheld.
     Waits,
     /// Nothing: it can be taken.
@@ -462,7 +488,7 @@ fn first_lease(
 }
 
 /// What an event becomes whose deciding panicked.
-fn broken(event: &Undecided, now: Timestamp) -> Decision {
+pub(super) fn broken(event: &Undecided, now: Timestamp) -> Decision {
     Decision {
         record: DecisionRecord {
             verdict: Verdict::Invalid,

@@ -329,6 +329,18 @@ impl Scope {
         Ok(())
     }
 
+    /// An event that was decided again is not settled while an earlier delivery of it is not final.
+    pub(super) fn reopen_event(&mut self, event: i64) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached(
+                "UPDATE event SET state = 'decided' WHERE sequence = ?1 AND state = 'settled'
+                 AND EXISTS (SELECT 1 FROM delivery WHERE event = ?1
+                             AND (state = 'due' OR state = 'in_flight' OR state = 'parked'))",
+            )?
+            .execute([event])?;
+        Ok(())
+    }
+
     fn recover_leases(
         &mut self,
         target: &str,

@@ -110,6 +110,18 @@ fn list_events(connection: &Connection, page: &EventPage) -> Result<Vec<EventRow
         parameters.push(String::from(state.as_str()).into());
         conditions.push(format!("e.state = ?{}", parameters.len()));
     }
+    if let Some(id) = &page.id {
+        parameters.push(id.0.as_bytes().to_vec().into());
+        conditions.push(format!("e.id = ?{}", parameters.len()));
+    }
+    if let Some(cause) = &page.cause {
+        parameters.push(cause.as_str().to_owned().into());
+        let place = parameters.len();
+        conditions.push(format!(
+            "((e.state = 'parked' AND e.cause = ?{place}) OR e.sequence IN
+              (SELECT event FROM delivery WHERE state = 'parked' AND cause = ?{place}))"
+        ));
+    }
     if let Some(lead) = &page.lead {
         conditions.push(lead_condition(connection, lead, &mut parameters)?);
     }
@@ -132,7 +144,7 @@ fn list_events(connection: &Connection, page: &EventPage) -> Result<Vec<EventRow
 }
 
 /// Events of every id of the leads that `query` names, in any source.
-fn lead_condition(
+pub(super) fn lead_condition(
     connection: &Connection,
     query: &LeadQuery,
     parameters: &mut Vec<SqlValue>,

@@ -149,6 +149,20 @@ impl World {
         answered(self.client.put(self.admin_url("/api/v1/links")).json(&body)).await
     }
 
+    /// `POST /api/v1/{path}`, with the token.
+    pub async fn post_admin(&self, path: &str, body: &Value) -> Answered {
+        let call = self.client.post(self.admin_url(&format!("/api/v1/{path}")));
+        answered(call.bearer_auth("admin-secret").json(body)).await
+    }
+
+    /// `DELETE /api/v1/{path}`, with the token.
+    pub async fn delete_admin(&self, path: &str) -> Answered {
+        let call = self
+            .client
+            .delete(self.admin_url(&format!("/api/v1/{path}")));
+        answered(call.bearer_auth("admin-secret")).await
+    }
+
     /// `POST /api/v1/links`.
     pub async fn post_links(&self, links: &Value) -> Answered {
         let call = self.client.post(self.admin_url("/api/v1/links"));

@@ -1,0 +1,185 @@
+//! `/api/v1/events/replay`: `POST` forecasts what deciding recorded events again would do, and with
+//! `start` has it done; `GET` shows how far it is, `DELETE` cancels it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Admin, Shared, bad, store_problem};
+use crate::decider::{ReplayOrder, ReplayProgress, ReplayState, Request};
+use crate::event::{EventId, Sequence};
+use crate::problem::Problem;
+use crate::store::{Decider, LeadQuery, RecordedFrom, ReplayOf, ReplaySpan, StoreError};
+
+const MAX_IDS: usize = 200;
+const DEFAULT_SHARE: u8 = 50;
+
+/// Which events: `ids`, or `lead`, or `source` and `since` to `until`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReplayBody {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ids: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lead: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// Of each target's rate, in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<u8>,
+    /// Else it is only forecast.
+    #[serde(default)]
+    pub start: bool,
+}
+
+/// What it would do: each event judged on its own, as the lead is now.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Forecast {
+    pub events: u64,
+    pub results: BTreeMap<String, u64>,
+    /// Target → calls.
+    pub calls: BTreeMap<String, u64>,
+    pub share: u8,
+    /// At that share of the slowest target's rate.
+    pub duration_seconds: u64,
+    pub started: bool,
+}
+
+pub(super) async fn start(
+    State(admin): State<Shared>,
+    body: Result<Json<ReplayBody>, JsonRejection>,
+) -> Result<Json<Forecast>, Problem> {
+    let Json(body) = body.map_err(|_| {
+        bad("the body is a JSON object with ids, lead, or source, since and until, and optionally share and start")
+    })?;
+    let (start, share) = (body.start, body.share.unwrap_or(DEFAULT_SHARE));
+    if !(1..=100).contains(&share) {
+        return Err(bad("share is 1 to 100, in percent of a target's rate"));
+    }
+    let of = read_of(body, &admin.sources)?;
+    let span = span_of(&admin, &of).await?;
+    let mut forecast = Forecast {
+        share,
+        ..Forecast::default()
+    };
+    if let Some(span) = span {
+        look_ahead(&admin, (&of, span), &mut forecast)
+            .await
+            .map_err(|error| store_problem(&error))?;
+    }
+    if let Some(span) = span.filter(|_| start) {
+        let number = admin.replay.begin(share, forecast.events);
+        let number =
+            number.ok_or_else(|| Problem::new(StatusCode::CONFLICT, "a replay is running"))?;
+        let order = ReplayOrder {
+            of,
+            span,
+            share,
+            number,
+        };
+        if admin.decider.send(Request::Replay(order)).await.is_err() {
+            let detail = "the bridge is stopping";
+            return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
+        }
+        forecast.started = true;
+    }
+    Ok(Json(forecast))
+}
+
+pub(super) async fn progress(State(admin): State<Shared>) -> Json<ReplayProgress> {
+    Json(admin.replay.progress())
+}
+
+pub(super) async fn cancel(State(admin): State<Shared>) -> Result<Json<ReplayProgress>, Problem> {
+    match admin.replay.end(ReplayState::Cancelled) {
+        true => Ok(Json(admin.replay.progress())),
+        false => Err(Problem::new(StatusCode::CONFLICT, "no replay is running")),
+    }
+}
+
+fn read_of(body: ReplayBody, sources: &[String]) -> Result<ReplayOf, Problem> {
+    let has_span = body.source.is_some() || body.since.is_some() || body.until.is_some();
+    let kinds = [!body.ids.is_empty(), body.lead.is_some(), has_span];
+    if kinds.iter().filter(|given| **given).count() != 1 {
+        return Err(bad(
+            "name events by ids, or a lead, or source, since and until",
+        ));
+    }
+    if body.ids.len() > MAX_IDS {
+        return Err(bad(&format!("at most {MAX_IDS} ids at once")));
+    }
+    if let Some(source) = &body.source
+        && !sources.contains(source)
+    {
+        return Err(bad(&format!("source is one of: {}", sources.join(", "))));
+    }
+    let ids: Result<Vec<EventId>, _> = body.ids.iter().map(|id| id.parse()).collect();
+    Ok(ReplayOf {
+        ids: ids.map_err(|_| bad("ids are ids of events"))?,
+        lead: body.lead.map(|id| LeadQuery {
+            id,
+            sources: sources.to_vec(),
+        }),
+        source: body.source,
+        since: body.since,
+        until: body.until,
+    })
+}
+
+/// Up to the newest event there is now: what comes in later is not replayed.
+async fn span_of(admin: &Admin, of: &ReplayOf) -> Result<Option<ReplaySpan>, Problem> {
+    let from = of.since.map_or(RecordedFrom::Last(1), RecordedFrom::Since);
+    let span = admin.store.recorded_span(from).await;
+    let span = span.map_err(|error| store_problem(&error))?;
+    Ok(span.map(|span| ReplaySpan {
+        after: match of.since {
+            Some(_) => Sequence(span.first.0 - 1),
+            None => Sequence(0),
+        },
+        through: span.last,
+    }))
+}
+
+async fn look_ahead(
+    admin: &Admin,
+    (of, mut span): (&ReplayOf, ReplaySpan),
+    forecast: &mut Forecast,
+) -> Result<(), StoreError> {
+    let by: Arc<dyn Decider> = admin.rules.snapshot();
+    let now = admin.clock.now();
+    loop {
+        let step = admin
+            .store
+            .forecast_replay(of.clone(), span, by.clone(), now)
+            .await?;
+        for (result, count) in step.results {
+            *forecast.results.entry(result.to_owned()).or_default() += count;
+            forecast.events += count;
+        }
+        for (target, count) in step.calls {
+            *forecast.calls.entry(target).or_default() += count;
+        }
+        match step.next {
+            Some(next) => span.after = next,
+            None => break,
+        }
+    }
+    let times = admin.workers.iter().filter_map(|worker| {
+        let calls = forecast.calls.get(worker.name())?;
+        Some(worker.config().rate_limit.time_for(*calls, forecast.share))
+    });
+    let longest: Duration = times.max().unwrap_or_default();
+    forecast.duration_seconds = longest.as_secs_f64().ceil() as u64;
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! `parked` and `events`: what people see of what waits, and of what became of an event.
+
+use leadping_bridge::sandbox::{Fault, FaultAnswer, FaultRule, FaultScope};
+use serde_json::{Value, json};
+
+use super::place::{Place, sandbox};
+use super::senders::{voice, voice_status};
+
+#[tokio::test]
+async fn what_waits_is_listed_released_and_discarded() {
+    let sandbox = sandbox();
+    let refusal = Fault::Answer(FaultAnswer::status(422));
+    sandbox.add_fault(FaultRule::once(FaultScope::Set, refusal).lead("lead_a"));
+    let place = Place::new(Some(&sandbox));
+    let bridge = place.serve().await;
+    let url = format!("http://{}", bridge.admin);
+    let place = place.variable("LEADPING_BRIDGE_ADMIN_URL", url);
+    assert_eq!(
+        place.run(&["parked", "list"]).await.out,
+        "nothing is parked\n"
+    );
+    assert_eq!(place.run(&["events", "list"]).await.out, "no events\n");
+    bridge.accept(&voice("lead_a", "one")).await;
+    bridge
+        .accept(&voice_status("lead_b", "one", json!(77)))
+        .await;
+    bridge.at_rest().await;
+
+    let listed = place.run(&["parked", "list"]).await;
+    let lines: Vec<&str> = listed.out.lines().collect();
+    assert!(lines[0].starts_with("refused:leadping:422: 0 events, 1 deliveries, oldest 20"));
+    assert_eq!(
+        lines[1],
+        "    `leadping` answered 422: mend the row or the lead there, then release it"
+    );
+    assert!(lines.iter().all(|line| line.len() <= 80), "{}", listed.out);
+    let cause = ["parked", "list", "--cause", "refused:leadping:422"];
+    let one = place.run(&cause).await.out;
+    assert!(
+        one.starts_with("delivery  ") && one.ends_with("  lead_a\n"),
+        "{one}"
+    );
+    let delivery = one.split_whitespace().nth(1).unwrap();
+
+    let arguments = ["parked", "release", "--delivery", delivery];
+    let released = place.run(&arguments).await;
+    assert_eq!((released.code, released.out.as_str()), (Some(0), "1 due\n"));
+    bridge.at_rest().await;
+    let again = place.run(&arguments).await;
+    assert_eq!(again.code, Some(1));
+    assert!(again.err.contains("404"), "{}", again.err);
+    let arguments = ["parked", "discard", "--cause", "unmapped:voice:77"];
+    let discarded = place.run(&[&arguments[..], &["--json"]].concat()).await;
+    assert_eq!(discarded.out, "{\"discarded\":1}\n");
+    let nothing = place.run(&arguments).await;
+    let told = (nothing.code, nothing.out.as_str());
+    assert_eq!(told, (Some(1), "nothing is parked for this cause\n"));
+
+    let listed = place.run(&["events", "list", "--lead", "lead_a"]).await.out;
+    let (first, second) = listed.split_once('\n').unwrap();
+    assert!(first.ends_with("  voice  settled"), "{listed}");
+    assert_eq!(second, "    lead_a: leadping delivery\n");
+    let id = first.split_whitespace().next().unwrap();
+    let shown = place.run(&["events", "show", id]).await.out;
+    assert!(shown.lines().all(|line| line.len() <= 80), "{shown}");
+    assert!(shown.contains("    leadping: delivery\n"), "{shown}");
+    assert!(
+        shown.contains(&format!("delivery {delivery}  leadping  delivered\n")),
+        "{shown}"
+    );
+    assert!(shown.ends_with("    tries 2, last answer 201\n"), "{shown}");
+    let shown = place.run(&["events", "show", id, "--json"]).await.out;
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(shown["id"], id);
+    let none = place.run(&["events", "show", "nothing"]).await;
+    assert_eq!(none.code, Some(1));
+}
+
+#[tokio::test]
+async fn a_replay_is_forecast_and_then_done() {
+    let sandbox = sandbox();
+    let place = Place::new(Some(&sandbox)).with("TARGETS__LEADPING__MODE", "shadow");
+    let bridge = place.serve().await;
+    for note in ["one", "two"] {
+        bridge.accept(&voice("lead_a", note)).await;
+    }
+    bridge.accept(&voice("lead_b", "one")).await;
+    bridge.at_rest().await;
+    assert_eq!(bridge.terminate().await.code, Some(0));
+    let place = place.with("TARGETS__LEADPING__MODE", "live");
+    let bridge = place.serve().await;
+    let url = format!("http://{}", bridge.admin);
+    let place = place.variable("LEADPING_BRIDGE_ADMIN_URL", url);
+    let replay = async |more: &[&str]| {
+        let arguments = [&["events", "replay"], more].concat();
+        let ended = place.run(&arguments).await;
+        assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
+        ended.out
+    };
+    let none = replay(&["--progress"]).await;
+    assert_eq!(none, "no replay since the bridge started\n");
+    let which = ["--since", "1h", "--source", "voice"];
+    let forecast =
+        "3 events: 2 due, 1 stale\n    leadping: 2 calls\n    about 1 s at 50 % of the rate\n";
+    let told = replay(&which).await;
+    assert_eq!(
+        told,
+        format!("{forecast}nothing is sent yet: --start does it\n")
+    );
+    assert_eq!(sandbox.journal().len(), 0);
+    let done = replay(&[&which[..], &["--start"]].concat()).await;
+    assert_eq!(
+        done,
+        format!("{forecast}finished: 3 of 3 events: 2 due, 1 stale\n")
+    );
+    bridge.at_rest().await;
+    assert_eq!(sandbox.journal().len(), 2);
+    let shown: Value = serde_json::from_str(&replay(&["--progress", "--json"]).await).unwrap();
+    assert_eq!(shown["state"], "finished");
+    let over = place.run(&["events", "replay", "--cancel"]).await;
+    assert_eq!(over.code, Some(1), "{}", over.err);
+}

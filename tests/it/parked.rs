@@ -1,0 +1,160 @@
+//! What a person does about the parked: release decides again now, with today's tables; discard
+//! gives up.
+
+use leadping_bridge::sandbox::{FaultRule, FaultScope};
+use serde_json::json;
+
+use crate::harness::{Setup, World, status};
+
+/// The steps' table, as somebody mended it.
+const MENDED: &str = r#"
+kind = "nlpearl"
+[[row]]
+status = "Success"
+leadping = { type = "Call", category = "Open", outcome = "mended {{ body.step }}" }
+"#;
+const REFUSED: &str = "refused:leadping:422";
+
+/// `lead_a` was refused with step one.
+async fn refused() -> World {
+    let world = Setup::steps().with_admin_token().start().await;
+    world.answer(FaultRule::once(FaultScope::Set, status(422)).lead("lead_a"));
+    world.step("lead_a", "one").await;
+    world.settle().await;
+    assert_eq!(
+        world.deliveries("lead_a").await,
+        ["parked Open/one, 1 tries, 422, refused:leadping:422"]
+    );
+    world
+}
+
+#[tokio::test]
+async fn a_refused_delivery_is_decided_again_with_todays_table() {
+    let world = refused().await;
+    world.replace_table("voice", MENDED).await;
+    world.settle().await;
+    // No reload releases it.
+    assert_eq!(world.outcomes("lead_a"), [""; 0]);
+    let body = json!({ "cause": REFUSED });
+    let answer = world.post_admin("parked/release", &body).await;
+    assert_eq!(
+        (answer.status, answer.body),
+        (200, json!({"results": {"due": 1}}))
+    );
+    world.settle().await;
+    assert_eq!(world.outcomes("lead_a"), ["mended one"]);
+    assert_eq!(
+        world.timeline("lead_a").await,
+        "voice: settled, matched delivery; delivered Open/mended one, 2 tries, 201"
+    );
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn as_it_is_it_is_sent_as_it_was_decided() {
+    let world = refused().await;
+    world.replace_table("voice", MENDED).await;
+    let body = json!({ "cause": REFUSED, "as_is": true });
+    let answer = world.post_admin("parked/release", &body).await;
+    assert_eq!(
+        (answer.status, answer.body),
+        (200, json!({"results": {"due": 1}}))
+    );
+    world.settle().await;
+    assert_eq!(world.outcomes("lead_a"), ["one"]);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn nothing_old_goes_over_something_newer() {
+    for as_is in [false, true] {
+        let world = refused().await;
+        world.step("lead_a", "two").await;
+        world.settle().await;
+        let body = json!({ "cause": REFUSED, "as_is": as_is });
+        let answer = world.post_admin("parked/release", &body).await;
+        assert_eq!(answer.body, json!({"results": {"superseded": 1}}));
+        world.settle().await;
+        assert_eq!(world.outcomes("lead_a"), ["two"]);
+        assert_eq!(world.parked().await, [""; 0]);
+        world.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn a_released_delivery_that_is_refused_again_waits_again() {
+    let world = refused().await;
+    world.answer(FaultRule::once(FaultScope::Set, status(422)).lead("lead_a"));
+    world
+        .post_admin("parked/release", &json!({ "cause": REFUSED }))
+        .await;
+    world.settle().await;
+    assert_eq!(
+        world.deliveries("lead_a").await,
+        ["parked Open/one, 2 tries, 422, refused:leadping:422"]
+    );
+    let event = &world.events("cause=refused:leadping:422").await[0];
+    let id = &event["deliveries"][0]["id"];
+    let body = json!({ "delivery": id });
+    let answer = world.post_admin("parked/discard", &body).await;
+    assert_eq!(answer.body, json!({"results": {"discarded": 1}}));
+    world.step("lead_a", "two").await;
+    world.settle().await;
+    assert_eq!(world.outcomes("lead_a"), ["two"]);
+    assert_eq!(
+        world.deliveries("lead_a").await,
+        [
+            "discarded Open/one, 2 tries, 422",
+            "delivered Open/two, 1 tries, 201"
+        ]
+    );
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_discarded_event_is_not_decided_by_a_later_table() {
+    let world = Setup::steps().with_admin_token().start().await;
+    let parked = crate::harness::voice_lead("lead_a", 77);
+    world.send_voice(&parked).await.accepted();
+    world.settle().await;
+    let id = &world.events("cause=unmapped:voice:77").await[0]["id"];
+    let answer = world
+        .post_admin("parked/discard", &json!({ "event": id }))
+        .await;
+    assert_eq!(answer.body, json!({"results": {"discarded": 1}}));
+    let covers = "kind = \"nlpearl\"\n[[row]]\nstatus = 77\nleadping = { type = \"Call\", outcome = \"now\" }\n";
+    world.replace_table("voice", covers).await;
+    world.settle().await;
+    assert_eq!(world.outcomes("lead_a"), [""; 0]);
+    assert_eq!(world.all_events().await, "voice: discarded, unmapped");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn who_asks_wrongly_is_told() {
+    let world = refused().await;
+    let nobody = "01986f0e-7c00-7000-8000-000000000001";
+    for (body, status) in [
+        (json!({}), 400),
+        (json!({ "event": "x" }), 400),
+        (json!({ "event": nobody, "cause": REFUSED }), 400),
+        (json!({ "event": nobody, "as_is": true }), 400),
+        (json!({ "cause": "unmapped:voice:77", "as_is": true }), 400),
+        (json!({ "cause": REFUSED, "cursor": "x" }), 400),
+        (json!({ "everything": true }), 400),
+        (json!({ "event": nobody }), 404),
+        (json!({ "delivery": nobody }), 404),
+    ] {
+        let answer = world.post_admin("parked/release", &body).await;
+        assert_eq!(answer.status, status, "{body}: {}", answer.body);
+    }
+    for verb in ["release", "discard"] {
+        let path = format!("/api/v1/parked/{verb}");
+        assert_eq!(world.admin(&path, None).await.status, 401);
+    }
+    assert_eq!(
+        world.parked().await,
+        ["refused:leadping:422: 0 events, 1 deliveries"]
+    );
+    world.finish().await;
+}
