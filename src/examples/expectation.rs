@@ -318,7 +318,9 @@ fn member(
             }
             _ => reader.integer(value, name).map(Value::from),
         },
-        MemberType::Plain | MemberType::Texts | MemberType::Values => plain(reader, name, value),
+        MemberType::Plain | MemberType::Texts | MemberType::Values | MemberType::Keys(_) => {
+            plain(reader, name, value)
+        }
     }
 }
 

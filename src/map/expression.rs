@@ -224,7 +224,7 @@ pub fn convert(text: &str, member: MemberType) -> Result<Json, String> {
             .find(|zone| **zone == text)
             .map(|zone| Json::from(*zone)),
         MemberType::Plain => Some(Json::from(text)),
-        MemberType::Texts | MemberType::Values => None,
+        MemberType::Texts | MemberType::Values | MemberType::Keys(_) => None,
     };
     converted.ok_or_else(|| format!("is not {}", wanted(member)))
 }
@@ -254,7 +254,7 @@ pub fn wanted(member: MemberType) -> String {
         MemberType::WindowsZone => "the Windows name of a time zone".to_owned(),
         MemberType::Plain => "text, a number, or true or false".to_owned(),
         MemberType::Texts => "a list of texts".to_owned(),
-        MemberType::Values => "a table of plain values".to_owned(),
+        MemberType::Values | MemberType::Keys(_) => "a table of plain values".to_owned(),
     }
 }
 

@@ -98,8 +98,9 @@ fn read_value(
 ) -> Option<MemberValue> {
     match (value.get_ref(), member_type) {
         (DeValue::Array(items), MemberType::Texts) => list(reader, name, (value, items)),
-        (DeValue::Table(_), MemberType::Values) => object(reader, name, value),
-        (_, MemberType::Texts | MemberType::Values) => {
+        (DeValue::Table(_), MemberType::Values) => object(reader, name, value, None),
+        (DeValue::Table(_), MemberType::Keys(keys)) => object(reader, name, value, Some(keys)),
+        (_, MemberType::Texts | MemberType::Values | MemberType::Keys(_)) => {
             reader.wrong_type(value, name, &expression::wanted(member_type));
             None
         }
@@ -161,7 +162,12 @@ fn list<'v, 'a>(
     Some(MemberValue::List(items.collect()))
 }
 
-fn object(reader: &mut Reader<'_>, name: &str, value: &Value<'_>) -> Option<MemberValue> {
+fn object(
+    reader: &mut Reader<'_>,
+    name: &str,
+    value: &Value<'_>,
+    known: Option<&[&str]>,
+) -> Option<MemberValue> {
     let table = reader.table(value, name)?;
     if table.len() > MAX_ITEMS {
         reader.error(
@@ -171,6 +177,16 @@ fn object(reader: &mut Reader<'_>, name: &str, value: &Value<'_>) -> Option<Memb
         return None;
     }
     let entries = table.iter().filter_map(|(key, value)| {
+        if let Some(known) = known.filter(|known| !known.contains(&key.get_ref().as_ref())) {
+            let near = did_you_mean(key.get_ref(), known.iter().copied());
+            reader
+                .error(
+                    key.span(),
+                    format!("`{name}` has no key `{}`", key.get_ref()),
+                )
+                .hint = near.map(|near| format!("did you mean `{near}`?"));
+            return None;
+        }
         let key = key.get_ref().to_string();
         let value = read_value(reader, &format!("{name}.{key}"), MemberType::Plain, value)?;
         Some((key, value))

@@ -266,5 +266,17 @@ fn member(member_type: MemberType) -> Value {
             json!({ "type": "object", "maxProperties": 100, "additionalProperties": member(MemberType::Plain) }),
             "Plain values under keys of your own",
         ),
+        MemberType::Keys(keys) => under_keys(keys),
     }
+}
+
+fn under_keys(keys: &[&str]) -> Value {
+    let keys: Map<String, Value> = keys
+        .iter()
+        .map(|key| ((*key).to_owned(), member(MemberType::Plain)))
+        .collect();
+    described(
+        json!({ "type": "object", "properties": keys, "additionalProperties": false }),
+        "Plain values under the keys that the vendor names",
+    )
 }

@@ -307,6 +307,10 @@ fn values_of(member_type: MemberType) -> Vec<(String, bool)> {
             &["{ email = \"{{ body.email }}\", age = 7, old = false }"],
             &["\"a\"", "{ a = [1] }", "[]"],
         ),
+        MemberType::Keys(_) => (
+            &["{ externalId = \"{{ body.id }}\", smsOptedOut = false }"],
+            &["\"a\"", "{ by = \"x\" }", "{ externalID = \"x\" }", "[]"],
+        ),
     };
     let words: Vec<String> = match member_type {
         MemberType::Enum(words) => words.iter().map(|word| format!("\"{word}\"")).collect(),

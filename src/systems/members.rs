@@ -26,6 +26,8 @@ pub enum MemberType {
     Texts,
     /// An object with keys of the user's own and plain values.
     Values,
+    /// A table of plain values under these keys alone.
+    Keys(&'static [&'static str]),
 }
 
 /// One kind of request body that a row can fill.

@@ -279,5 +279,6 @@ fn in_words(member_type: MemberType) -> String {
         MemberType::Plain => "plain value".to_owned(),
         MemberType::Texts => "list of texts".to_owned(),
         MemberType::Values => "table of plain values".to_owned(),
+        MemberType::Keys(keys) => format!("table of plain values, keys {}", keys.join(", ")),
     }
 }

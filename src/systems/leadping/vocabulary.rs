@@ -52,7 +52,7 @@ pub const RECORD_MEMBERS: &[(&str, MemberType)] = &[
     ("enabled", MemberType::Bool),
     ("tagIds", MemberType::Texts),
     ("tagNames", MemberType::Texts),
-    ("metadata", MemberType::Values),
+    ("metadata", MemberType::Keys(METADATA)),
 ];
 
 /// Members without which LeadPing refuses a disposition.
@@ -62,3 +62,41 @@ pub const REQUIRED: &[&str] = &["type", "outcome"];
 pub fn member(name: &str) -> Option<(&'static str, MemberType)> {
     MEMBERS.iter().copied().find(|(known, _)| *known == name)
 }
+
+/// What the page "Update a lead" names under `metadata`; anything else is refused there.
+pub const METADATA: &[&str] = &[
+    "trustedFormUrl",
+    "utmSource",
+    "utmMedium",
+    "utmCampaign",
+    "utmTerm",
+    "utmContent",
+    "referrer",
+    "landingPage",
+    "subId",
+    "pubId",
+    "ipAddress",
+    "userAgent",
+    "externalId",
+    "sellerLeadId",
+    "createdAt",
+    "price",
+    "directPostPrice",
+    "product",
+    "vertical",
+    "complianceStatus",
+    "complianceBlockedReason",
+    "sourceMetadata",
+    "origin",
+    "importBatchId",
+    "isImported",
+    "assignedPhoneNumberId",
+    "smsConsentStatus",
+    "smsOptedOut",
+    "smsOptOutAt",
+    "smsOptInAt",
+    "smsHelpRequestedAt",
+    "smsConsentPhoneNumber",
+    "userId",
+    "businessId",
+];
