@@ -266,6 +266,11 @@ impl Sandbox {
         self.shared.state().journal.total()
     }
 
+    /// Writes that are being worked on now.
+    pub fn open_writes(&self) -> u32 {
+        self.shared.writes.open()
+    }
+
     /// How often a write arrived while another of the same lead at that system was in progress.
     pub fn overlaps(&self) -> u64 {
         self.shared.writes.overlaps()

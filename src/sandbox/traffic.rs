@@ -132,6 +132,12 @@ impl WritesInProgress {
         }
     }
 
+    /// Writes that are not answered yet.
+    pub fn open(&self) -> u32 {
+        let writes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        writes.by_lead.values().sum()
+    }
+
     /// How often a write began while another of the same lead was in progress.
     pub fn overlaps(&self) -> u64 {
         let writes = self.0.lock().unwrap_or_else(PoisonError::into_inner);

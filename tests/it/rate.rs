@@ -126,6 +126,8 @@ async fn no_more_calls_at_once_than_configured() {
         world
             .look_until(|look| look.in_flight == 3 && look.due == left)
             .await;
+        // Only what has arrived answers when the clock moves.
+        world.writes_in_hand(3).await;
         world.clock.advance(seconds(1));
         world.requests(3 * u64::try_from(round).unwrap()).await;
     }

@@ -119,6 +119,16 @@ impl World {
         last
     }
 
+    /// Waits until the sandbox has so many writes in hand, and has looked at its clock for them.
+    pub async fn writes_in_hand(&self, count: u32) {
+        let deadline = std::time::Instant::now() + DEADLINE;
+        while self.sandbox().open_writes() != count {
+            assert!(std::time::Instant::now() < deadline, "not {count} in hand");
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+
     /// Waits until the sandbox has had so many requests.
     pub async fn requests(&self, count: u64) {
         let had = self
