@@ -43,6 +43,17 @@ pub struct RowRef {
     pub line: u32,
 }
 
+/// `row 3 (third voicemail)`.
+impl std::fmt::Display for RowRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "row {}", self.number)?;
+        match &self.name {
+            Some(name) => write!(f, " ({name})"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// What a row wants at one target: that API's own members, templates filled in.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Wish {

@@ -98,19 +98,24 @@ async fn list(api: &AdminApi, args: ListArgs) -> anyhow::Result<ExitCode> {
         Ok(page) => page,
         Err(unanswered) => return Ok(unanswered.into()),
     };
-    if args.json {
+    print_page(&page, args.json, ("no events", &print_line));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A page of the API: as it is, or item by item with what to say of none.
+pub(super) fn print_page(page: &Value, json: bool, (none, print): (&str, &dyn Fn(&Value))) {
+    if json {
         anstream::println!("{page:#}");
-        return Ok(ExitCode::SUCCESS);
+        return;
     }
     let items = page["items"].as_array().map_or(&[][..], Vec::as_slice);
     if items.is_empty() {
-        anstream::println!("no events");
+        anstream::println!("{none}");
     }
-    items.iter().for_each(print_line);
+    items.iter().for_each(print);
     if let Some(cursor) = page["next_cursor"].as_str() {
         anstream::eprintln!("there may be more: --cursor {cursor}");
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 async fn show(api: &AdminApi, args: ShowArgs) -> anyhow::Result<ExitCode> {
@@ -138,15 +143,19 @@ fn print_line(event: &Value) {
         word(&event["source"]),
         word(&event["state"])
     );
-    let lead = match event["lead_id"].is_null() {
-        true => &event["source_lead_id"],
-        false => &event["lead_id"],
-    };
     let what = match event["cause"].as_str() {
         Some(cause) => cause.to_owned(),
         None => verdicts(&event["decision"]),
     };
-    anstream::println!("    {}: {what}", word(lead));
+    anstream::println!("    {}: {what}", lead_of(event));
+}
+
+/// LeadPing's id of the event's lead, else the sender's.
+pub(super) fn lead_of(event: &Value) -> &str {
+    word(match event["lead_id"].is_null() {
+        true => &event["source_lead_id"],
+        false => &event["lead_id"],
+    })
 }
 
 /// `leadping delivery, nlpearl absent`, else the event's own verdict.

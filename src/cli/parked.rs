@@ -10,7 +10,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use super::admin_api::{AdminApi, AdminArgs};
-use super::events::{time, word, wrapped};
+use super::events::{lead_of, print_page, time, word, wrapped};
 use crate::admin::{ParkedBody, ParkedFreed};
 use crate::config::Config;
 
@@ -183,21 +183,11 @@ async fn list(api: &AdminApi, args: ListArgs) -> anyhow::Result<ExitCode> {
             }
         }
     };
-    if args.json {
-        anstream::println!("{page:#}");
-        return Ok(ExitCode::SUCCESS);
-    }
-    let items = page["items"].as_array().map_or(&[][..], Vec::as_slice);
-    if items.is_empty() {
-        anstream::println!("nothing is parked");
-    }
-    match &args.cause {
-        None => items.iter().for_each(print_cause),
-        Some(cause) => items.iter().for_each(|event| print_items(event, cause)),
-    }
-    if let Some(cursor) = page["next_cursor"].as_str() {
-        anstream::eprintln!("there may be more: --cursor {cursor}");
-    }
+    let print = |item: &Value| match &args.cause {
+        None => print_cause(item),
+        Some(cause) => print_items(item, cause),
+    };
+    print_page(&page, args.json, ("nothing is parked", &print));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -216,10 +206,7 @@ fn print_cause(row: &Value) {
 
 /// The event, if it waits itself, and its deliveries that do.
 fn print_items(event: &Value, cause: &str) {
-    let lead = word(match event["lead_id"].is_null() {
-        true => &event["source_lead_id"],
-        false => &event["lead_id"],
-    });
+    let lead = lead_of(event);
     let since = time(&event["received_at"]);
     if event["cause"] == cause {
         anstream::println!("event     {}  {since}  {lead}", word(&event["id"]));

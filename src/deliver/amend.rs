@@ -73,8 +73,7 @@ impl TargetWorker {
                 if let Err(error) = self.store.learn_entry(entry.set, entry_id.clone()).await {
                     tracing::error!(delivery.id = %lease.id, %error, "the id of an entry cannot be written down; it is looked up again when needed");
                 }
-                self.wait_for_limit().await;
-                if let Some(end) = self.end_at_closed_gate() {
+                if let Err(end) = self.another_call().await {
                     return end;
                 }
                 self.send_amend(lease, entry, &entry_id, attempts).await

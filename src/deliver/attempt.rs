@@ -98,10 +98,8 @@ impl TargetWorker {
                 Looked::Send if self.is_out_of_patience(lease) => {
                     return End::Parked(ParkCause::exhausted(&lease.target));
                 }
-                // The lease was paid for with one call; this is the second.
                 Looked::Send => {
-                    self.wait_for_limit().await;
-                    if let Some(end) = self.end_at_closed_gate() {
+                    if let Err(end) = self.another_call().await {
                         return end;
                     }
                 }
@@ -138,18 +136,23 @@ impl TargetWorker {
         }
     }
 
-    /// The target asked everybody to wait while this try waited for the rate limit.
-    pub(super) fn end_at_closed_gate(&self) -> Option<End> {
-        let until = self.health().gate.as_ref()?.until;
-        (self.clock.now() < until).then_some(End::Judged {
-            verdict: Verdict::Retry(Retry {
-                at: until,
+    /// The lease was paid for with one call; this pays for the next. An error is the end of the
+    /// try: the target asked everybody to wait while it waited for the rate limit.
+    pub(super) async fn another_call(&self) -> Result<(), End> {
+        self.wait_for_limit().await;
+        let gate = self.health().gate.as_ref().map(|gate| gate.until);
+        match gate.filter(|until| self.clock.now() < *until) {
+            None => Ok(()),
+            Some(until) => Err(End::Judged {
+                verdict: Verdict::Retry(Retry {
+                    at: until,
+                    fate_unknown: true,
+                    gate: None,
+                    weight: Weight::Nothing,
+                }),
                 fate_unknown: true,
-                gate: None,
-                weight: Weight::Nothing,
             }),
-            fate_unknown: true,
-        })
+        }
     }
 
     async fn look_up(

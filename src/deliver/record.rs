@@ -52,9 +52,7 @@ impl TargetWorker {
                 return judged_read(lease, verdict);
             }
         };
-        // The lease was paid for with one call; this is the second.
-        self.wait_for_limit().await;
-        if let Some(end) = self.end_at_closed_gate() {
+        if let Err(end) = self.another_call().await {
             return end;
         }
         let written = self.ask(purpose(lease, CallKind::Update), &request).await;

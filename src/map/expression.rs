@@ -12,7 +12,9 @@ use serde_json::Value as Json;
 
 use crate::map::context::{Context, Roots};
 use crate::map::lint::{self, Fault, Inspected, Meaning, Need};
-use crate::map::sandbox::{ENVIRONMENT, Limited, MAX_OUTPUT_BYTES, TOO_LARGE, text_of};
+use crate::map::sandbox::{
+    ENVIRONMENT, Limited, MAX_FILTER_BYTES, MAX_OUTPUT_BYTES, MAX_RANGE, TOO_LARGE, text_of,
+};
 use crate::systems::members::MemberType;
 use crate::systems::nlpearl::vocabulary;
 use crate::systems::nlpearl::zones::WINDOWS_ZONES;
@@ -277,7 +279,9 @@ fn explain(
     context: &Context<'_>,
 ) -> String {
     if error.detail() == Some(TOO_LARGE) {
-        return TOO_LARGE.to_owned();
+        return format!(
+            "{TOO_LARGE}: range() counts to {MAX_RANGE}, a filter makes {MAX_FILTER_BYTES} bytes"
+        );
     }
     explain_kind(error.kind(), variables, context)
 }

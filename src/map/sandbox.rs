@@ -17,12 +17,11 @@ const RECURSION: usize = 32;
 /// The longest value of one member.
 pub const MAX_OUTPUT_BYTES: usize = 8 * 1024;
 /// The longest text that a filter may make on the way.
-const MAX_FILTER_BYTES: usize = 16 * 1024;
+pub const MAX_FILTER_BYTES: usize = 16 * 1024;
 /// The longest `range()`.
-const MAX_RANGE: i64 = 100;
+pub const MAX_RANGE: i64 = 100;
 /// How an error of ours is told from all others: a text without any value in it.
-pub const TOO_LARGE: &str =
-    "goes beyond a limit: range() counts to 100, a filter makes 16384 bytes";
+pub const TOO_LARGE: &str = "goes beyond a limit";
 
 pub const FUNCTIONS: &[&str] = &["range"];
 

@@ -47,6 +47,11 @@ fn faulty(world: &World, fault: Fault) {
     world.answer(FaultRule::once(FaultScope::Set, fault).at(System::Capillary));
 }
 
+fn calls_after_the_first(world: &World) -> Vec<String> {
+    let calls = world.calls_at(System::Capillary);
+    calls.lines().skip(1).map(str::to_owned).collect()
+}
+
 #[tokio::test]
 async fn what_arrived_is_found_in_the_status_log_and_not_sent_again() {
     for (fault, waits) in [
@@ -61,16 +66,11 @@ async fn what_arrived_is_found_in_the_status_log_and_not_sent_again() {
         world.restart().await;
         world.advance(seconds(waits)).await;
         world.run().await;
-        let calls = world.calls_at(System::Capillary);
-        let calls: Vec<&str> = calls.lines().skip(1).collect();
-        assert_eq!(
-            calls,
-            [
-                "Read 2 : 200",
-                r#"Set 2 {"reasonId":2,"status":"LOST"}: 200"#
-            ],
-            "{fault:?}"
-        );
+        let expected = [
+            "Read 2 : 200",
+            r#"Set 2 {"reasonId":2,"status":"LOST"}: 200"#,
+        ];
+        assert_eq!(calls_after_the_first(&world), expected, "{fault:?}");
         world.finish().await;
     }
 }
@@ -82,16 +82,11 @@ async fn what_did_not_arrive_is_looked_for_and_then_sent() {
         faulty(&world, fault.clone());
         voice(&world, 100).await;
         world.run().await;
-        let calls = world.calls_at(System::Capillary);
-        let calls: Vec<&str> = calls.lines().skip(1).collect();
-        assert_eq!(
-            calls,
-            [
-                "Read 2 : 200",
-                r#"Set 2 {"reasonId":2,"status":"WON"}: 200"#
-            ],
-            "{fault:?}"
-        );
+        let expected = [
+            "Read 2 : 200",
+            r#"Set 2 {"reasonId":2,"status":"WON"}: 200"#,
+        ];
+        assert_eq!(calls_after_the_first(&world), expected, "{fault:?}");
         world.finish().await;
     }
 }

@@ -112,17 +112,11 @@ fn rows(story: &Story, table: &Table, config: &Config) {
         } else {
             (DIM, "·")
         };
-        let name = row
-            .row
-            .name
-            .as_deref()
-            .map(|name| format!(" ({name})"))
-            .unwrap_or_default();
         anstream::println!(
-            "  {style}{sign}{style:#} {}:{} row {}{name}: {}",
+            "  {style}{sign}{style:#} {}:{} {}: {}",
             file.display(),
             row.row.line,
-            row.row.number,
+            row.row,
             row.because
         );
     }

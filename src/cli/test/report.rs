@@ -45,17 +45,7 @@ fn human(results: &Results) -> Result<String, std::fmt::Error> {
         for uncovered in &results.uncovered {
             let path = results.dir.join(format!("{}.toml", uncovered.mapping));
             let row = &uncovered.row;
-            let name = row
-                .name
-                .as_deref()
-                .map_or(String::new(), |name| format!(" ({name})"));
-            writeln!(
-                text,
-                "  {}:{}: row {}{name}",
-                path.display(),
-                row.line,
-                row.number
-            )?;
+            writeln!(text, "  {}:{}: {row}", path.display(), row.line)?;
         }
     }
     summary(&mut text, results)?;
@@ -152,16 +142,11 @@ fn spoke(text: &mut String, tried: &Tried, results: &Results) -> std::fmt::Resul
     let path = results.dir.join(format!("{}.toml", tried.table.name));
     match &tried.actual.row {
         Some(row) => {
-            let name = row
-                .name
-                .as_deref()
-                .map_or(String::new(), |name| format!(" ({name})"));
             writeln!(
                 text,
-                "    {DIM}decided by {}:{} row {}{name}{DIM:#}",
+                "    {DIM}decided by {}:{} {row}{DIM:#}",
                 path.display(),
-                row.line,
-                row.number
+                row.line
             )
         }
         None => writeln!(text, "    {DIM}no row of {} spoke{DIM:#}", path.display()),

@@ -25,11 +25,7 @@ impl Past<'_> {
     }
 
     pub(super) fn load_lead(&self, lead: LeadKey) -> Result<LeadState, StoreError> {
-        let text: String = self
-            .0
-            .prepare_cached("SELECT state FROM lead WHERE lead = ?1")?
-            .query_row([lead.0], |row| row.get(0))?;
-        Ok(serde_json::from_str(&text)?)
+        Ok(serde_json::from_str(&self.state_of(lead)?)?)
     }
 
     /// Its ids alone, which are the smaller part of its state.
@@ -40,12 +36,15 @@ impl Past<'_> {
             #[serde(default)]
             pearls: BTreeMap<String, String>,
         }
-        let text: String = self
+        let Ids { ids, pearls } = serde_json::from_str(&self.state_of(lead)?)?;
+        Ok(KnownLead { lead, ids, pearls })
+    }
+
+    fn state_of(&self, lead: LeadKey) -> Result<String, StoreError> {
+        Ok(self
             .0
             .prepare_cached("SELECT state FROM lead WHERE lead = ?1")?
-            .query_row([lead.0], |row| row.get(0))?;
-        let Ids { ids, pearls } = serde_json::from_str(&text)?;
-        Ok(KnownLead { lead, ids, pearls })
+            .query_row([lead.0], |row| row.get(0))?)
     }
 
     /// What a decision may see.

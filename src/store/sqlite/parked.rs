@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row};
+use uuid::Uuid;
 
 use super::super::rows::{parse_uuid, to_ms};
 use super::super::{
@@ -70,26 +71,20 @@ impl Scope {
         parked: &Parked,
         freed: &mut Freed,
     ) -> Result<(Vec<i64>, Vec<i64>), StoreError> {
+        let one = |statement: &str, id: Uuid| -> Result<Vec<i64>, StoreError> {
+            let mut statement = self.connection.prepare_cached(statement)?;
+            Ok(vec![
+                statement.query_row([id.as_bytes()], |row| row.get(0))?,
+            ])
+        };
         let (cause, after) = match parked {
             Parked::Event(id) => {
-                let found = self
-                    .connection
-                    .prepare_cached(
-                        "SELECT sequence FROM event WHERE id = ?1 AND state = 'parked'",
-                    )?
-                    .query_row([id.0.as_bytes()], |row| row.get(0))
-                    .optional()?;
-                return Ok((vec![found.ok_or(StoreError::NotFound)?], Vec::new()));
+                let event = "SELECT sequence FROM event WHERE id = ?1 AND state = 'parked'";
+                return Ok((one(event, id.0)?, Vec::new()));
             }
             Parked::Delivery(id) => {
-                let found = self
-                    .connection
-                    .prepare_cached(
-                        "SELECT delivery FROM delivery WHERE id = ?1 AND state = 'parked'",
-                    )?
-                    .query_row([id.0.as_bytes()], |row| row.get(0))
-                    .optional()?;
-                return Ok((Vec::new(), vec![found.ok_or(StoreError::NotFound)?]));
+                let delivery = "SELECT delivery FROM delivery WHERE id = ?1 AND state = 'parked'";
+                return Ok((Vec::new(), one(delivery, id.0)?));
             }
             Parked::Cause { cause, after } => (cause, after),
         };
