@@ -306,6 +306,7 @@ async fn keep_house(ground: Ground, retention: Duration) {
         }
         next_sweep = after(clock.now(), RETENTION_EVERY);
         sweep(&store, &clock, retention, &stop).await;
+        compact(&store, &clock, &stop).await;
     }
 }
 
@@ -322,6 +323,20 @@ async fn sweep(store: &Store, clock: &Clock, retention: Duration, stop: &Cancell
             Ok(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             Err(error) => {
                 tracing::warn!(%error, "retention stopped half way; it goes on later");
+                return;
+            }
+        }
+    }
+}
+
+/// Merges counts of long ago, likewise.
+async fn compact(store: &Store, clock: &Clock, stop: &CancellationToken) {
+    while !stop.is_cancelled() {
+        match store.compact_flow(clock.now()).await {
+            Ok(false) => return,
+            Ok(true) => tokio::time::sleep(Duration::from_millis(50)).await,
+            Err(error) => {
+                tracing::warn!(%error, "old counts were not merged; it goes on later");
                 return;
             }
         }

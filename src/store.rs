@@ -16,6 +16,7 @@ use crate::delivery::{Attempt, DeliveryId, DeliveryState, Lease, Patience};
 use crate::event::{Event, EventId, EventState, Reading, Sequence};
 use crate::lead::{LeadHistory, LeadKey, SystemId};
 
+pub mod flow;
 mod judgement;
 mod links;
 mod parked;
@@ -23,6 +24,7 @@ mod replay;
 pub mod rows;
 pub mod sqlite;
 
+pub use flow::{Flow, FlowSpan};
 pub use judgement::{Decided, Decider, Desk, Leased};
 pub use links::{Learnt, LinkPage, LinkRow, Linked, Links, NewLink};
 pub use parked::{Freed, FreedTo, Parked, ParkedAction, ParkedPlace};
@@ -649,6 +651,18 @@ impl Store {
     pub async fn forget_before(&self, before: Timestamp) -> Result<usize, StoreError> {
         let Self::Sqlite(store) = self;
         store.forget_before(before).await
+    }
+
+    /// What became of the events received in a span, and how long deliveries took.
+    pub async fn flow(&self, span: FlowSpan) -> Result<Flow, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.flow(span).await
+    }
+
+    /// Merges old counts of the flow in one bounded step; returns whether there may be more to do.
+    pub async fn compact_flow(&self, now: Timestamp) -> Result<bool, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.compact_flow(now).await
     }
 
     /// Ends the writer after everything queued has been written.

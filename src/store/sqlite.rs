@@ -22,6 +22,7 @@ mod append;
 mod decide;
 mod deliver;
 mod entries;
+mod flow;
 mod forget;
 mod history;
 mod known;

@@ -30,6 +30,7 @@ mod corrupt;
 mod decide;
 mod desk;
 mod entries;
+mod flow;
 mod held;
 mod history;
 mod keys;
