@@ -43,4 +43,5 @@ mod retention;
 mod settle;
 mod take;
 mod tally;
+mod trail;
 mod versions;
