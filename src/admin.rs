@@ -27,6 +27,7 @@ use crate::store::{Store, StoreError};
 use crate::telemetry::metrics::{CONTENT_TYPE, Metrics};
 
 mod events;
+mod leads;
 mod links;
 mod mappings;
 mod parked;
@@ -64,6 +65,7 @@ pub fn router(admin: Shared) -> Router {
                 .delete(replay::cancel),
         )
         .route("/api/v1/events/{id}", get(events::show_event))
+        .route("/api/v1/leads/{id}", get(leads::show_lead))
         .route("/api/v1/parked", get(parked::list_parked))
         .route("/api/v1/parked/release", post(parked::release))
         .route("/api/v1/parked/discard", post(parked::discard))

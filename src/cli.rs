@@ -9,6 +9,7 @@ pub mod demo;
 pub mod events;
 pub mod explain;
 pub mod healthcheck;
+pub mod leads;
 pub mod links;
 pub mod parked;
 pub mod plan;
@@ -119,6 +120,9 @@ pub enum Command {
         after_help = "Example:\n  leadping-bridge parked release --cause refused:leadping:422"
     )]
     Parked(parked::ParkedArgs),
+    /// Show one lead's story: its ids, what each target has, what came in and what was sent
+    #[command(after_help = "Example:\n  leadping-bridge leads show lead_7Q2M4")]
+    Leads(leads::LeadsArgs),
     /// Show and teach which ids of which systems are one lead
     #[command(
         after_help = "Example:\n  leadping-bridge links set voice 68c3f1a2b4d5e6f708192a3b lead_7Q2M4"
@@ -172,6 +176,9 @@ impl Command {
             }
             Self::Parked(args) => {
                 with_config(global, async |config| parked::run(args, &config).await).await
+            }
+            Self::Leads(args) => {
+                with_config(global, async |config| leads::run(args, &config).await).await
             }
             Self::Links(args) => {
                 with_config(global, async |config| links::run(args, &config).await).await

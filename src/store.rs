@@ -16,19 +16,25 @@ use crate::delivery::{Attempt, DeliveryId, DeliveryState, Lease, Patience};
 use crate::event::{Event, EventId, EventState, Reading, Sequence};
 use crate::lead::{LeadHistory, LeadKey, SystemId};
 
+mod audit;
 pub mod flow;
 mod judgement;
 mod links;
 mod parked;
+mod rejects;
 mod replay;
 pub mod rows;
 pub mod sqlite;
+mod timeline;
 
+pub use audit::{AuditKey, AuditRow, NewAudit};
 pub use flow::{Flow, FlowSpan};
 pub use judgement::{Decided, Decider, Desk, Leased};
 pub use links::{Learnt, LinkPage, LinkRow, Linked, Links, NewLink};
 pub use parked::{Freed, FreedTo, Parked, ParkedAction, ParkedPlace};
+pub use rejects::RejectRow;
 pub use replay::{ReplayOf, ReplaySpan, ReplayStep};
+pub use timeline::{AttemptRow, LeadCard, LeadFound, LeadPage, LeadTimeline, TargetHas};
 
 /// Why a verb did not happen. Nothing was written.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -245,6 +251,9 @@ pub struct DeliveryRow {
     pub last_http_status: Option<u16>,
     pub last_result: Option<String>,
     pub last_duration_ms: Option<i64>,
+    /// Every try, oldest first; only where one lead or one event is asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tries: Vec<AttemptRow>,
 }
 
 /// What waits for one cause.

@@ -62,11 +62,15 @@ pub(super) async fn list_events(
         .await
         .map_err(|error| store_problem(&error))?;
     let is_full = items.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
-    let next_cursor = items
-        .last()
-        .filter(|_| is_full)
-        .map(|event| event.sequence.0.to_string());
-    Ok(Json(Page { items, next_cursor }))
+    let last = items.last().filter(|_| is_full);
+    Ok(Json(Page {
+        next_cursor: next_cursor(last.map(|event| event.sequence)),
+        items,
+    }))
+}
+
+pub(super) fn next_cursor(next: Option<Sequence>) -> Option<String> {
+    next.map(|sequence| sequence.0.to_string())
 }
 
 pub(super) async fn show_event(

@@ -19,6 +19,7 @@ use super::{Desk, StoreError, Undecided};
 
 mod amend;
 mod append;
+mod audit;
 mod decide;
 mod deliver;
 mod entries;
@@ -36,6 +37,7 @@ mod replay;
 mod revise;
 mod tail;
 mod target;
+mod timeline;
 mod version;
 mod writer;
 

@@ -24,6 +24,7 @@ mod shadow;
 mod decisions;
 mod sources;
 mod stale;
+mod lead_story;
 mod link_lists;
 mod echoes;
 mod links;

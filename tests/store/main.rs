@@ -44,4 +44,5 @@ mod retention;
 mod settle;
 mod take;
 mod tally;
+mod trail;
 mod versions;
