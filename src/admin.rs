@@ -37,6 +37,7 @@ mod targets;
 pub use links::{LinkBody, LinkSet, LinkView, LinksBody, LinksSet, MAX_LINKS, SameAs};
 pub use parked::{ParkedBody, ParkedFreed};
 pub use replay::{Forecast, ReplayBody};
+pub use targets::{TargetView, targets_now};
 
 /// What the admin listener works with.
 pub struct Admin {

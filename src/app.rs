@@ -23,6 +23,7 @@ use crate::store::sqlite::{Commit, Handover, SqliteStore};
 use crate::store::{Desk, LoadedBy, Store};
 use crate::telemetry::metrics::Metrics;
 use crate::verify::Gate;
+use crate::web;
 
 mod reload;
 
@@ -104,7 +105,10 @@ impl App {
         };
         let listeners = vec![
             listen(webhooks, receiver.clone().router()),
-            listen(admin_listener, admin::router(admin)),
+            listen(
+                admin_listener,
+                admin::router(admin.clone()).merge(web::router(admin)),
+            ),
         ];
         let decider = DeciderTask {
             desk,

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
@@ -43,6 +43,14 @@ pub struct Rules {
     places: BTreeMap<String, Place>,
     policy: Policy,
     tables: ArcSwap<Tables>,
+    reload_fault: ArcSwapOption<ReloadFault>,
+}
+
+/// Why the tables on disk are not the ones in force.
+#[derive(Debug)]
+pub struct ReloadFault {
+    pub at: Timestamp,
+    pub findings: Vec<String>,
 }
 
 impl Rules {
@@ -71,11 +79,20 @@ impl Rules {
                 reports: reports(config),
             },
             tables: ArcSwap::from_pointee(tables),
+            reload_fault: ArcSwapOption::empty(),
         }
     }
 
     pub fn tables(&self) -> Arc<Tables> {
         self.tables.load_full()
+    }
+
+    pub fn source(&self, name: &str) -> Option<&Arc<SourceConfig>> {
+        self.sources.get(name)
+    }
+
+    pub fn sources(&self) -> impl Iterator<Item = &Arc<SourceConfig>> {
+        self.sources.values()
     }
 
     /// Target name → in shadow mode.
@@ -94,6 +111,15 @@ impl Rules {
 
     pub fn replace_tables(&self, tables: Tables) {
         self.tables.store(Arc::new(tables));
+    }
+
+    /// The last reload's fault, until one works.
+    pub fn reload_fault(&self) -> Option<Arc<ReloadFault>> {
+        self.reload_fault.load_full()
+    }
+
+    pub fn set_reload_fault(&self, fault: Option<ReloadFault>) {
+        self.reload_fault.store(fault.map(Arc::new));
     }
 
     fn decide_by(

@@ -28,6 +28,7 @@ pub mod store;
 
 // for people
 pub mod admin;
+pub mod web;
 pub mod schema;
 
 // HTTP under both listeners

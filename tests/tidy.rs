@@ -66,7 +66,7 @@ fn allowed(room: &str) -> Vec<&'static str> {
         "main" => vec!["cli"],
         "cli" | "app" => with_nouns(&[
             "app", "explain", "examples", "plan", "receive", "verify", "record", "decider", "map",
-            "decide", "deliver", "systems", "store", "admin", "listen", "problem", "schema",
+            "decide", "deliver", "systems", "store", "admin", "web", "listen", "problem", "schema",
             "sandbox",
         ]),
         "receive" => with_nouns(&["verify", "record", "listen", "problem"]),
@@ -96,6 +96,9 @@ fn allowed(room: &str) -> Vec<&'static str> {
         "examples" => with_nouns(&["decide", "explain", "map", "systems"]),
         "admin" => with_nouns(&[
             "decider", "explain", "deliver", "store", "problem", "systems",
+        ]),
+        "web" => with_nouns(&[
+            "admin", "decider", "deliver", "explain", "map", "problem", "store", "systems",
         ]),
         "schema" => vec!["config", "event", "map", "systems"],
         "listen" => vec!["config", "clock", "problem"],
@@ -291,6 +294,7 @@ fn the_layers_themselves_allow_no_way_back() {
     }
     for room in [
         "receive", "verify", "record", "decider", "map", "decide", "deliver", "store", "admin",
+        "web",
     ] {
         assert!(
             !allowed(room).contains(&"app") && !allowed(room).contains(&"cli"),

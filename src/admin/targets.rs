@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 
-use super::{Shared, store_problem};
+use super::{Admin, Shared, store_problem};
 use crate::clock::until;
 use crate::config::TargetMode;
 use crate::deliver::health::Health;
@@ -22,37 +22,43 @@ pub(super) struct Targets {
 
 /// A target as the API shows it.
 #[derive(Serialize)]
-struct TargetView {
-    name: String,
-    base_url: String,
-    mode: TargetMode,
+pub struct TargetView {
+    pub name: String,
+    pub base_url: String,
+    pub mode: TargetMode,
     /// `open`, `paused`, `waiting` (Retry-After) or `failing` (breaker open).
-    state: &'static str,
+    pub state: &'static str,
     /// The status that paused it.
-    paused_http_status: Option<u16>,
+    pub paused_http_status: Option<u16>,
     /// Nothing, or only a probe, is sent before then.
-    next_try_at: Option<String>,
-    rate_limit: RateView,
-    concurrency: usize,
-    deliveries: BTreeMap<String, i64>,
-    oldest_due_at: Option<String>,
+    pub next_try_at: Option<String>,
+    pub rate_limit: RateView,
+    pub concurrency: usize,
+    pub deliveries: BTreeMap<String, i64>,
+    pub oldest_due_at: Option<String>,
 }
 
 #[derive(Serialize)]
-struct RateView {
-    requests: u32,
-    per_seconds: f64,
-    burst: u32,
+pub struct RateView {
+    pub requests: u32,
+    pub per_seconds: f64,
+    pub burst: u32,
 }
 
 pub(super) async fn list_targets(State(admin): State<Shared>) -> Result<Json<Targets>, Problem> {
+    let items = targets_now(&admin).await?;
+    Ok(Json(Targets { items }))
+}
+
+/// Every target as it stands now.
+pub async fn targets_now(admin: &Admin) -> Result<Vec<TargetView>, Problem> {
     let rows = admin
         .store
         .targets()
         .await
         .map_err(|error| store_problem(&error))?;
     let now = admin.clock.now();
-    let items = admin
+    let views = admin
         .workers
         .iter()
         .map(|worker| {
@@ -79,7 +85,7 @@ pub(super) async fn list_targets(State(admin): State<Shared>) -> Result<Json<Tar
             }
         })
         .collect();
-    Ok(Json(Targets { items }))
+    Ok(views)
 }
 
 fn state_of(health: &Health, now: jiff::Timestamp) -> (&'static str, Option<jiff::Timestamp>) {

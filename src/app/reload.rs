@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, SourceKind};
-use crate::decider::{Request, Rules};
+use crate::decider::{ReloadFault, Request, Rules};
 use crate::deliver::{Ground, TargetWorker};
 use crate::map;
 use crate::map::Tables;
@@ -22,6 +22,8 @@ use crate::store::{LoadedBy, StoreError, TableLoaded, TablesLoaded};
 const QUIET: Duration = Duration::from_millis(250);
 /// … but not longer than this, should it never be quiet.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// Findings kept to be shown; the log has all.
+const MAX_FINDINGS: usize = 50;
 /// After tables could not be written down.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
@@ -90,8 +92,13 @@ impl Reloader {
                 tracing::error!("{finding}");
             }
             tracing::error!("the tables have faults; the old ones stay in force");
+            self.reached.rules.set_reload_fault(Some(ReloadFault {
+                at: self.reached.ground.clock.now(),
+                findings: findings.iter().take(MAX_FINDINGS).map(ToString::to_string).collect(),
+            }));
             return Reloaded::Done;
         };
+        self.reached.rules.set_reload_fault(None);
         if tables.hash == self.reached.rules.tables().hash {
             metrics.mapping_reload("unchanged");
             return Reloaded::Done;
