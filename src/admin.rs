@@ -34,6 +34,7 @@ mod parked;
 mod replay;
 mod targets;
 
+pub use leads::read_lead;
 pub use links::{LinkBody, LinkSet, LinkView, LinksBody, LinksSet, MAX_LINKS, SameAs};
 pub use parked::{ParkedBody, ParkedFreed};
 pub use replay::{Forecast, ReplayBody};

@@ -14,9 +14,12 @@ use crate::admin::Admin;
 
 mod assets;
 mod chart;
+mod events;
 mod flow;
+mod lead;
 mod page;
 mod picture;
+mod story;
 mod targets;
 mod words;
 
@@ -39,6 +42,10 @@ pub fn router(admin: Arc<Admin>) -> Router {
     let dashboard = Arc::new(Dashboard { admin });
     Router::new()
         .route("/", get(flow::show_flow))
+        .route("/events", get(events::list_events))
+        .route("/events/{id}", get(events::show_event))
+        .route("/find", get(events::find_anything))
+        .route("/leads/{id}", get(lead::show_lead))
         .route("/assets/{hash}/{name}", get(assets::asset))
         .layer(middleware::from_fn(page::harden))
         .with_state(dashboard)

@@ -87,21 +87,8 @@ pub(super) async fn show_lead(
     query: Result<Query<LeadsQuery>, QueryRejection>,
 ) -> Result<Json<LeadView>, Problem> {
     let Query(query) = query.map_err(|_| bad("the query takes limit, cursor and source"))?;
-    let limit = query.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
-    let page = LeadPage {
-        ids: ids(&admin, &id, query.source)?,
-        limit,
-        before: query.cursor.map(Sequence),
-        shadowed: shadowed(&admin),
-    };
-    let found = admin.store.lead_timeline(page).await;
-    let found = found.map_err(|error| match error {
-        StoreError::NotFound => Problem::new(
-            StatusCode::NOT_FOUND,
-            "no event and no link names this lead",
-        ),
-        error => store_problem(&error),
-    })?;
+    let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
+    let found = read_lead(&admin, &id, query.source, (limit, query.cursor)).await?;
     let timeline = match found {
         LeadFound::One(timeline) => *timeline,
         LeadFound::Several(ids) => {
@@ -125,6 +112,29 @@ pub(super) async fn show_lead(
         items: items.collect(),
         next_cursor: next_cursor(timeline.next),
     }))
+}
+
+/// A page of the lead with this id: so many events, recorded before the cursor.
+pub async fn read_lead(
+    admin: &Admin,
+    id: &str,
+    source: Option<String>,
+    (limit, cursor): (u32, Option<i64>),
+) -> Result<LeadFound, Problem> {
+    let page = LeadPage {
+        ids: ids(admin, id, source)?,
+        limit: limit.clamp(1, MAX_LIMIT),
+        before: cursor.map(Sequence),
+        shadowed: shadowed(admin),
+    };
+    let found = admin.store.lead_timeline(page).await;
+    found.map_err(|error| match error {
+        StoreError::NotFound => Problem::new(
+            StatusCode::NOT_FOUND,
+            "no event and no link names this lead",
+        ),
+        error => store_problem(&error),
+    })
 }
 
 /// The id at one source, else at each that could know it.

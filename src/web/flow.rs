@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::chart::{self, Chart, Slots, Spread};
 use super::page::{Shell, Tab, Trouble, render};
 use super::picture::{self, Edge, Ending, Group, Picture};
-use super::words::{self, Moment};
+use super::words::{self, Moment, Piece};
 use super::{Dashboard, Shared};
 use crate::admin::{TargetView, targets_now};
 use crate::store::flow::{Became, Counted, LAG_CLASSES_MS};
@@ -32,7 +32,7 @@ struct Choice {
     slot_ms: i64,
 }
 
-/// Slots are as wide as what is counted is kept apart (`store/sqlite/flow.rs`).
+/// Slots are at least as wide as what is counted is kept apart (`store/sqlite/flow.rs`).
 const CHOICES: [Choice; 5] = [
     Choice {
         key: "1h",
@@ -43,14 +43,14 @@ const CHOICES: [Choice; 5] = [
     Choice {
         key: "24h",
         name: "last 24 hours",
-        slots: 144,
-        slot_ms: 10 * MINUTE,
+        slots: 48,
+        slot_ms: 30 * MINUTE,
     },
     Choice {
         key: "7d",
         name: "last 7 days",
-        slots: 168,
-        slot_ms: HOUR,
+        slots: 42,
+        slot_ms: 4 * HOUR,
     },
     Choice {
         key: "30d",
@@ -124,7 +124,7 @@ struct CauseLine {
     cause: String,
     count: String,
     oldest: Moment,
-    suggestion: String,
+    suggestion: Vec<Piece>,
 }
 
 pub(super) async fn show_flow(
@@ -383,8 +383,8 @@ fn tiles(
     };
     let (lag, slow) = match tally.spread() {
         Some(spread) => (
-            words::span_ms(spread.median_ms),
-            format!("95 % within {}", words::span_ms(spread.slow_ms)),
+            at_least_the_first(spread.median_ms),
+            format!("95 % within {}", words::span_ms(spread.slow_ms.max(LAG_CLASSES_MS[0]))),
         ),
         None => (String::from("–"), String::from("nothing delivered")),
     };
@@ -406,7 +406,7 @@ fn tiles(
             class: "",
         },
         Tile {
-            name: "Lag, middle",
+            name: "Median lag",
             figure: lag,
             under: slow,
             class: "",
@@ -430,6 +430,14 @@ fn tiles(
             class: if waiting > 0 { "wait" } else { "" },
         },
     ]
+}
+
+/// Within the first class nothing is told apart.
+fn at_least_the_first(ms: i64) -> String {
+    match ms <= LAG_CLASSES_MS[0] {
+        true => format!("< {}", words::span_ms(LAG_CLASSES_MS[0])),
+        false => words::span_ms(ms),
+    }
 }
 
 fn open_of(target: &TargetView) -> i64 {
@@ -481,7 +489,7 @@ fn cause_lines(parked: &[ParkedRow], now: Timestamp) -> (Vec<CauseLine>, usize) 
         cause: row.cause.as_str().to_owned(),
         count: words::count(row.events + row.deliveries),
         oldest: Moment::new(row.oldest_at, now),
-        suggestion: row.suggestion.clone(),
+        suggestion: words::pieces(&row.suggestion),
     });
     (lines.collect(), rows.len().saturating_sub(CAUSES))
 }

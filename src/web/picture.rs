@@ -61,6 +61,8 @@ pub(super) struct Node {
     /// Where its text stands.
     pub(super) middle: String,
     pub(super) text: String,
+    /// The vendor's number of a status that has a name.
+    pub(super) code: String,
     pub(super) class: &'static str,
     pub(super) count: i64,
 }
@@ -246,11 +248,15 @@ fn place(y: f64, height: f64, count: i64) -> Place {
 }
 
 fn node(text: &str, class: &'static str, (y, height): (f64, f64), count: i64) -> Node {
+    let named = text.rsplit_once(' ');
+    let named = named.filter(|(_, code)| code.bytes().all(|digit| digit.is_ascii_digit()));
+    let (text, code) = named.unwrap_or((text, ""));
     Node {
         y: pixels(y),
         height: pixels(height),
         middle: pixels(y + height.min(2.0 * LEAST) / 2.0),
         text: text.to_owned(),
+        code: code.to_owned(),
         class,
         count,
     }

@@ -53,6 +53,24 @@ pub(super) fn age(at: Timestamp, now: Timestamp) -> String {
     span(until(at, now))
 }
 
+/// A stretch of a text of ours: words, or what stands in backticks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Piece {
+    pub(super) is_code: bool,
+    pub(super) text: String,
+}
+
+pub(super) fn pieces(text: &str) -> Vec<Piece> {
+    let parts = text.split('`').enumerate();
+    parts
+        .filter(|(_, part)| !part.is_empty())
+        .map(|(number, part)| Piece {
+            is_code: number % 2 == 1,
+            text: part.to_owned(),
+        })
+        .collect()
+}
+
 /// A moment, for `<time>`: machine-readable, in full, and how long ago.
 #[derive(Debug, Clone)]
 pub(super) struct Moment {
@@ -114,6 +132,17 @@ mod tests {
         ] {
             assert_eq!(span_ms(ms), words, "{ms}");
         }
+    }
+
+    #[test]
+    fn what_stands_in_backticks_is_code() {
+        let read: Vec<(bool, String)> = pieces("add to `voice`, or `x`")
+            .into_iter()
+            .map(|piece| (piece.is_code, piece.text))
+            .collect();
+        let piece = |is_code, text: &str| (is_code, text.to_owned());
+        let expected = [piece(false, "add to "), piece(true, "voice"), piece(false, ", or "), piece(true, "x")];
+        assert_eq!(read, expected);
     }
 
     #[test]
