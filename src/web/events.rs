@@ -151,7 +151,7 @@ fn previous_of(row: &EventRow) -> Option<String> {
     let previous = row.decision.as_ref()?.previous.as_ref()?;
     let words = [&previous.category, &previous.outcome];
     let words: Vec<&str> = words.into_iter().flatten().map(String::as_str).collect();
-    Some(format!("{}, by `{}`", words.join(" · "), previous.source))
+    Some(format!("{}, by {}", words.join(" · "), previous.source))
 }
 
 fn list_facts(facts: &Facts) -> Vec<(&'static str, String)> {

@@ -416,7 +416,7 @@ fn tiles(
             figure: words::count(open),
             under: oldest_due.map_or_else(
                 || String::from("nothing waits to be sent"),
-                |at| format!("oldest for {}", words::age(at, now)),
+                |at| format!("oldest received {}", Moment::new(at, now).ago),
             ),
             class: "",
         },
@@ -425,7 +425,7 @@ fn tiles(
             figure: words::count(waiting),
             under: oldest_parked.map_or_else(
                 || String::from("nothing waits for a person"),
-                |at| format!("oldest for {}", words::age(at, now)),
+                |at| format!("oldest received {}", Moment::new(at, now).ago),
             ),
             class: if waiting > 0 { "wait" } else { "" },
         },
@@ -471,7 +471,7 @@ fn waits(targets: &[TargetView], undecided: i64, now: Timestamp) -> Vec<Wait> {
 fn wait(target: &TargetView, now: Timestamp) -> Wait {
     let (class, why) = super::targets::state_words(target, now);
     let oldest = oldest_due(target).map_or_else(String::new, |at| {
-        format!(", oldest for {}", words::age(at, now))
+        format!(", oldest received {}", Moment::new(at, now).ago)
     });
     Wait {
         name: target.name.clone(),

@@ -254,7 +254,7 @@ fn reason(verdict: &TargetVerdict) -> String {
             newest.0
         ),
         TargetVerdict::Outranked { by, stays } => {
-            format!("`{by}` has the say here; it stays {}", short(stays))
+            format!("{by} has the say here; it stays {}", short(stays))
         }
         TargetVerdict::Unchanged { .. } => String::from("the target already has exactly this"),
         TargetVerdict::Looping {

@@ -86,10 +86,10 @@ impl Moment {
     pub(super) fn new(at: Timestamp, now: Timestamp) -> Self {
         let (day, time) = (at.strftime("%F"), at.strftime("%T"));
         let is_today = now.strftime("%F").to_string() == day.to_string();
-        let distance = if at > now {
-            format!("in {}", age(now, at))
-        } else {
-            format!("{} ago", age(at, now))
+        let distance = match at.duration_since(now).as_millis() {
+            1.. => format!("in {}", age(now, at)),
+            -999..=0 => String::from("just now"),
+            _ => format!("{} ago", age(at, now)),
         };
         Self {
             machine: format!("{at:.3}"),
