@@ -26,10 +26,14 @@ use crate::store::{
 use crate::systems;
 use crate::systems::place::Place;
 
+use hits::Hits;
+
 mod desk;
+mod hits;
 mod replay;
 
 pub use desk::WriterDesk;
+pub use hits::RowHits;
 pub use replay::{ReplayBoard, ReplayOrder, ReplayProgress, ReplayState, Replays};
 
 /// Events decided in one transaction.
@@ -43,6 +47,7 @@ pub struct Rules {
     places: BTreeMap<String, Place>,
     policy: Policy,
     tables: ArcSwap<Tables>,
+    hits: Hits,
 }
 
 impl Rules {
@@ -71,6 +76,7 @@ impl Rules {
                 reports: reports(config),
             },
             tables: ArcSwap::from_pointee(tables),
+            hits: Hits::default(),
         }
     }
 

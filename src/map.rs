@@ -34,7 +34,7 @@ pub use table::{
 };
 
 /// Which row of a mapping spoke.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RowRef {
     /// From 1, in the order of the file.
     pub number: u32,

@@ -18,6 +18,7 @@ use crate::lead::{LeadHistory, LeadKey, SystemId};
 
 mod audit;
 mod judgement;
+mod latency;
 mod links;
 mod parked;
 mod rejects;
@@ -28,6 +29,7 @@ mod timeline;
 
 pub use audit::{AuditKey, AuditRow, NewAudit};
 pub use judgement::{Decided, Decider, Desk, Leased};
+pub use latency::Latency;
 pub use links::{Learnt, LinkPage, LinkRow, Linked, Links, NewLink};
 pub use parked::{Freed, FreedTo, Parked, ParkedAction, ParkedPlace};
 pub use rejects::RejectRow;
@@ -212,7 +214,7 @@ pub struct KnownEntries {
 }
 
 /// An event as lists show it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct EventRow {
     pub id: EventId,
     pub sequence: Sequence,
@@ -229,7 +231,7 @@ pub struct EventRow {
 }
 
 /// A delivery as lists show it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct DeliveryRow {
     pub id: DeliveryId,
     pub target: String,
@@ -255,7 +257,7 @@ pub struct DeliveryRow {
 }
 
 /// What waits for one cause.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct ParkedRow {
     pub cause: ParkCause,
     pub events: i64,
@@ -353,7 +355,7 @@ pub struct TableLoaded {
 }
 
 /// What made the tables come into force.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LoadedBy {
     Start,
@@ -381,7 +383,7 @@ impl LoadedBy {
 }
 
 /// A set of tables that was in force from then on, until the next one.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct TableVersion {
     pub hash: String,
     /// Mapping name → hash of its text.
@@ -598,9 +600,19 @@ impl Store {
         store.events(page).await
     }
 
+    /// What is parked, by cause, in the order of causes.
     pub async fn parked(&self) -> Result<Vec<ParkedRow>, StoreError> {
+        self.parked_after(None, u32::MAX).await
+    }
+
+    /// The same, in pages: at most `limit` causes behind `after`.
+    pub async fn parked_after(
+        &self,
+        after: Option<String>,
+        limit: u32,
+    ) -> Result<Vec<ParkedRow>, StoreError> {
         let Self::Sqlite(store) = self;
-        store.parked().await
+        store.parked_after(after, limit).await
     }
 
     pub async fn targets(&self) -> Result<Vec<TargetRow>, StoreError> {
