@@ -10,10 +10,11 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::admin::auth::Doorman;
 use crate::admin::{self, Admin};
 use crate::clock::{Clock, after};
 use crate::config::Config;
-use crate::decider::{self, DeciderTask, ReplayBoard, Replays, Rules, WriterDesk};
+use crate::decider::{DeciderTask, ReplayBoard, Replays, Rules, WriterDesk};
 use crate::deliver::{Ground, TargetWorker, credential};
 use crate::listen::{self, ListenLimits};
 use crate::map::Tables;
@@ -91,7 +92,17 @@ impl App {
         let (requests_in, requests) = mpsc::channel(REQUESTS);
         let receiver = receiver(&config, &ground)?;
         let board = Arc::new(ReplayBoard::default());
-        let admin = admin_of(&config, &ground, &workers, (&requests_in, &rules, &board))?;
+        let doorman = Arc::new(Doorman::load(&config.admin)?);
+        let reached = reload::Reached {
+            ground: ground.clone(),
+            rules,
+            receiver: receiver.clone(),
+            workers: workers.clone(),
+            decider: requests_in,
+            doorman: doorman.clone(),
+        };
+        let reloader = Arc::new(reload::Reloader::new(&config, reached));
+        let admin = admin_of(&config, &ground, &workers, &board, (&reloader, &doorman));
         let closed = CancellationToken::new();
         let listen = |listener, router| {
             let limits = ListenLimits::from(&config.server);
@@ -104,7 +115,7 @@ impl App {
             ))
         };
         let listeners = vec![
-            listen(webhooks, receiver.clone().router()),
+            listen(webhooks, receiver.router()),
             listen(
                 admin_listener,
                 admin::router(admin.clone()).merge(web::router(admin)),
@@ -117,14 +128,6 @@ impl App {
             ground: ground.clone(),
             replays: Replays::on(board),
         };
-        let reached = reload::Reached {
-            ground: ground.clone(),
-            rules,
-            receiver,
-            workers: workers.clone(),
-            decider: requests_in,
-        };
-        let reloader = Arc::new(reload::Reloader::new(&config, reached));
         let house = tokio::spawn(keep_house(ground.clone(), config.store.retention));
         let mut background = vec![tokio::spawn(decider.run()), house];
         if config.mappings.watch {
@@ -242,24 +245,28 @@ fn admin_of(
     config: &Config,
     ground: &Ground,
     workers: &[Arc<TargetWorker>],
-    (decider, rules, board): (
-        &mpsc::Sender<decider::Request>,
-        &Arc<Rules>,
-        &Arc<ReplayBoard>,
-    ),
-) -> anyhow::Result<Arc<Admin>> {
-    let token = config.admin.token.as_ref().map(|token| token.load());
-    Ok(Arc::new(Admin {
+    board: &Arc<ReplayBoard>,
+    (reloader, doorman): (&Arc<reload::Reloader>, &Arc<Doorman>),
+) -> Arc<Admin> {
+    let reached = reloader.reached();
+    let reloader = reloader.clone();
+    Arc::new(Admin {
         store: ground.store.clone(),
         clock: ground.clock.clone(),
         metrics: ground.metrics.clone(),
         workers: workers.to_vec(),
-        decider: decider.clone(),
-        rules: rules.clone(),
+        decider: reached.decider.clone(),
+        rules: reached.rules.clone(),
         replay: board.clone(),
+        plan: Arc::default(),
         sources: config.sources.keys().cloned().collect(),
-        token: token.transpose()?,
-    }))
+        doorman: doorman.clone(),
+        reload: Box::new(move || {
+            let reloader = reloader.clone();
+            Box::pin(async move { reloader.reload_tables(LoadedBy::Api).await })
+        }),
+        config: Arc::new(config.clone()),
+    })
 }
 
 fn receiver(config: &Config, ground: &Ground) -> anyhow::Result<Arc<Receiver>> {

@@ -17,6 +17,7 @@ pub mod sandbox;
 pub mod schema;
 pub mod send;
 pub mod serve;
+pub mod targets;
 pub mod test;
 
 use std::path::PathBuf;
@@ -128,6 +129,9 @@ pub enum Command {
         after_help = "Example:\n  leadping-bridge links set voice 68c3f1a2b4d5e6f708192a3b lead_7Q2M4"
     )]
     Links(links::LinksArgs),
+    /// Show targets, and pause or resume sending to one
+    #[command(after_help = "Example:\n  leadping-bridge targets pause leadping")]
+    Targets(targets::TargetsArgs),
     /// Print the JSON Schema of a file, for editors that complete and check while you type
     #[command(after_help = "Example:\n  leadping-bridge schema mapping > mappings/schema.json")]
     Schema(schema::SchemaArgs),
@@ -179,6 +183,9 @@ impl Command {
             }
             Self::Leads(args) => {
                 with_config(global, async |config| leads::run(args, &config).await).await
+            }
+            Self::Targets(args) => {
+                with_config(global, async |config| targets::run(args, &config).await).await
             }
             Self::Links(args) => {
                 with_config(global, async |config| links::run(args, &config).await).await

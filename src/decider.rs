@@ -26,10 +26,14 @@ use crate::store::{
 use crate::systems;
 use crate::systems::place::Place;
 
+use hits::Hits;
+
 mod desk;
+mod hits;
 mod replay;
 
 pub use desk::WriterDesk;
+pub use hits::RowHits;
 pub use replay::{ReplayBoard, ReplayOrder, ReplayProgress, ReplayState, Replays};
 
 /// Events decided in one transaction.
@@ -43,6 +47,7 @@ pub struct Rules {
     places: BTreeMap<String, Place>,
     policy: Policy,
     tables: ArcSwap<Tables>,
+    hits: Hits,
     reload_fault: ArcSwapOption<ReloadFault>,
 }
 
@@ -80,6 +85,7 @@ impl Rules {
             },
             tables: ArcSwap::from_pointee(tables),
             reload_fault: ArcSwapOption::empty(),
+            hits: Hits::default(),
         }
     }
 

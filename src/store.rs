@@ -19,6 +19,7 @@ use crate::lead::{LeadHistory, LeadKey, SystemId};
 mod audit;
 pub mod flow;
 mod judgement;
+mod latency;
 mod links;
 mod parked;
 mod rejects;
@@ -30,6 +31,7 @@ mod timeline;
 pub use audit::{AuditKey, AuditRow, NewAudit};
 pub use flow::{Flow, FlowSpan};
 pub use judgement::{Decided, Decider, Desk, Leased};
+pub use latency::Latency;
 pub use links::{Learnt, LinkPage, LinkRow, Linked, Links, NewLink};
 pub use parked::{Freed, FreedTo, Parked, ParkedAction, ParkedPlace};
 pub use rejects::RejectRow;
@@ -214,7 +216,7 @@ pub struct KnownEntries {
 }
 
 /// An event as lists show it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct EventRow {
     pub id: EventId,
     pub sequence: Sequence,
@@ -231,7 +233,7 @@ pub struct EventRow {
 }
 
 /// A delivery as lists show it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct DeliveryRow {
     pub id: DeliveryId,
     pub target: String,
@@ -257,7 +259,7 @@ pub struct DeliveryRow {
 }
 
 /// What waits for one cause.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct ParkedRow {
     pub cause: ParkCause,
     pub events: i64,
@@ -355,7 +357,7 @@ pub struct TableLoaded {
 }
 
 /// What made the tables come into force.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LoadedBy {
     Start,
@@ -383,7 +385,7 @@ impl LoadedBy {
 }
 
 /// A set of tables that was in force from then on, until the next one.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct TableVersion {
     pub hash: String,
     /// Mapping name → hash of its text.
@@ -600,9 +602,19 @@ impl Store {
         store.events(page).await
     }
 
+    /// What is parked, by cause, in the order of causes.
     pub async fn parked(&self) -> Result<Vec<ParkedRow>, StoreError> {
+        self.parked_after(None, u32::MAX).await
+    }
+
+    /// The same, in pages: at most `limit` causes behind `after`.
+    pub async fn parked_after(
+        &self,
+        after: Option<String>,
+        limit: u32,
+    ) -> Result<Vec<ParkedRow>, StoreError> {
         let Self::Sqlite(store) = self;
-        store.parked().await
+        store.parked_after(after, limit).await
     }
 
     pub async fn targets(&self) -> Result<Vec<TargetRow>, StoreError> {

@@ -95,7 +95,7 @@ fn allowed(room: &str) -> Vec<&'static str> {
         ],
         "examples" => with_nouns(&["decide", "explain", "map", "systems"]),
         "admin" => with_nouns(&[
-            "decider", "explain", "deliver", "store", "problem", "systems",
+            "decider", "explain", "plan", "deliver", "decide", "map", "store", "problem", "systems",
         ]),
         "web" => with_nouns(&[
             "admin", "decider", "deliver", "explain", "map", "problem", "store", "systems",

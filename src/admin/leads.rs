@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::events::{DEFAULT_LIMIT, next_cursor};
+use super::page::DEFAULT_LIMIT;
 use super::{Admin, Shared, bad, store_problem};
 use crate::event::{Event, EventKind, Sequence, Standing, Status};
 use crate::lead::{LEADPING, SystemId};
@@ -16,9 +16,11 @@ use crate::store::{Decider, EventRow, LeadCard, LeadFound, LeadPage, StoreError,
 
 const MAX_LIMIT: u32 = 200;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct LeadsQuery {
+    /// Events of one page, 1 to 200; 50 unless said.
     limit: Option<u32>,
     /// From the last page's `next_cursor`.
     cursor: Option<i64>,
@@ -27,7 +29,7 @@ pub(super) struct LeadsQuery {
 }
 
 /// A lead and a page of its events, newest first.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct LeadView {
     lead: LeadCard,
     items: Vec<LeadEvent>,
@@ -35,7 +37,7 @@ pub(super) struct LeadView {
     next_cursor: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
 struct LeadEvent {
     #[serde(flatten)]
     event: EventRow,
@@ -43,7 +45,7 @@ struct LeadEvent {
 }
 
 /// What the webhook said, as far as it names no person.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct FactsView {
     kind: Option<EventKind>,
     status: Option<Status>,
@@ -81,6 +83,10 @@ impl FactsView {
     }
 }
 
+/// One lead's story: its ids, what each target has of it, and its events with every try
+#[utoipa::path(get, path = "/api/v1/leads/{id}", tag = "leads",
+    params(("id" = String, Path, description = "LeadPing's id of the lead, or any source's"), LeadsQuery),
+    responses((status = 200, body = LeadView)))]
 pub(super) async fn show_lead(
     State(admin): State<Shared>,
     Path(id): Path<String>,
@@ -110,7 +116,7 @@ pub(super) async fn show_lead(
     Ok(Json(LeadView {
         lead: timeline.lead,
         items: items.collect(),
-        next_cursor: next_cursor(timeline.next),
+        next_cursor: timeline.next.map(|next| next.0.to_string()),
     }))
 }
 

@@ -10,6 +10,8 @@ use notify::{RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::admin::Reloaded;
+use crate::admin::auth::Doorman;
 use crate::config::{Config, SourceKind};
 use crate::decider::{ReloadFault, Request, Rules};
 use crate::deliver::{Ground, TargetWorker};
@@ -42,14 +44,7 @@ pub(super) struct Reached {
     pub receiver: Arc<Receiver>,
     pub workers: Vec<Arc<TargetWorker>>,
     pub decider: mpsc::Sender<Request>,
-}
-
-/// Whether a reload came to an end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reloaded {
-    Done,
-    /// The store could not take the new tables down: to be tried again.
-    NotYet,
+    pub doorman: Arc<Doorman>,
 }
 
 impl Reloader {
@@ -62,6 +57,10 @@ impl Reloader {
         }
     }
 
+    pub(super) fn reached(&self) -> &Reached {
+        &self.reached
+    }
+
     /// Tables and secrets.
     pub(super) async fn reload(&self, by: LoadedBy) {
         for (source, fault) in self.reached.receiver.reload_secrets() {
@@ -70,10 +69,13 @@ impl Reloader {
         for worker in &self.reached.workers {
             worker.reload_credential();
         }
+        if let Err(fault) = self.reached.doorman.reload() {
+            tracing::error!(%fault, "an admin token cannot be read again; the old ones stay in force");
+        }
         self.reload_tables(by).await;
     }
 
-    async fn reload_tables(&self, by: LoadedBy) -> Reloaded {
+    pub(super) async fn reload_tables(&self, by: LoadedBy) -> Reloaded {
         let _turn = self.turn.lock().await;
         let metrics = &self.reached.ground.metrics;
         let (dir, wanted) = (self.dir.clone(), self.wanted.clone());
@@ -83,7 +85,8 @@ impl Reloader {
             Err(error) => {
                 metrics.mapping_reload("refused");
                 tracing::error!(%error, "the tables could not be read; the old ones stay in force");
-                return Reloaded::Done;
+                let findings = vec![String::from("the tables could not be read; see the log")];
+                return Reloaded::Refused { findings };
             }
         };
         let Some(tables) = tables else {
@@ -92,16 +95,18 @@ impl Reloader {
                 tracing::error!("{finding}");
             }
             tracing::error!("the tables have faults; the old ones stay in force");
+            let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
             self.reached.rules.set_reload_fault(Some(ReloadFault {
                 at: self.reached.ground.clock.now(),
-                findings: findings.iter().take(MAX_FINDINGS).map(ToString::to_string).collect(),
+                findings: findings.iter().take(MAX_FINDINGS).cloned().collect(),
             }));
-            return Reloaded::Done;
+            return Reloaded::Refused { findings };
         };
         self.reached.rules.set_reload_fault(None);
         if tables.hash == self.reached.rules.tables().hash {
             metrics.mapping_reload("unchanged");
-            return Reloaded::Done;
+            let hash = tables.hash.to_string();
+            return Reloaded::Unchanged { hash };
         }
         // First written down: a decision names no table that is not kept.
         if let Err(error) = remember(&self.reached.ground, &tables, by).await {
@@ -111,9 +116,10 @@ impl Reloader {
         }
         tracing::info!(mapping.hash = %tables.hash, reason = by.as_str(), "new tables are in force");
         metrics.mapping_reload("loaded");
+        let hash = tables.hash.to_string();
         self.reached.rules.replace_tables(tables);
         self.tables_changed().await;
-        Reloaded::Done
+        Reloaded::Loaded { hash }
     }
 
     /// Has parked events decided again that the tables may now cover.

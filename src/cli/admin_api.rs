@@ -109,7 +109,17 @@ impl AdminApi {
         body: &impl Serialize,
     ) -> anyhow::Result<Result<T, Unanswered>> {
         let path: Vec<&str> = path.split('/').collect();
-        let url = self.url_of(&path)?;
+        self.send_to(method, &path, body).await
+    }
+
+    /// The same, to a path whose parts may hold anything.
+    pub async fn send_to<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: &impl Serialize,
+    ) -> anyhow::Result<Result<T, Unanswered>> {
+        let url = self.url_of(path)?;
         self.ask(self.client.request(method, url).json(body)).await
     }
 

@@ -119,8 +119,7 @@ pub(super) fn print_page(page: &Value, json: bool, (none, print): (&str, &dyn Fn
 }
 
 async fn show(api: &AdminApi, args: ShowArgs) -> anyhow::Result<ExitCode> {
-    let path = format!("events/{}", args.id);
-    let event: Value = match api.get(&path, &[]).await? {
+    let event: Value = match api.get_of(&["events", &args.id], &[]).await? {
         Ok(event) => event,
         Err(unanswered) => return Ok(unanswered.into()),
     };
@@ -134,20 +133,30 @@ async fn show(api: &AdminApi, args: ShowArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Two lines, none wider than a terminal.
+/// Three lines or more, none wider than a terminal.
 fn print_line(event: &Value) {
+    let duplicates = match event["duplicates"].as_u64() {
+        Some(count) if count > 0 => format!(", {count} duplicates"),
+        _ => String::new(),
+    };
     anstream::println!(
-        "{}  {}  {}  {}",
-        word(&event["id"]),
+        "{}  {}  {}{duplicates}",
         time(&event["received_at"]),
         word(&event["source"]),
         word(&event["state"])
     );
+    let (id, lead) = (word(&event["id"]), lead_of(event));
+    match id.len() + lead.len() <= 74 {
+        true => anstream::println!("    {id}  {lead}"),
+        false => anstream::println!("    {id}\n    {lead}"),
+    }
     let what = match event["cause"].as_str() {
         Some(cause) => cause.to_owned(),
         None => verdicts(&event["decision"]),
     };
-    anstream::println!("    {}: {what}", lead_of(event));
+    for line in wrapped(&what, 76) {
+        anstream::println!("    {line}");
+    }
 }
 
 /// LeadPing's id of the event's lead, else the sender's.
@@ -211,6 +220,26 @@ fn print_deliveries(deliveries: &Value) {
             None => String::new(),
         };
         anstream::println!("    tries {}{answer}", delivery["attempts"]);
+        print_tries(delivery);
+    }
+}
+
+/// Every try of a delivery, oldest first: when, what, the answer; then the request.
+pub(super) fn print_tries(delivery: &Value) {
+    for one in delivery["tries"].as_array().into_iter().flatten() {
+        let answer = match one["http_status"].as_u64() {
+            Some(status) => status.to_string(),
+            None => String::from("no answer"),
+        };
+        anstream::println!(
+            "      {}. {}  {}  {answer} {}, {} ms",
+            one["number"],
+            time(&one["started_at"]),
+            word(&one["call"]),
+            word(&one["result"]),
+            one["duration_ms"],
+        );
+        anstream::println!("         {}", word(&one["request"]));
     }
 }
 

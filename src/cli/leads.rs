@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::admin_api::{AdminApi, AdminArgs};
-use super::events::{time, word, wrapped};
+use super::events::{print_tries, time, word, wrapped};
 use crate::config::Config;
 
 #[derive(Debug, Args)]
@@ -176,19 +176,5 @@ fn print_delivery(delivery: &Value) {
         word(&delivery["state"]),
         told.join("/")
     );
-    for one in list(&delivery["tries"]) {
-        let answer = match one["http_status"].as_u64() {
-            Some(status) => status.to_string(),
-            None => String::from("no answer"),
-        };
-        anstream::println!(
-            "      {}. {}  {}  {answer} {}, {} ms",
-            one["number"],
-            time(&one["started_at"]),
-            word(&one["call"]),
-            word(&one["result"]),
-            one["duration_ms"],
-        );
-        anstream::println!("         {}", word(&one["request"]));
-    }
+    print_tries(delivery);
 }

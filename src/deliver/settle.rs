@@ -203,13 +203,13 @@ impl TargetWorker {
         self.woken.notify_one();
     }
 
+    pub(super) async fn try_save_health(&self) -> Result<(), StoreError> {
+        let health = serde_json::to_string(&*self.health())?;
+        self.store.save_health(&self.config.name, health).await
+    }
+
     pub(super) async fn save_health(&self) {
-        let health = serde_json::to_string(&*self.health());
-        let saved = match health {
-            Ok(health) => self.store.save_health(&self.config.name, health).await,
-            Err(error) => Err(error.into()),
-        };
-        if let Err(error) = saved {
+        if let Err(error) = self.try_save_health().await {
             tracing::error!(target.name = %self.config.name, %error, "the target's health cannot be saved; a restart would forget it");
         }
     }

@@ -23,7 +23,7 @@ pub struct NewAudit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AuditKey(pub i64);
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct AuditRow {
     pub number: i64,
     #[serde(serialize_with = "rows::timestamp")]

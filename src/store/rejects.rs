@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Store, StoreError, rows};
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct RejectRow {
     pub number: i64,
     pub source: String,

@@ -43,7 +43,7 @@ pub struct LeadTimeline {
 }
 
 /// Who a lead is, and how it stands.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, utoipa::ToSchema)]
 pub struct LeadCard {
     /// LeadPing's id.
     pub lead_id: Option<String>,
@@ -59,7 +59,7 @@ pub struct LeadCard {
 }
 
 /// What one target has of the lead, or is about to have.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct TargetHas {
     pub target: String,
     /// The lead's address there, where it can have several.
@@ -84,7 +84,7 @@ pub struct TargetHas {
 }
 
 /// One try of a delivery.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct AttemptRow {
     pub number: u32,
     /// `set`, `amend`, `look_up`, …

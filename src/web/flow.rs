@@ -446,7 +446,7 @@ fn open_of(target: &TargetView) -> i64 {
 }
 
 fn oldest_due(target: &TargetView) -> Option<Timestamp> {
-    target.oldest_due_at.as_deref()?.parse().ok()
+    target.oldest_due_at
 }
 
 /// Targets with something before them, or that cannot take anything.

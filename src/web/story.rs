@@ -50,7 +50,6 @@ pub(super) struct RowView {
 }
 
 pub(super) struct DeliveryView {
-    pub(super) id: String,
     pub(super) target: String,
     pub(super) what: String,
     pub(super) state: &'static str,
@@ -180,7 +179,6 @@ fn what(delivery: &DeliveryRow) -> String {
 
 fn delivery_view(delivery: &DeliveryRow, now: Timestamp) -> DeliveryView {
     DeliveryView {
-        id: delivery.id.to_string(),
         target: delivery.target.clone(),
         what: what(delivery),
         state: delivery.state.as_str(),

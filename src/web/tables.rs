@@ -106,7 +106,10 @@ pub(super) async fn show_tables(State(dashboard): State<Shared>) -> Result<Respo
 fn table_view(dashboard: &Dashboard, name: &str, table: &Table) -> TableView {
     let kind = table.kind;
     let hits = dashboard.admin.rules.hits(name, table);
-    let file = SourceFile::new(format!("{name}.toml"), table.text.to_string());
+    let file = SourceFile {
+        path: format!("{name}.toml").into(),
+        text: table.text.clone(),
+    };
     let (_, findings) = map::parse_table(name, &file, Some(kind));
     let findings = findings.into_iter().filter(|finding| finding.severity == Severity::Warning);
     let known = systems::known_statuses(kind).into_iter();

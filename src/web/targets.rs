@@ -1,6 +1,7 @@
 //! Targets: what each one lets through and how it answers; stopped and resumed here.
 
 use askama::Template;
+use axum::Json;
 use axum::extract::{Extension, Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use jiff::Timestamp;
@@ -115,8 +116,9 @@ pub(super) async fn pause(
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
 ) -> Result<Response, Trouble> {
-    pause_target(State(dashboard.admin.clone()), Path(name), Extension(caller)).await?;
-    Ok(Redirect::to("/targets").into_response())
+    let at = State(dashboard.admin.clone());
+    let Json(target) = pause_target(at, Path(name), Extension(caller)).await?;
+    Ok(back_to(&target))
 }
 
 pub(super) async fn resume(
@@ -124,8 +126,13 @@ pub(super) async fn resume(
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
 ) -> Result<Response, Trouble> {
-    resume_target(State(dashboard.admin.clone()), Path(name), Extension(caller)).await?;
-    Ok(Redirect::to("/targets").into_response())
+    let at = State(dashboard.admin.clone());
+    let Json(target) = resume_target(at, Path(name), Extension(caller)).await?;
+    Ok(back_to(&target))
+}
+
+fn back_to(target: &TargetView) -> Response {
+    Redirect::to(&format!("/targets#h-{}", target.name)).into_response()
 }
 
 /// The colour of a target's state, and what it means in words.

@@ -70,7 +70,9 @@ impl Browser {
             client,
             origin,
         };
-        let options = json!({"capabilities": {"alwaysMatch": {"goog:chromeOptions": {"args": [
+        let options = json!({"capabilities": {"alwaysMatch": {
+            "goog:loggingPrefs": {"browser": "ALL"},
+            "goog:chromeOptions": {"args": [
             "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
             "--hide-scrollbars", "--force-color-profile=srgb",
         ]}}}});
@@ -175,6 +177,14 @@ impl Browser {
             assert!(started.elapsed() < DEADLINE, "`{text}` never came:\n{}", shown.as_str().unwrap());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Complaints of the browser since it was last asked: refused by the policy, not found, failed.
+    pub async fn complaints(&self) -> Vec<String> {
+        let log = self.send("/se/log", json!({"type": "browser"})).await;
+        let entries = log.as_array().unwrap().iter();
+        let entries = entries.filter(|entry| entry["level"] == "SEVERE" || entry["level"] == "WARNING");
+        entries.map(|entry| entry["message"].to_string()).collect()
     }
 
     pub async fn set_size(&self, width: u32, height: u32) {

@@ -17,3 +17,6 @@ mod browser;
 mod scene;
 
 mod look;
+mod keyboard;
+mod sign_in;
+mod walk;

@@ -88,6 +88,26 @@ impl Scene {
         world.settle().await;
     }
 
+    /// A name and an address for every page there is.
+    pub async fn pages(&self) -> Vec<(&'static str, String)> {
+        let told = self.world.events("lead=lead_story&source=crm").await;
+        let event = told[0]["id"].as_str().unwrap();
+        let table = told[0]["decision"]["table"].as_str().unwrap();
+        vec![
+            ("flow", String::from("/")),
+            ("events", String::from("/events")),
+            ("event", format!("/events/{event}")),
+            ("lead", String::from("/leads/lead_story")),
+            ("parked", String::from("/parked")),
+            ("unmapped", String::from("/parked?cause=unmapped%3Avoice%3A777&told=parked.2")),
+            ("refused", String::from("/parked?cause=refused%3Aleadping%3A422")),
+            ("tables", String::from("/tables")),
+            ("table", format!("/tables/version/{table}?line=23")),
+            ("targets", String::from("/targets")),
+            ("nothing", String::from("/leads/nobody-knows")),
+        ]
+    }
+
     /// The target asks to wait, and something does.
     pub async fn make_wait(&self) {
         self.world.answer(FaultRule::once(FaultScope::Set, retry_after(429, "1200")));

@@ -33,5 +33,8 @@ mod capillary;
 mod record;
 mod duplicates;
 mod reload;
+mod stopped;
 mod stopping;
 mod admin;
+mod admin_door;
+mod admin_tables;

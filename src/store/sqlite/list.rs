@@ -33,30 +33,37 @@ impl SqliteStore {
         .await
     }
 
-    pub async fn parked(&self) -> Result<Vec<ParkedRow>, StoreError> {
-        self.read(|connection| {
+    pub async fn parked_after(
+        &self,
+        after: Option<String>,
+        limit: u32,
+    ) -> Result<Vec<ParkedRow>, StoreError> {
+        self.read(move |connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT cause, sum(events), sum(deliveries), min(oldest) FROM (
                     SELECT cause, events, 0 AS deliveries,
                            (SELECT received_at FROM event WHERE sequence = first) AS oldest
                     FROM (SELECT cause, count(*) AS events, min(sequence) AS first
-                          FROM event WHERE state = 'parked' GROUP BY cause)
+                          FROM event WHERE state = 'parked' AND cause > ?2 GROUP BY cause)
                     UNION ALL
                     SELECT cause, 0, deliveries,
                            (SELECT received_at FROM delivery WHERE delivery = first)
                     FROM (SELECT cause, count(*) AS deliveries, min(delivery) AS first
-                          FROM delivery WHERE state = 'parked' GROUP BY cause))
+                          FROM delivery WHERE state = 'parked' AND cause > ?2 GROUP BY cause))
                  GROUP BY cause ORDER BY cause LIMIT ?1",
             )?;
             let rows = statement
-                .query_map([MAX_PAGE], |row| {
-                    Ok((
-                        row.get::<_, String>(0)?,
-                        row.get::<_, i64>(1)?,
-                        row.get::<_, i64>(2)?,
-                        row.get::<_, i64>(3)?,
-                    ))
-                })?
+                .query_map(
+                    (limit.clamp(1, MAX_PAGE), after.unwrap_or_default()),
+                    |row| {
+                        Ok((
+                            row.get::<_, String>(0)?,
+                            row.get::<_, i64>(1)?,
+                            row.get::<_, i64>(2)?,
+                            row.get::<_, i64>(3)?,
+                        ))
+                    },
+                )?
                 .collect::<Result<Vec<_>, _>>()?;
             rows.into_iter()
                 .map(|(cause, events, deliveries, oldest)| {
