@@ -25,6 +25,7 @@ mod picture;
 mod session;
 mod story;
 mod tables;
+mod tally;
 mod targets;
 mod trial;
 mod words;

@@ -1,22 +1,20 @@
 //! The flow: what the statuses of a span became, how fast, and what waits.
 
-use std::collections::BTreeMap;
-
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::chart::{self, Chart, Slots, Spread};
+use super::chart::{self, Chart, Slots};
 use super::page::{Shell, Tab, Trouble, render};
-use super::picture::{self, Edge, Ending, Group, Picture};
+use super::picture::{self, Picture};
+use super::tally::{EdgeRow, Tally};
 use super::words::{self, Moment, Piece};
-use super::{Dashboard, Shared};
+use super::Shared;
 use crate::admin::{TargetView, targets_now};
-use crate::store::flow::{Became, Counted, LAG_CLASSES_MS};
-use crate::store::{Flow, FlowSpan, ParkedRow};
-use crate::systems;
+use crate::store::flow::LAG_CLASSES_MS;
+use crate::store::{FlowSpan, ParkedRow};
 
 /// Causes that the page lists; the page of what is parked has all.
 const CAUSES: usize = 6;
@@ -101,16 +99,6 @@ struct Tile {
     class: &'static str,
 }
 
-/// A line of the picture as a table.
-struct EdgeRow {
-    source: String,
-    status: String,
-    to: String,
-    gloss: &'static str,
-    class: &'static str,
-    count: String,
-}
-
 /// What waits at one target, and why.
 struct Wait {
     name: String,
@@ -189,193 +177,44 @@ fn slots_until(choice: &Choice, now: Timestamp) -> Slots {
     }
 }
 
-/// What was counted, added up for the page.
-struct Tally {
-    edges: Vec<Edge>,
-    received: i64,
-    repeated: i64,
-    delivered: i64,
-    written: Vec<i64>,
-    calm: Vec<i64>,
-    waiting: Vec<i64>,
-    /// Slot → class of lag → deliveries.
-    lags: Vec<BTreeMap<i64, i64>>,
-}
-
-impl Tally {
-    fn of(dashboard: &Dashboard, flow: &Flow, slots: usize) -> Self {
-        let mut tally = Self {
-            edges: Vec::new(),
-            received: 0,
-            repeated: 0,
-            delivered: 0,
-            written: vec![0; slots],
-            calm: vec![0; slots],
-            waiting: vec![0; slots],
-            lags: vec![BTreeMap::new(); slots],
-        };
-        let last = slots.saturating_sub(1);
-        let endings: Vec<Option<Ending>> = flow.counted.iter().map(ending_of).collect();
-        let mut sums = vec![0; flow.counted.len()];
-        for cell in &flow.cells {
-            let slot = cell.slot.min(last);
-            sums[cell.counted] += cell.count;
-            match (&flow.counted[cell.counted], &endings[cell.counted]) {
-                (Counted::Event { .. }, Some(ending)) => {
-                    tally.received += cell.count;
-                    let part = match ending.group {
-                        Group::Written => &mut tally.written,
-                        Group::Calm => &mut tally.calm,
-                        Group::Waiting => &mut tally.waiting,
-                    };
-                    part[slot] += cell.count;
-                }
-                (Counted::Delivered { within_ms, .. }, _) => {
-                    tally.delivered += cell.count;
-                    *tally.lags[slot].entry(*within_ms).or_default() += cell.count;
-                }
-                _ => tally.repeated += cell.count,
-            }
-        }
-        for ((counted, to), count) in flow.counted.iter().zip(endings).zip(sums) {
-            if let (Counted::Event { source, status, .. }, Some(to)) = (counted, to) {
-                tally.edges.push(Edge {
-                    source: source.clone(),
-                    status: status_label(dashboard, source, status),
-                    to,
-                    count,
-                });
-            }
-        }
-        tally.edges.retain(|edge| edge.count > 0);
-        tally
-    }
-
-    fn rows(&self) -> Vec<EdgeRow> {
-        let mut edges: Vec<&Edge> = self.edges.iter().collect();
-        edges.sort_by(|a, b| (&a.source, b.count, &a.status).cmp(&(&b.source, a.count, &b.status)));
-        edges
-            .into_iter()
-            .map(|edge| EdgeRow {
-                source: edge.source.clone(),
-                status: edge.status.clone(),
-                to: edge.to.word.clone(),
-                gloss: gloss(&edge.to),
-                class: edge.to.class,
-                count: words::count(edge.count),
-            })
-            .collect()
-    }
-
-    fn spreads(&self) -> Vec<Option<Spread>> {
-        self.lags.iter().map(spread_of).collect()
-    }
-
-    fn spread(&self) -> Option<Spread> {
-        let mut all = BTreeMap::new();
-        for (class, count) in self.lags.iter().flatten() {
-            *all.entry(*class).or_default() += count;
-        }
-        spread_of(&all)
-    }
-}
-
-fn spread_of(lags: &BTreeMap<i64, i64>) -> Option<Spread> {
-    let classes = LAG_CLASSES_MS.map(|class| (class, lags.get(&class).copied().unwrap_or(0)));
-    Some(Spread {
-        median_ms: chart::quantile(&classes, 0.5)?,
-        slow_ms: chart::quantile(&classes, 0.95)?,
-    })
-}
-
-fn ending_of(counted: &Counted) -> Option<Ending> {
-    let Counted::Event { became, .. } = counted else {
-        return None;
-    };
-    Some(ending(became))
-}
-
-/// How the dashboard groups and colours what became of an event.
-pub(super) fn ending(became: &Became) -> Ending {
-    let (group, word, class) = match became {
-        Became::Category(category) => (Group::Written, category.clone(), class_of(category)),
-        Became::Word(word) => match word.as_str() {
-            "written" => (Group::Written, word.clone(), "k-written"),
-            "unmapped" | "unlinked" | "invalid" | "parked" | "looping" => {
-                (Group::Waiting, word.clone(), "k-wait")
-            }
-            _ => (Group::Calm, word.clone(), "k-quiet"),
-        },
-    };
-    Ending { group, word, class }
-}
-
-/// A category's colour.
-pub(super) fn class_of(category: &str) -> &'static str {
-    match category {
-        "Open" => "k-open",
-        "Qualified" => "k-qualified",
-        "Converted" => "k-converted",
-        "Lost" => "k-lost",
-        "Invalid" => "k-invalid",
-        "Duplicate" => "k-duplicate",
-        _ => "k-written",
-    }
-}
-
-/// What the word means, for whoever reads it first.
-fn gloss(ending: &Ending) -> &'static str {
-    match (ending.group, ending.word.as_str()) {
-        (Group::Written, "written") => "a call without a category",
-        (Group::Written, _) => "written to LeadPing in this category",
-        (_, "ignored") => "a row, or the event itself, asks for nothing",
-        (_, "unchanged") => "the target already had it",
-        (_, "echo") => "our own write coming back",
-        (_, "stale") => "older than what the lead already has",
-        (_, "outranked") => "a stronger source has the say",
-        (_, "absent") => "the lead is not at that target",
-        (_, "off") => "that target is not configured",
-        (_, "discarded") => "given up by a person",
-        (_, "unmapped") => "parked: no row for this status",
-        (_, "unlinked") => "parked: no LeadPing lead is known",
-        (_, "invalid") => "parked: something is missing or contradicts",
-        (_, "parked") => "parked by a row",
-        (_, "looping") => "parked: decided back and forth",
-        _ => "",
-    }
-}
-
-pub(super) fn status_label(dashboard: &Dashboard, source: &str, status: &str) -> String {
-    if status.is_empty() {
-        return String::from("no status");
-    }
-    match dashboard.admin.rules.source(source) {
-        Some(config) => {
-            let kind = config.kind;
-            let label = systems::status_label(kind, &systems::parse_status(kind, status));
-            // The name says more than the number.
-            match label.split_once(" (") {
-                Some((number, name)) => format!("{} {number}", name.trim_end_matches(')')),
-                None => label,
-            }
-        }
-        None => status.to_owned(),
-    }
-}
-
 fn tiles(
     tally: &Tally,
     choice: &Choice,
     (parked, targets): (&[ParkedRow], &[TargetView]),
     now: Timestamp,
 ) -> Vec<Tile> {
+    let open: i64 = targets.iter().map(open_of).sum();
+    let oldest_due = targets.iter().filter_map(|target| target.oldest_due_at).min();
+    let waiting: i64 = parked.iter().map(|row| row.events + row.deliveries).sum();
+    let oldest_parked = parked.iter().map(|row| row.oldest_at).min();
+    let since = |at: Option<Timestamp>, otherwise: &str| match at {
+        Some(at) => format!("oldest received {}", Moment::new(at, now).ago),
+        None => otherwise.to_owned(),
+    };
+    let [received, delivered, lag] = past_tiles(tally, choice, targets.len());
+    let due = Tile {
+        name: "Due now",
+        figure: words::count(open),
+        under: since(oldest_due, "nothing waits to be sent"),
+        class: "",
+    };
+    let parked = Tile {
+        name: "Parked now",
+        figure: words::count(waiting),
+        under: since(oldest_parked, "nothing waits for a person"),
+        class: if waiting > 0 { "wait" } else { "" },
+    };
+    vec![received, delivered, lag, due, parked]
+}
+
+/// Of the span that was chosen.
+fn past_tiles(tally: &Tally, choice: &Choice, targets: usize) -> [Tile; 3] {
     let slots = i64::try_from(choice.slots).unwrap_or(1);
     let minutes = (slots * choice.slot_ms / MINUTE) as f64;
     let rate = tally.received as f64 / minutes;
-    let rate = if rate >= 10.0 {
-        format!("{rate:.0} a minute")
-    } else {
-        format!("{rate:.1} a minute")
+    let rate = match rate >= 10.0 {
+        true => format!("{rate:.0} a minute"),
+        false => format!("{rate:.1} a minute"),
     };
     let repeated = match tally.repeated {
         0 => String::new(),
@@ -384,51 +223,28 @@ fn tiles(
     let (lag, slow) = match tally.spread() {
         Some(spread) => (
             at_least_the_first(spread.median_ms),
-            format!("95 % within {}", words::span_ms(spread.slow_ms.max(LAG_CLASSES_MS[0]))),
+            format!(
+                "95 % within {}",
+                words::span_ms(spread.slow_ms.max(LAG_CLASSES_MS[0]))
+            ),
         ),
         None => (String::from("–"), String::from("nothing delivered")),
     };
-    let open: i64 = targets.iter().map(open_of).sum();
-    let oldest_due = targets.iter().filter_map(oldest_due).min();
-    let waiting: i64 = parked.iter().map(|row| row.events + row.deliveries).sum();
-    let oldest_parked = parked.iter().map(|row| row.oldest_at).min();
-    vec![
-        Tile {
-            name: "Received",
-            figure: words::count(tally.received),
-            under: format!("{rate}{repeated}"),
-            class: "",
-        },
-        Tile {
-            name: "Delivered",
-            figure: words::count(tally.delivered),
-            under: words::count_of(i64::try_from(targets.len()).unwrap_or(0), "target"),
-            class: "",
-        },
-        Tile {
-            name: "Median lag",
-            figure: lag,
-            under: slow,
-            class: "",
-        },
-        Tile {
-            name: "Due now",
-            figure: words::count(open),
-            under: oldest_due.map_or_else(
-                || String::from("nothing waits to be sent"),
-                |at| format!("oldest received {}", Moment::new(at, now).ago),
-            ),
-            class: "",
-        },
-        Tile {
-            name: "Parked now",
-            figure: words::count(waiting),
-            under: oldest_parked.map_or_else(
-                || String::from("nothing waits for a person"),
-                |at| format!("oldest received {}", Moment::new(at, now).ago),
-            ),
-            class: if waiting > 0 { "wait" } else { "" },
-        },
+    let tile = |name, figure, under| Tile {
+        name,
+        figure,
+        under,
+        class: "",
+    };
+    let targets = i64::try_from(targets).unwrap_or(0);
+    [
+        tile("Received", words::count(tally.received), format!("{rate}{repeated}")),
+        tile(
+            "Delivered",
+            words::count(tally.delivered),
+            words::count_of(targets, "target"),
+        ),
+        tile("Median lag", lag, slow),
     ]
 }
 
@@ -443,10 +259,6 @@ fn at_least_the_first(ms: i64) -> String {
 fn open_of(target: &TargetView) -> i64 {
     let of = |state: &str| target.deliveries.get(state).copied().unwrap_or(0);
     of("due") + of("in_flight")
-}
-
-fn oldest_due(target: &TargetView) -> Option<Timestamp> {
-    target.oldest_due_at
 }
 
 /// Targets with something before them, or that cannot take anything.
@@ -470,7 +282,7 @@ fn waits(targets: &[TargetView], undecided: i64, now: Timestamp) -> Vec<Wait> {
 
 fn wait(target: &TargetView, now: Timestamp) -> Wait {
     let (class, why) = super::targets::state_words(target, now);
-    let oldest = oldest_due(target).map_or_else(String::new, |at| {
+    let oldest = target.oldest_due_at.map_or_else(String::new, |at| {
         format!(", oldest received {}", Moment::new(at, now).ago)
     });
     Wait {

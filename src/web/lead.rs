@@ -7,7 +7,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::Shared;
-use super::flow::class_of;
+use super::tally::class_of;
 use super::page::{Shell, Tab, Trouble, render};
 use super::story::EventView;
 use super::words::Moment;

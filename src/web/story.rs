@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::Dashboard;
-use super::flow::class_of;
+use super::tally::class_of;
 use super::words::{self, Moment};
 use crate::decision::{DecisionRecord, TargetVerdict, Verdict};
 use crate::delivery::DeliveryState;
@@ -102,7 +102,7 @@ impl EventView {
 
 fn status_of(dashboard: &Dashboard, event: &EventRow, facts: &Facts) -> String {
     let status = facts.status.as_ref().map(ToString::to_string);
-    super::flow::status_label(dashboard, &event.source, &status.unwrap_or_default())
+    super::tally::status_label(dashboard, &event.source, &status.unwrap_or_default())
 }
 
 fn about(facts: &Facts) -> Vec<String> {

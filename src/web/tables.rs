@@ -196,7 +196,7 @@ fn then(row: &Row) -> Vec<Then> {
         Then {
             place: table.body.what().to_owned(),
             what: if words.is_empty() { names.join(", ") } else { words.join(" · ") },
-            class: category.as_deref().map_or("k-written", super::flow::class_of),
+            class: category.as_deref().map_or("k-written", super::tally::class_of),
         }
     });
     views.collect()

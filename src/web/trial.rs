@@ -108,7 +108,7 @@ fn tell(dashboard: &Shared, told: Explanation) -> Told {
             Standing::Invalid(why) => Some(format!("It cannot be decided: {why}.")),
             Standing::Ignored(why) => Some(format!("Nothing is decided for it: {why}.")),
         },
-        status: super::flow::status_label(dashboard, &told.source, &status.unwrap_or_default()),
+        status: super::tally::status_label(dashboard, &told.source, &status.unwrap_or_default()),
         lead: match told.lead.lead_id {
             Some(id) => format!("{id}, from the {}", told.lead.lead_id_from),
             None => String::from("no LeadPing lead is known"),

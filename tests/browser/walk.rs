@@ -34,7 +34,7 @@ async fn a_lead_is_found_and_tells_its_story() {
     browser.click(".search button").await;
     browser.wait_for("What targets have").await;
     let story = browser.text(".story").await;
-    let steps: Vec<usize> = ["WON → Converted", "detail of what was decided before", "Success 100 → Qualified", "VoiceMailLeft 70 → Open"]
+    let steps: Vec<usize> = ["WON → Converted", "detail of what was decided before", "lead\nleadping delivery", "VoiceMailLeft 70 → Open"]
         .iter()
         .map(|step| story.find(step).unwrap_or_else(|| panic!("`{step}` is not told:\n{story}")))
         .collect();
@@ -162,7 +162,6 @@ async fn a_target_is_paused_and_resumed() {
     browser.click("form[action='/targets/leadping/pause'] button").await;
     browser.wait_for("nothing is sent until somebody resumes it").await;
     world.send_voice(&voice_lead("lead_a", 100)).await.accepted();
-    world.settle().await;
     browser.open("/").await;
     browser.wait_for("1 due").await;
     browser.open("/targets").await;

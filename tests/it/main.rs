@@ -36,5 +36,6 @@ mod reload;
 mod stopped;
 mod stopping;
 mod admin;
+mod dashboard;
 mod admin_door;
 mod admin_tables;
