@@ -27,6 +27,7 @@ use crate::telemetry::metrics::{CONTENT_TYPE, Metrics};
 
 mod audit;
 pub mod auth;
+mod bodies;
 mod document;
 mod events;
 mod explain;
@@ -40,6 +41,7 @@ mod rejects;
 mod replay;
 mod targets;
 
+pub use bodies::{BareBody, uncover_body};
 pub use document::document;
 pub use explain::{Tried, TryBody, try_payload};
 pub use leads::read_lead;

@@ -54,6 +54,7 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/", get(flow::show_flow))
         .route("/events", get(events::list_events))
         .route("/events/{id}", get(events::show_event))
+        .route("/events/{id}/body", post(events::uncover_event))
         .route("/find", get(events::find_anything))
         .route("/leads/{id}", get(lead::show_lead))
         .route("/parked", get(parked::show_parked))

@@ -135,15 +135,12 @@ async fn show(api: &AdminApi, args: ShowArgs) -> anyhow::Result<ExitCode> {
 
 /// Three lines or more, none wider than a terminal.
 fn print_line(event: &Value) {
-    let duplicates = match event["duplicates"].as_u64() {
-        Some(count) if count > 0 => format!(", {count} duplicates"),
-        _ => String::new(),
-    };
     anstream::println!(
-        "{}  {}  {}{duplicates}",
+        "{}  {}  {}{}",
         time(&event["received_at"]),
         word(&event["source"]),
-        word(&event["state"])
+        word(&event["state"]),
+        duplicates(event)
     );
     let (id, lead) = (word(&event["id"]), lead_of(event));
     match id.len() + lead.len() <= 74 {
@@ -221,6 +218,15 @@ fn print_deliveries(deliveries: &Value) {
         };
         anstream::println!("    tries {}{answer}", delivery["attempts"]);
         print_tries(delivery);
+    }
+}
+
+/// `, sent 2 times more`, of an event that was.
+pub(super) fn duplicates(event: &Value) -> String {
+    match event["duplicates"].as_u64() {
+        Some(1) => String::from(", sent once more"),
+        Some(count) if count > 1 => format!(", sent {count} times more"),
+        _ => String::new(),
     }
 }
 

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::admin_api::{AdminApi, AdminArgs};
-use super::events::{print_tries, time, word, wrapped};
+use super::events::{duplicates, print_tries, time, word, wrapped};
 use crate::config::Config;
 
 #[derive(Debug, Args)]
@@ -81,7 +81,11 @@ fn list(value: &Value) -> &[Value] {
 
 fn print_lead(lead: &Value, asked: &str) {
     let name = lead["lead_id"].as_str().unwrap_or(asked);
-    anstream::println!("lead {name}, {} calls", lead["calls"]);
+    let calls = match lead["calls"].as_u64() {
+        Some(1) => String::from("1 call"),
+        calls => format!("{} calls", calls.unwrap_or(0)),
+    };
+    anstream::println!("lead {name}, {calls}");
     for id in list(&lead["ids"]) {
         let own = word(&id["id"]);
         let pearl = match lead["pearls"][own].as_str() {
@@ -122,16 +126,13 @@ fn print_event(event: &Value) {
         Value::Null => String::from("no status"),
         status => status.to_string(),
     };
-    let duplicates = match event["duplicates"].as_u64() {
-        Some(count) if count > 0 => format!(", {count} duplicates"),
-        _ => String::new(),
-    };
     anstream::println!(
-        "\n{}  {} {} {status}: {}{duplicates}",
+        "\n{}  {} {} {status}: {}{}",
         time(&event["received_at"]),
         word(&event["source"]),
         facts["kind"].as_str().unwrap_or_default(),
         word(&event["state"]),
+        duplicates(event),
     );
     anstream::println!("    event {}", word(&event["id"]));
     if let Some(cause) = event["cause"].as_str() {

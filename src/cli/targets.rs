@@ -112,7 +112,7 @@ fn print_target(target: &Value) {
     anstream::println!(
         "    limit {} in {} s, {} used; {} of {} calls under way",
         limit["requests"],
-        limit["per_seconds"],
+        limit["per_seconds"].as_f64().unwrap_or_default(),
         limit["used"],
         target["calls"],
         target["concurrency"]

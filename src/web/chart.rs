@@ -47,7 +47,9 @@ pub(super) struct Slots {
 
 impl Slots {
     fn start(&self, slot: usize) -> Timestamp {
-        let ms = i64::try_from(slot).unwrap_or(0).saturating_mul(self.slot_ms);
+        let ms = i64::try_from(slot)
+            .unwrap_or(0)
+            .saturating_mul(self.slot_ms);
         let ahead = SignedDuration::from_millis(ms);
         self.since.checked_add(ahead).unwrap_or(self.since)
     }
@@ -96,7 +98,8 @@ impl Slots {
 
 /// Stacks `parts` (class, word, count for each slot) from the bottom.
 pub(super) fn stacked(slots: Slots, parts: &[(&'static str, &str, &[i64])]) -> Chart {
-    let height_of = |slot: usize| -> i64 { parts.iter().map(|(_, _, counts)| counts[slot].max(0)).sum() };
+    let height_of =
+        |slot: usize| -> i64 { parts.iter().map(|(_, _, counts)| counts[slot].max(0)).sum() };
     let highest = (0..slots.number).map(height_of).max().unwrap_or(0);
     let top = round_up(highest);
     let mut boxes = Vec::new();
@@ -122,7 +125,11 @@ pub(super) fn stacked(slots: Slots, parts: &[(&'static str, &str, &[i64])]) -> C
     Chart {
         width: slots.width(),
         boxes,
-        lines: vec![level(0.0, words::count(top)), level(50.0, half(top)), level(100.0, String::from("0"))],
+        lines: vec![
+            level(0.0, words::count(top)),
+            level(50.0, half(top)),
+            level(100.0, String::from("0")),
+        ],
         times: slots.times(),
     }
 }
@@ -151,7 +158,11 @@ fn round_up(number: i64) -> i64 {
     }
     let steps = [1, 2, 4, 6, 8, 10];
     let found = steps.into_iter().map(|step| step * size);
-    found.into_iter().find(|top| *top >= number).unwrap_or(10 * size).max(2)
+    found
+        .into_iter()
+        .find(|top| *top >= number)
+        .unwrap_or(10 * size)
+        .max(2)
 }
 
 /// The middle and the slow end of each slot, in milliseconds.
@@ -225,7 +236,11 @@ pub(super) fn quantile(classes: &[(i64, i64)], share: f64) -> Option<i64> {
     for (upper, count) in classes {
         let count = *count as f64;
         // The last class has no end of its own.
-        let upper = if *upper == i64::MAX { lower.saturating_mul(2) } else { *upper };
+        let upper = if *upper == i64::MAX {
+            lower.saturating_mul(2)
+        } else {
+            *upper
+        };
         if count > 0.0 && below + count >= wanted {
             let part = ((wanted - below) / count).clamp(0.0, 1.0);
             return Some(lower + ((upper - lower) as f64 * part) as i64);
@@ -248,7 +263,17 @@ mod tests {
 
     #[test]
     fn a_scale_ends_on_a_round_number() {
-        for (number, top) in [(0, 2), (1, 2), (3, 4), (5, 6), (9, 10), (11, 20), (61, 80), (100, 100), (101, 200)] {
+        for (number, top) in [
+            (0, 2),
+            (1, 2),
+            (3, 4),
+            (5, 6),
+            (9, 10),
+            (11, 20),
+            (61, 80),
+            (100, 100),
+            (101, 200),
+        ] {
             assert_eq!(round_up(number), top, "{number}");
         }
     }
@@ -259,7 +284,12 @@ mod tests {
         let boxes: Vec<String> = chart
             .boxes
             .iter()
-            .map(|block| format!("{} {}+{} {}", block.class, block.y, block.height, block.title))
+            .map(|block| {
+                format!(
+                    "{} {}+{} {}",
+                    block.class, block.y, block.height, block.title
+                )
+            })
             .collect();
         insta::assert_snapshot!(boxes.join("\n"), @r"
         a 75.00+25.00 00:00: 1 as
@@ -288,7 +318,12 @@ mod tests {
             .iter()
             .map(|block| (block.class, block.y.as_str()))
             .collect();
-        let expected = [("range", "33.33"), ("median", "65.67"), ("range", "0.00"), ("median", "32.33")];
+        let expected = [
+            ("range", "33.33"),
+            ("median", "65.67"),
+            ("range", "0.00"),
+            ("median", "32.33"),
+        ];
         assert_eq!(tops, expected);
     }
 }

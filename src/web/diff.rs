@@ -48,7 +48,11 @@ pub(super) fn diff(before: &str, after: &str) -> Vec<Line> {
     }
     let before: Vec<&str> = before.lines().collect();
     let after: Vec<&str> = after.lines().collect();
-    let head = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
+    let head = before
+        .iter()
+        .zip(&after)
+        .take_while(|(a, b)| a == b)
+        .count();
     let rest = before.len().min(after.len()) - head;
     let ends = before.iter().rev().zip(after.iter().rev());
     let tail = ends.take(rest).take_while(|(a, b)| a == b).count();
@@ -56,8 +60,14 @@ pub(super) fn diff(before: &str, after: &str) -> Vec<Line> {
         change,
         text: text.to_owned(),
     };
-    let mut lines: Vec<Line> = before[..head].iter().map(|text| line(Change::Same, text)).collect();
-    let (gone, come) = (&before[head..before.len() - tail], &after[head..after.len() - tail]);
+    let mut lines: Vec<Line> = before[..head]
+        .iter()
+        .map(|text| line(Change::Same, text))
+        .collect();
+    let (gone, come) = (
+        &before[head..before.len() - tail],
+        &after[head..after.len() - tail],
+    );
     compare(gone, come, &mut lines);
     let last = &before[before.len() - tail..];
     lines.extend(last.iter().map(|text| line(Change::Same, text)));
@@ -121,14 +131,20 @@ fn shorten(lines: Vec<Line>) -> Vec<Line> {
     let is_near = |place: usize| {
         let next = changed.partition_point(|changed| *changed < place);
         let near = [next.checked_sub(1), Some(next)];
-        let mut near = near.into_iter().flatten().filter_map(|index| changed.get(index));
+        let mut near = near
+            .into_iter()
+            .flatten()
+            .filter_map(|index| changed.get(index));
         near.any(|changed| changed.abs_diff(place) <= AROUND)
     };
     let mut short: Vec<Line> = Vec::new();
     for (place, line) in lines.into_iter().enumerate() {
         if is_near(place) {
             short.push(line);
-        } else if short.last().is_none_or(|last| last.change != Change::Skipped) {
+        } else if short
+            .last()
+            .is_none_or(|last| last.change != Change::Skipped)
+        {
             short.push(Line {
                 change: Change::Skipped,
                 text: String::new(),
@@ -144,7 +160,9 @@ mod tests {
 
     fn told(before: &str, after: &str) -> String {
         let lines = diff(before, after).into_iter();
-        let lines: Vec<String> = lines.map(|line| format!("{}{}", line.sign(), line.text)).collect();
+        let lines: Vec<String> = lines
+            .map(|line| format!("{}{}", line.sign(), line.text))
+            .collect();
         lines.join("\n")
     }
 
@@ -174,7 +192,10 @@ mod tests {
 
     #[test]
     fn lines_in_common_stay() {
-        assert_eq!(told("a\nx\nb\ny\nc", "a\nb\nz\nc"), " a\n−x\n b\n−y\n+z\n c");
+        assert_eq!(
+            told("a\nx\nb\ny\nc", "a\nb\nz\nc"),
+            " a\n−x\n b\n−y\n+z\n c"
+        );
         assert_eq!(told("", "a"), "+a");
         assert_eq!(told("a\na", "a"), " a\n−a");
     }

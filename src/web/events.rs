@@ -1,13 +1,15 @@
 //! Events: the list, newest first, and one of them with everything that is known of it.
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Extension, Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::Shared;
 use super::page::{Shell, Tab, Trouble, render};
 use super::story::EventView;
+use crate::admin::auth::Caller;
+use crate::admin::{BareBody, uncover_body};
 use crate::event::{Event, EventId, EventState, Facts, Reading, Sequence, Standing};
 use crate::store::{Decider, EventPage, EventRow};
 use crate::systems::mask;
@@ -87,24 +89,49 @@ pub(super) async fn show_event(
     Path(id): Path<String>,
 ) -> Result<Response, Trouble> {
     let row = find(&dashboard, &id).await?;
-    let recorded = recorded(&dashboard, &row).await?;
-    let (shell, _) = Shell::load(&dashboard, Tab::Events, "Event").await?;
-    let reading = recorded.as_ref().map(|event| dashboard.admin.rules.read(event));
+    show(&dashboard, &row, None).await
+}
+
+/// The same with the body as it came; the audit trail says who asked.
+pub(super) async fn uncover_event(
+    State(dashboard): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Response, Trouble> {
+    let row = find(&dashboard, &id).await?;
+    let BareBody(body) = uncover_body(&dashboard.admin, caller, (row.id, row.sequence)).await?;
+    let text = match serde_json::from_slice(&body) {
+        Ok(value) => pretty(&value),
+        Err(_) => String::from_utf8_lossy(&body).into_owned(),
+    };
+    show(&dashboard, &row, Some(text)).await
+}
+
+async fn show(
+    dashboard: &Shared,
+    row: &EventRow,
+    bare: Option<String>,
+) -> Result<Response, Trouble> {
+    let recorded = recorded(dashboard, row).await?;
+    let (shell, _) = Shell::load(dashboard, Tab::Events, "Event").await?;
+    let reading = recorded
+        .as_ref()
+        .map(|event| dashboard.admin.rules.read(event));
     let facts = reading.as_ref().map(|reading| mask::facts(&reading.facts));
     let config = dashboard.admin.rules.source(&row.source);
-    let body = recorded.as_ref().map(|event| {
+    let masked = recorded.as_ref().map(|event| {
         let masked = mask::recorded(config.map(|config| &**config), &event.body);
         pretty(&masked)
     });
     Ok(render(&EventShown {
         shell,
-        event: EventView::of(&dashboard, &row, facts.as_ref()),
+        event: EventView::of(dashboard, row, facts.as_ref()),
         sequence: row.sequence.0,
         facts: facts.as_ref().map(list_facts).unwrap_or_default(),
         standing: reading.and_then(standing_of),
-        body,
-        is_bare: false,
-        previous: previous_of(&row),
+        is_bare: bare.is_some(),
+        body: bare.or(masked),
+        previous: previous_of(row),
     }))
 }
 
@@ -122,7 +149,11 @@ async fn find(dashboard: &Shared, id: &str) -> Result<EventRow, Trouble> {
 
 async fn recorded(dashboard: &Shared, row: &EventRow) -> Result<Option<Event>, Trouble> {
     let before = Sequence(row.sequence.0 - 1);
-    let events = dashboard.admin.store.recorded(before, row.sequence, 1).await?;
+    let events = dashboard
+        .admin
+        .store
+        .recorded(before, row.sequence, 1)
+        .await?;
     Ok(events.into_iter().next())
 }
 
@@ -166,7 +197,10 @@ fn list_facts(facts: &Facts) -> Vec<(&'static str, String)> {
     add("sub-status", facts.sub_status.clone());
     add("reason", facts.reason_id.map(|id| id.to_string()));
     add("sender's name of it", facts.event_name.clone());
-    add("sender's clock", facts.occurred_at.map(|at| format!("{at:.3}")));
+    add(
+        "sender's clock",
+        facts.occurred_at.map(|at| format!("{at:.3}")),
+    );
     add("lead at the source", facts.source_lead_id.clone());
     add("LeadPing lead", facts.lead_id.clone());
     for (source, id) in &facts.links {
@@ -174,8 +208,14 @@ fn list_facts(facts: &Facts) -> Vec<(&'static str, String)> {
     }
     add("campaign", facts.pearl_id.clone());
     add("call", facts.call.clone());
-    add("call lasted", facts.call_duration.map(|seconds| format!("{seconds} s")));
-    add("sentiment", facts.call_sentiment.map(|of| format!("{of} of 5")));
+    add(
+        "call lasted",
+        facts.call_duration.map(|seconds| format!("{seconds} s")),
+    );
+    add(
+        "sentiment",
+        facts.call_sentiment.map(|of| format!("{of} of 5")),
+    );
     add("phone", facts.phone.clone());
     list
 }

@@ -6,12 +6,12 @@ use axum::response::Response;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::Shared;
 use super::chart::{self, Chart, Slots};
 use super::page::{Shell, Tab, Trouble, render};
 use super::picture::{self, Picture};
 use super::tally::{EdgeRow, Tally};
 use super::words::{self, Moment, Piece};
-use super::Shared;
 use crate::admin::{TargetView, targets_now};
 use crate::store::flow::LAG_CLASSES_MS;
 use crate::store::{FlowSpan, ParkedRow};
@@ -184,7 +184,10 @@ fn tiles(
     now: Timestamp,
 ) -> Vec<Tile> {
     let open: i64 = targets.iter().map(open_of).sum();
-    let oldest_due = targets.iter().filter_map(|target| target.oldest_due_at).min();
+    let oldest_due = targets
+        .iter()
+        .filter_map(|target| target.oldest_due_at)
+        .min();
     let waiting: i64 = parked.iter().map(|row| row.events + row.deliveries).sum();
     let oldest_parked = parked.iter().map(|row| row.oldest_at).min();
     let since = |at: Option<Timestamp>, otherwise: &str| match at {
@@ -238,7 +241,11 @@ fn past_tiles(tally: &Tally, choice: &Choice, targets: usize) -> [Tile; 3] {
     };
     let targets = i64::try_from(targets).unwrap_or(0);
     [
-        tile("Received", words::count(tally.received), format!("{rate}{repeated}")),
+        tile(
+            "Received",
+            words::count(tally.received),
+            format!("{rate}{repeated}"),
+        ),
         tile(
             "Delivered",
             words::count(tally.delivered),

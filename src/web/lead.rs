@@ -7,9 +7,9 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::Shared;
-use super::tally::class_of;
 use super::page::{Shell, Tab, Trouble, render};
 use super::story::EventView;
+use super::tally::class_of;
 use super::words::Moment;
 use crate::admin::read_lead;
 use crate::lead::SystemId;

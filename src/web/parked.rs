@@ -130,7 +130,10 @@ async fn choose(
     };
     let events = dashboard.admin.store.events(page).await?;
     let is_full = events.len() >= PAGE as usize;
-    let next = events.last().filter(|_| is_full).map(|event| event.sequence.0);
+    let next = events
+        .last()
+        .filter(|_| is_full)
+        .map(|event| event.sequence.0);
     let row_to_paste = match events.first().filter(|_| cause.class() == "unmapped") {
         Some(event) => ready_row(dashboard, event).await?,
         None => None,
@@ -255,7 +258,10 @@ async fn free(
     if body.cursor.is_some() {
         results.insert(String::from(MORE), 1);
     }
-    let told: Vec<String> = results.iter().map(|(word, count)| format!("{word}.{count}")).collect();
+    let told: Vec<String> = results
+        .iter()
+        .map(|(word, count)| format!("{word}.{count}"))
+        .collect();
     let back = askama::filters::urlencode_strict(&form.back);
     let back = back.map(|back| back.to_string()).unwrap_or_default();
     let path = format!("/parked?cause={back}&told={}", told.join("-"));
@@ -310,7 +316,11 @@ mod tests {
         let told = read_told("due.3-parked.1").unwrap();
         assert_eq!(told, "3 due again, 1 parked again.");
         assert_eq!(read_told("").unwrap(), "Nothing was waiting any more.");
-        assert!(read_told("settled.40-more.1").unwrap().ends_with("press again."));
+        assert!(
+            read_told("settled.40-more.1")
+                .unwrap()
+                .ends_with("press again.")
+        );
         for foreign in ["hello.1", "due.many", "due", "due.1-<b>.2"] {
             assert_eq!(read_told(foreign), None, "{foreign}");
         }
@@ -320,7 +330,10 @@ mod tests {
     fn a_row_to_paste_is_a_table() {
         for (kind, status) in [
             (SourceKind::Nlpearl, Status::Number(777)),
-            (SourceKind::Capillary, Status::Name(String::from("A \"new\" one"))),
+            (
+                SourceKind::Capillary,
+                Status::Name(String::from("A \"new\" one")),
+            ),
         ] {
             let text = row_text(kind, &status);
             let table: toml::Table = text.parse().unwrap();

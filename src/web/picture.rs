@@ -300,13 +300,23 @@ mod tests {
     #[test]
     fn nothing_is_no_picture() {
         assert!(lay_out(&[]).ribbons.is_empty());
-        assert!(lay_out(&[edge("a", "b", 0), edge("a", "c", -1)]).to.is_empty());
+        assert!(
+            lay_out(&[edge("a", "b", 0), edge("a", "c", -1)])
+                .to
+                .is_empty()
+        );
     }
 
     #[test]
     fn every_event_is_in_one_ribbon() {
         let edges: Vec<Edge> = (0..60)
-            .map(|number| edge(&format!("s{}", number % 40), &format!("e{}", number % 25), number))
+            .map(|number| {
+                edge(
+                    &format!("s{}", number % 40),
+                    &format!("e{}", number % 25),
+                    number,
+                )
+            })
             .collect();
         let picture = lay_out(&edges);
         let total: i64 = (0..60).sum();
@@ -319,7 +329,11 @@ mod tests {
 
     #[test]
     fn nodes_of_a_column_never_overlap() {
-        let edges = [edge("a", "x", 100_000), edge("b", "x", 1), edge("c", "y", 1)];
+        let edges = [
+            edge("a", "x", 100_000),
+            edge("b", "x", 1),
+            edge("c", "y", 1),
+        ];
         let picture = lay_out(&edges);
         for column in [&picture.from, &picture.to] {
             let number = |text: &str| text.parse::<f64>().unwrap();

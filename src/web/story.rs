@@ -81,7 +81,10 @@ impl EventView {
             source: event.source.clone(),
             status: facts.map_or_else(String::new, |facts| status_of(dashboard, event, facts)),
             about: facts.map(about).unwrap_or_default(),
-            lead_id: event.lead_id.clone().or_else(|| event.source_lead_id.clone()),
+            lead_id: event
+                .lead_id
+                .clone()
+                .or_else(|| event.source_lead_id.clone()),
             state: event.state.as_str(),
             state_class: state_class(event.state),
             cause: event.cause.as_ref().map(|cause| cause.as_str().to_owned()),
@@ -189,11 +192,17 @@ fn delivery_view(delivery: &DeliveryRow, now: Timestamp) -> DeliveryView {
             .map(|cause| cause.as_str().to_owned())
             .or_else(|| {
                 let status = delivery.held_http_status?;
-                Some(format!("held: it answered {status}, whose fault that is is being asked"))
+                Some(format!(
+                    "held: it answered {status}, whose fault that is is being asked"
+                ))
             }),
         entry_id: delivery.entry_id.clone(),
         due: (delivery.state == DeliveryState::Due).then(|| Moment::new(delivery.due_at, now)),
-        tries: delivery.tries.iter().map(|one| try_view(one, now)).collect(),
+        tries: delivery
+            .tries
+            .iter()
+            .map(|one| try_view(one, now))
+            .collect(),
     }
 }
 
@@ -278,7 +287,9 @@ fn reason(verdict: &TargetVerdict) -> String {
         }
         TargetVerdict::Absent => String::from("the lead is not at this target, which is no fault"),
         TargetVerdict::Invalid { why } => why.clone(),
-        TargetVerdict::Off => String::from("this target is not configured; nothing is written there"),
+        TargetVerdict::Off => {
+            String::from("this target is not configured; nothing is written there")
+        }
     }
 }
 

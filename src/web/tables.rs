@@ -14,7 +14,7 @@ use crate::config::SourceKind;
 use crate::diagnostic::{Severity, SourceFile};
 use crate::map::{self, MemberValue, Row, RowResult, Table};
 use crate::store::TableVersion;
-use crate::systems;
+use crate::systems::{self, members::Body};
 
 /// The newest that are listed.
 const VERSIONS: usize = 40;
@@ -111,7 +111,9 @@ fn table_view(dashboard: &Dashboard, name: &str, table: &Table) -> TableView {
         text: table.text.clone(),
     };
     let (_, findings) = map::parse_table(name, &file, Some(kind));
-    let findings = findings.into_iter().filter(|finding| finding.severity == Severity::Warning);
+    let findings = findings
+        .into_iter()
+        .filter(|finding| finding.severity == Severity::Warning);
     let known = systems::known_statuses(kind).into_iter();
     let uncovered = known.filter(|status| {
         let of = |row: &&Row| row.statuses.as_ref().is_none_or(|all| all.contains(status));
@@ -121,7 +123,9 @@ fn table_view(dashboard: &Dashboard, name: &str, table: &Table) -> TableView {
         name: name.to_owned(),
         vendor: systems::vendor(kind),
         hash: table.hash.to_string(),
-        uncovered: uncovered.map(|status| systems::status_label(kind, &status)).collect(),
+        uncovered: uncovered
+            .map(|status| systems::status_label(kind, &status))
+            .collect(),
         rows: table
             .rows()
             .iter()
@@ -149,7 +153,9 @@ fn row_view(kind: SourceKind, row: &Row, hits: u64) -> RowView {
     }
     conditions.extend(row.when.as_ref().map(|when| when.text.clone()));
     let statuses = row.statuses.iter().flatten();
-    let matches: Vec<String> = statuses.map(|status| systems::status_label(kind, status)).collect();
+    let matches: Vec<String> = statuses
+        .map(|status| systems::status_label(kind, status))
+        .collect();
     RowView {
         number: row.reference.number,
         line: row.reference.line,
@@ -183,7 +189,11 @@ fn then(row: &Row) -> Vec<Then> {
         let literal = |name: &str| {
             let member = table.members.iter().find(|member| member.name == name)?;
             match &member.value {
-                MemberValue::Literal(value) => Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned)),
+                MemberValue::Literal(value) => Some(
+                    value
+                        .as_str()
+                        .map_or_else(|| value.to_string(), str::to_owned),
+                ),
                 _ => Some(format!("{name} by template")),
             }
         };
@@ -194,9 +204,19 @@ fn then(row: &Row) -> Vec<Then> {
             .collect();
         let names: Vec<&str> = table.members.iter().map(|member| member.name).collect();
         Then {
-            place: table.body.what().to_owned(),
-            what: if words.is_empty() { names.join(", ") } else { words.join(" · ") },
-            class: category.as_deref().map_or("k-written", super::tally::class_of),
+            // What nearly every row sets needs no word.
+            place: match table.body {
+                Body::Disposition => String::new(),
+                body => body.what().to_owned(),
+            },
+            what: if words.is_empty() {
+                names.join(", ")
+            } else {
+                words.join(" · ")
+            },
+            class: category
+                .as_deref()
+                .map_or("k-written", super::tally::class_of),
         }
     });
     views.collect()

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use super::Dashboard;
 use super::chart::{self, Spread};
 use super::picture::{Edge, Ending, Group};
 use super::words;
-use super::Dashboard;
 use crate::store::Flow;
 use crate::store::flow::{Became, Counted, LAG_CLASSES_MS};
 use crate::systems;

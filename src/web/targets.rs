@@ -147,13 +147,21 @@ pub(super) fn state_words(target: &TargetView, now: Timestamp) -> (&'static str,
     match (target.state, target.paused_http_status) {
         ("stopped", _) => {
             let by = target.stopped_by.as_deref().unwrap_or("somebody");
-            ("wait", format!("stopped by {by}; nothing is sent until somebody resumes it"))
+            (
+                "wait",
+                format!("stopped by {by}; nothing is sent until somebody resumes it"),
+            )
         }
         ("paused", Some(status)) => (
             "bad",
-            format!("it answers everybody {status}; probed again {in_time}, and resumed by itself once that works"),
+            format!(
+                "it answers everybody {status}; probed again {in_time}, and resumed by itself once that works"
+            ),
         ),
-        ("paused", None) => ("wait", format!("it asked us to wait long; sent again {in_time}")),
+        ("paused", None) => (
+            "wait",
+            format!("it asked us to wait long; sent again {in_time}"),
+        ),
         ("waiting", _) => ("wait", format!("it asked us to wait; sent again {in_time}")),
         ("failing", _) => (
             "bad",

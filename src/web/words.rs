@@ -141,7 +141,12 @@ mod tests {
             .map(|piece| (piece.is_code, piece.text))
             .collect();
         let piece = |is_code, text: &str| (is_code, text.to_owned());
-        let expected = [piece(false, "add to "), piece(true, "voice"), piece(false, ", or "), piece(true, "x")];
+        let expected = [
+            piece(false, "add to "),
+            piece(true, "voice"),
+            piece(false, ", or "),
+            piece(true, "x"),
+        ];
         assert_eq!(read, expected);
     }
 
@@ -149,7 +154,10 @@ mod tests {
     fn a_moment_names_its_day_unless_it_is_today() {
         let now: Timestamp = "2026-08-01T12:00:00Z".parse().unwrap();
         let today = Moment::new("2026-08-01T11:58:00Z".parse().unwrap(), now);
-        assert_eq!((today.short.as_str(), today.ago.as_str()), ("11:58:00", "2 min ago"));
+        assert_eq!(
+            (today.short.as_str(), today.ago.as_str()),
+            ("11:58:00", "2 min ago")
+        );
         let before = Moment::new("2026-07-31T12:00:00Z".parse().unwrap(), now);
         assert_eq!(before.short, "2026-07-31 12:00:00");
         let ahead = Moment::new("2026-08-01T12:00:05Z".parse().unwrap(), now);

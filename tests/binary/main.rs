@@ -17,6 +17,7 @@ mod hostile;
 mod kill;
 mod links;
 mod log_hygiene;
+mod operate;
 mod parked;
 mod place;
 mod plan;

@@ -89,14 +89,22 @@ impl Browser {
     }
 
     async fn get(&self, command: &str) -> Value {
-        Self::answer(command, self.client.get(format!("{}{command}", self.session))).await
+        Self::answer(
+            command,
+            self.client.get(format!("{}{command}", self.session)),
+        )
+        .await
     }
 
     async fn answer(command: &str, request: reqwest::RequestBuilder) -> Value {
         let answer = request.send().await.unwrap();
         let status = answer.status();
         let mut body: Value = answer.json().await.unwrap();
-        assert!(status.is_success(), "`{command}` failed: {:#}", body["value"]);
+        assert!(
+            status.is_success(),
+            "`{command}` failed: {:#}",
+            body["value"]
+        );
         body["value"].take()
     }
 
@@ -113,22 +121,32 @@ impl Browser {
 
     pub async fn path(&self) -> String {
         let url = self.get("/url").await;
-        url.as_str().unwrap().strip_prefix(&self.origin).expect("the page is ours").to_owned()
+        url.as_str()
+            .unwrap()
+            .strip_prefix(&self.origin)
+            .expect("the page is ours")
+            .to_owned()
     }
 
     pub async fn run(&self, script: &str) -> Value {
-        self.send("/execute/sync", json!({"script": script, "args": []})).await
+        self.send("/execute/sync", json!({"script": script, "args": []}))
+            .await
     }
 
     /// A script that calls its last argument once it is done.
     pub async fn run_until_done(&self, script: &str) -> Value {
-        self.send("/execute/async", json!({"script": script, "args": []})).await
+        self.send("/execute/async", json!({"script": script, "args": []}))
+            .await
     }
 
     async fn find_all(&self, css: &str) -> Vec<Element> {
-        let found = self.send("/elements", json!({"using": "css selector", "value": css})).await;
+        let found = self
+            .send("/elements", json!({"using": "css selector", "value": css}))
+            .await;
         let found = found.as_array().unwrap().iter();
-        found.map(|element| Element(element[ELEMENT].as_str().unwrap().to_owned())).collect()
+        found
+            .map(|element| Element(element[ELEMENT].as_str().unwrap().to_owned()))
+            .collect()
     }
 
     pub async fn count(&self, css: &str) -> usize {
@@ -144,7 +162,11 @@ impl Browser {
 
     pub async fn text(&self, css: &str) -> String {
         let Element(id) = self.find(css).await;
-        self.get(&format!("/element/{id}/text")).await.as_str().unwrap().to_owned()
+        self.get(&format!("/element/{id}/text"))
+            .await
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 
     pub async fn click(&self, css: &str) {
@@ -155,7 +177,8 @@ impl Browser {
     pub async fn fill(&self, css: &str, text: &str) {
         let Element(id) = self.find(css).await;
         self.send(&format!("/element/{id}/clear"), json!({})).await;
-        self.send(&format!("/element/{id}/value"), json!({"text": text})).await;
+        self.send(&format!("/element/{id}/value"), json!({"text": text}))
+            .await;
     }
 
     /// Presses a key wherever the focus is.
@@ -174,7 +197,11 @@ impl Browser {
             if shown.as_str().unwrap().contains(text) {
                 return;
             }
-            assert!(started.elapsed() < DEADLINE, "`{text}` never came:\n{}", shown.as_str().unwrap());
+            assert!(
+                started.elapsed() < DEADLINE,
+                "`{text}` never came:\n{}",
+                shown.as_str().unwrap()
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -183,30 +210,37 @@ impl Browser {
     pub async fn complaints(&self) -> Vec<String> {
         let log = self.send("/se/log", json!({"type": "browser"})).await;
         let entries = log.as_array().unwrap().iter();
-        let entries = entries.filter(|entry| entry["level"] == "SEVERE" || entry["level"] == "WARNING");
+        let entries =
+            entries.filter(|entry| entry["level"] == "SEVERE" || entry["level"] == "WARNING");
         entries.map(|entry| entry["message"].to_string()).collect()
     }
 
     pub async fn set_size(&self, width: u32, height: u32) {
-        let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
-        self.devtools("Emulation.setDeviceMetricsOverride", size).await;
+        let size =
+            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        self.devtools("Emulation.setDeviceMetricsOverride", size)
+            .await;
     }
 
     pub async fn set_scheme(&self, scheme: Scheme) {
         let features = json!([{"name": "prefers-color-scheme", "value": scheme.as_str()}]);
-        self.devtools("Emulation.setEmulatedMedia", json!({"features": features})).await;
+        self.devtools("Emulation.setEmulatedMedia", json!({"features": features}))
+            .await;
     }
 
     pub async fn set_scripts(&self, allowed: bool) {
         let off = json!({"value": !allowed});
-        self.devtools("Emulation.setScriptExecutionDisabled", off).await;
+        self.devtools("Emulation.setScriptExecutionDisabled", off)
+            .await;
     }
 
     /// Keeps a picture of the whole page under `target/browser/`.
     pub async fn picture(&self, name: &str) {
         let all = json!({"captureBeyondViewport": true, "optimizeForSpeed": true});
         let taken = self.devtools("Page.captureScreenshot", all).await;
-        let png = data_encoding::BASE64.decode(taken["data"].as_str().unwrap().as_bytes()).unwrap();
+        let png = data_encoding::BASE64
+            .decode(taken["data"].as_str().unwrap().as_bytes())
+            .unwrap();
         let place = workshop();
         std::fs::create_dir_all(&place).unwrap();
         std::fs::write(place.join(format!("{name}.png")), png).unwrap();

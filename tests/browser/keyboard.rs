@@ -55,7 +55,10 @@ async fn everything_is_reached_by_tab() {
             )
             .await;
         // Places that scroll may take the focus too: never fewer than there are.
-        assert!(reached >= expected, "{name}: {reached} of {expected}; missed {missed:#}");
+        assert!(
+            reached >= expected,
+            "{name}: {reached} of {expected}; missed {missed:#}"
+        );
     }
     scene.end().await;
 }

@@ -41,7 +41,11 @@ async fn every_page_is_read_without_a_script() {
     for (name, path) in scene.pages().await {
         browser.open(&path).await;
         assert_eq!(browser.count("h1").await, 1, "{name}");
-        assert_eq!(browser.count("[data-live-switch] button").await, 0, "{name}");
+        assert_eq!(
+            browser.count("[data-live-switch] button").await,
+            0,
+            "{name}"
+        );
         assert!(!browser.text("main").await.is_empty(), "{name}");
     }
     browser.open("/").await;
@@ -63,9 +67,20 @@ async fn look(browser: &Browser, at: &str) -> Vec<String> {
     let loaded = browser
         .run("return performance.getEntriesByType('resource').map(entry => entry.name)")
         .await;
-    let loaded: Vec<&str> = loaded.as_array().unwrap().iter().filter_map(Value::as_str).collect();
-    assert!(loaded.len() >= 2, "{at}: sheet and script were not seen: {loaded:?}");
-    for address in loaded.iter().filter(|address| !address.starts_with(&browser.origin)) {
+    let loaded: Vec<&str> = loaded
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    assert!(
+        loaded.len() >= 2,
+        "{at}: sheet and script were not seen: {loaded:?}"
+    );
+    for address in loaded
+        .iter()
+        .filter(|address| !address.starts_with(&browser.origin))
+    {
         faults.push(format!("{at}: {address} is not ours"));
     }
     for complaint in browser.complaints().await {
@@ -80,7 +95,10 @@ async fn look(browser: &Browser, at: &str) -> Vec<String> {
 fn axe() -> String {
     let path = workshop().join("axe.min.js");
     std::fs::read_to_string(&path).unwrap_or_else(|error| {
-        panic!("{}: {error}; `make test-browser` fetches it", path.display())
+        panic!(
+            "{}: {error}; `make test-browser` fetches it",
+            path.display()
+        )
     })
 }
 
@@ -98,5 +116,7 @@ async fn ask_axe(browser: &Browser, axe: &str, at: &str) -> Vec<String> {
         )
         .await;
     let found = found.as_array().unwrap().iter();
-    found.map(|one| format!("{at}: {}", one.as_str().unwrap())).collect()
+    found
+        .map(|one| format!("{at}: {}", one.as_str().unwrap()))
+        .collect()
 }

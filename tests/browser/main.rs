@@ -8,7 +8,11 @@
 
 #[path = "../it"]
 mod stories {
-    #[expect(dead_code, unused_imports, reason = "the world of the feature stories, of which this uses a part")]
+    #[expect(
+        dead_code,
+        unused_imports,
+        reason = "the world of the feature stories, of which this uses a part"
+    )]
     pub mod harness;
 }
 use stories::harness;

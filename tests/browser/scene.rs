@@ -56,7 +56,12 @@ impl Scene {
             }
             for (number, word) in ["WON", "LOST", "ON_HOLD", "OPEN"].into_iter().enumerate() {
                 let now = now_ms(world);
-                let body = crm(&format!("lead_{:03}", lead - number), &format!("e{hour}-{number}"), word, now);
+                let body = crm(
+                    &format!("lead_{:03}", lead - number),
+                    &format!("e{hour}-{number}"),
+                    word,
+                    now,
+                );
                 world.send_crm(&body).await.accepted();
             }
             world.settle().await;
@@ -69,22 +74,40 @@ impl Scene {
     /// One lead that was called, refused once, and won.
     async fn tell_a_story(&self) {
         let world = &self.world;
-        world.send_voice(&voice_lead("lead_story", 70)).await.accepted();
+        world
+            .send_voice(&voice_lead("lead_story", 70))
+            .await
+            .accepted();
         world.settle().await;
         world.clock.advance(seconds(1800));
-        world.send_voice(&voice_lead("lead_story", 100)).await.accepted();
+        world
+            .send_voice(&voice_lead("lead_story", 100))
+            .await
+            .accepted();
         world.settle().await;
         world.clock.advance(seconds(20));
-        world.send_voice(&voice_call("lead_story", "call-7", 100)).await.accepted();
+        world
+            .send_voice(&voice_call("lead_story", "call-7", 100))
+            .await
+            .accepted();
         world.settle().await;
         world.clock.advance(seconds(600));
         world.answer(FaultRule::once(FaultScope::Set, status(422)));
-        world.send_voice(&voice_lead("lead_refused", 100)).await.accepted();
+        world
+            .send_voice(&voice_lead("lead_refused", 100))
+            .await
+            .accepted();
         world.settle().await;
-        world.send_voice(&voice_call("lead_nobody", "call-9", 100)).await.accepted();
+        world
+            .send_voice(&voice_call("lead_nobody", "call-9", 100))
+            .await
+            .accepted();
         world.settle().await;
         let now = now_ms(world);
-        world.send_crm(&crm("lead_story", "won", "WON", now)).await.accepted();
+        world
+            .send_crm(&crm("lead_story", "won", "WON", now))
+            .await
+            .accepted();
         world.settle().await;
     }
 
@@ -99,8 +122,14 @@ impl Scene {
             ("event", format!("/events/{event}")),
             ("lead", String::from("/leads/lead_story")),
             ("parked", String::from("/parked")),
-            ("unmapped", String::from("/parked?cause=unmapped%3Avoice%3A777&told=parked.2")),
-            ("refused", String::from("/parked?cause=refused%3Aleadping%3A422")),
+            (
+                "unmapped",
+                String::from("/parked?cause=unmapped%3Avoice%3A777&told=parked.2"),
+            ),
+            (
+                "refused",
+                String::from("/parked?cause=refused%3Aleadping%3A422"),
+            ),
             ("tables", String::from("/tables")),
             ("table", format!("/tables/version/{table}?line=23")),
             ("targets", String::from("/targets")),
@@ -110,10 +139,17 @@ impl Scene {
 
     /// The target asks to wait, and something does.
     pub async fn make_wait(&self) {
-        self.world.answer(FaultRule::once(FaultScope::Set, retry_after(429, "1200")));
-        self.world.send_voice(&voice_lead("lead_waits", 100)).await.accepted();
+        self.world
+            .answer(FaultRule::once(FaultScope::Set, retry_after(429, "1200")));
+        self.world
+            .send_voice(&voice_lead("lead_waits", 100))
+            .await
+            .accepted();
         self.world.settle().await;
-        self.world.send_voice(&voice_lead("lead_waits_too", 110)).await.accepted();
+        self.world
+            .send_voice(&voice_lead("lead_waits_too", 110))
+            .await
+            .accepted();
         self.world.settle().await;
     }
 

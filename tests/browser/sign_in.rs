@@ -19,9 +19,13 @@ async fn a_person_signs_in_and_out() {
     assert_eq!(browser.path().await, "/targets");
     let cookies = browser.run("return document.cookie").await;
     assert_eq!(cookies, "", "a script can read the session");
-    browser.click("form[action='/targets/leadping/pause'] button").await;
+    browser
+        .click("form[action='/targets/leadping/pause'] button")
+        .await;
     browser.wait_for("stopped by").await;
-    browser.click("form[action='/targets/leadping/resume'] button").await;
+    browser
+        .click("form[action='/targets/leadping/resume'] button")
+        .await;
     browser.wait_for("sent at its rate").await;
     browser.click("form[action='/logout'] button").await;
     browser.wait_for("Admin token").await;

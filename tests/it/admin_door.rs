@@ -142,7 +142,7 @@ async fn every_change_is_written_down_with_who_made_it_and_nothing_of_the_lead()
         "night-shift | links.import | 1 links | 1 new, 1 refused",
         "admin | parked.release | cause unmapped:voice:77 | 1 parked",
         "night-shift | parked.discard | cause unmapped:voice:77 | 1 discarded",
-        "admin | events.replay | one lead | started, 1 events",
+        "admin | events.replay | one lead | started, 0 events",
         "night-shift | targets.pause | target leadping | stopped",
         "admin | targets.resume | target leadping | open",
         "admin | mappings.reload | - | unchanged",

@@ -65,6 +65,8 @@ async fn time_held_by_a_person_counts_towards_nobodys_patience() {
 #[tokio::test]
 async fn resuming_a_target_that_refuses_everybody_probes_it_at_once() {
     let world = Setup::steps().start().await;
+    world.step("lead_z", "zero").await;
+    world.settle().await;
     world.sandbox().set_token(Some(Secret::new("another")));
     for lead in ["a", "b", "c"] {
         world.step(&format!("lead_{lead}"), "one").await;
