@@ -22,11 +22,11 @@ async fn a_person_signs_in_and_out() {
     browser
         .click("form[action='/targets/leadping/pause'] button")
         .await;
-    browser.wait_for("stopped by").await;
+    browser.wait_for("Stopped by admin").await;
     browser
         .click("form[action='/targets/leadping/resume'] button")
         .await;
-    browser.wait_for("sent at its rate").await;
+    browser.wait_for("Sent at its rate").await;
     browser.click("form[action='/logout'] button").await;
     browser.wait_for("Admin token").await;
     browser.open("/").await;

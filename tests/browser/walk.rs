@@ -247,7 +247,7 @@ async fn a_target_is_paused_and_resumed() {
     browser
         .click("form[action='/targets/leadping/resume'] button")
         .await;
-    browser.wait_for("sent at its rate").await;
+    browser.wait_for("Sent at its rate").await;
     world.settle().await;
     let delivered = world.events("").await[0]["deliveries"][0]["state"].clone();
     assert_eq!(delivered, "delivered");
