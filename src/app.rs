@@ -92,27 +92,21 @@ impl App {
         let (requests_in, requests) = mpsc::channel(REQUESTS);
         let receiver = receiver(&config, &ground)?;
         let board = Arc::new(ReplayBoard::default());
-        let doorman = Arc::new(Doorman::load(&config.admin)?);
         let reached = reload::Reached {
             ground: ground.clone(),
             rules,
             receiver: receiver.clone(),
             workers: workers.clone(),
             decider: requests_in,
-            doorman: doorman.clone(),
+            doorman: Arc::new(Doorman::load(&config.admin)?),
         };
         let reloader = Arc::new(reload::Reloader::new(&config, reached));
-        let admin = admin_of(&config, &ground, &workers, &board, (&reloader, &doorman));
+        let admin = admin_of(&config, &reloader, &board);
         let closed = CancellationToken::new();
         let listen = |listener, router| {
             let limits = ListenLimits::from(&config.server);
-            tokio::spawn(listen::serve(
-                listener,
-                router,
-                limits,
-                ground.stop.clone(),
-                closed.clone(),
-            ))
+            let (stop, closed) = (ground.stop.clone(), closed.clone());
+            tokio::spawn(listen::serve(listener, router, limits, stop, closed))
         };
         let listeners = vec![
             listen(webhooks, receiver.router()),
@@ -243,24 +237,21 @@ async fn rules_in_force(
 
 fn admin_of(
     config: &Config,
-    ground: &Ground,
-    workers: &[Arc<TargetWorker>],
+    reloader: &Arc<reload::Reloader>,
     board: &Arc<ReplayBoard>,
-    (reloader, doorman): (&Arc<reload::Reloader>, &Arc<Doorman>),
 ) -> Arc<Admin> {
-    let reached = reloader.reached();
-    let reloader = reloader.clone();
+    let (reached, reloader) = (reloader.reached(), reloader.clone());
     Arc::new(Admin {
-        store: ground.store.clone(),
-        clock: ground.clock.clone(),
-        metrics: ground.metrics.clone(),
-        workers: workers.to_vec(),
+        store: reached.ground.store.clone(),
+        clock: reached.ground.clock.clone(),
+        metrics: reached.ground.metrics.clone(),
+        workers: reached.workers.clone(),
         decider: reached.decider.clone(),
         rules: reached.rules.clone(),
         replay: board.clone(),
         plan: Arc::default(),
         sources: config.sources.keys().cloned().collect(),
-        doorman: doorman.clone(),
+        doorman: reached.doorman.clone(),
         reload: Box::new(move || {
             let reloader = reloader.clone();
             Box::pin(async move { reloader.reload_tables(LoadedBy::Api).await })

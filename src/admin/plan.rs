@@ -171,7 +171,7 @@ pub(super) async fn start_plan(
         number,
         since,
     };
-    tokio::task::spawn_blocking(move || run.to_its_end(plan, span));
+    tokio::task::spawn_blocking(move || run.finish(plan, span));
     Ok((StatusCode::ACCEPTED, Json(progress)))
 }
 
@@ -222,7 +222,7 @@ struct Run {
 }
 
 impl Run {
-    fn to_its_end(self, plan: Plan, span: Option<RecordedSpan>) {
+    fn finish(self, plan: Plan, span: Option<RecordedSpan>) {
         let board = &self.admin.plan;
         let ended = self.decide_all(plan, span).and_then(|plan| {
             let comparison = plan.map(|plan| plan.finish(&self.admin.config));

@@ -231,17 +231,7 @@ fn a_named_token_guards_the_admin_listener() {
 }
 
 #[test]
-fn what_contradicts_itself_is_refused() {
-    check_in(
-        "[server]",
-        "listen = \"0.0.0.0:8081\"",
-        "bridge.toml:3:2: error: `admin.listen` overlaps `server.listen` (0.0.0.0:8081) (give the admin listener a port of its own)",
-    );
-    check_in(
-        "[admin]",
-        "listen = \"0.0.0.0:9000\"",
-        "bridge.toml:3:10: error: `admin.listen` = 0.0.0.0:9000 is reachable from elsewhere, so `admin.token` is required (add token = { env = \"BRIDGE_ADMIN_TOKEN\" }, or listen on 127.0.0.1)",
-    );
+fn names_of_tokens_tell_them_apart() {
     check_in(
         "[admin]",
         "tokens = [{ name = \"loopback\", secret = { env = \"A\" } }]",
@@ -266,6 +256,20 @@ fn what_contradicts_itself_is_refused() {
         "[admin]",
         "tokens = [{ secret = { env = \"B\" } }]",
         "bridge.toml:3:11: error: `admin.tokens.name` is missing (the audit trail tells it: name = \"night-shift\")",
+    );
+}
+
+#[test]
+fn what_contradicts_itself_is_refused() {
+    check_in(
+        "[server]",
+        "listen = \"0.0.0.0:8081\"",
+        "bridge.toml:3:2: error: `admin.listen` overlaps `server.listen` (0.0.0.0:8081) (give the admin listener a port of its own)",
+    );
+    check_in(
+        "[admin]",
+        "listen = \"0.0.0.0:9000\"",
+        "bridge.toml:3:10: error: `admin.listen` = 0.0.0.0:9000 is reachable from elsewhere, so `admin.token` is required (add token = { env = \"BRIDGE_ADMIN_TOKEN\" }, or listen on 127.0.0.1)",
     );
     check_in(
         "[sources.crm]",

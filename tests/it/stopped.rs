@@ -79,10 +79,12 @@ async fn resuming_a_target_that_refuses_everybody_probes_it_at_once() {
     world.advance(seconds(600)).await;
     assert_eq!(world.calls().lines().count(), calls);
     world.sandbox().set_token(Some(Secret::new(TOKEN)));
-    let resumed = resume(&world).await;
-    assert_eq!(resumed["state"], "paused");
-    world.run().await;
+    let before = world.now();
+    resume(&world).await;
+    world.settle().await;
     assert_eq!(world.target().await, "open");
+    assert_eq!(world.now(), before, "the probe waited");
+    world.run().await;
     assert_eq!(world.outcomes("lead_c"), ["one"]);
     world.finish().await;
 }

@@ -1,3 +1,5 @@
+//! Who is let in, over headers alone: tokens, loopback names, foreign pages, sessions.
+
 use std::time::Duration;
 
 use axum::http::HeaderValue;
