@@ -28,9 +28,11 @@ use crate::systems::place::Place;
 
 mod desk;
 mod replay;
+mod unlinked;
 
 pub use desk::WriterDesk;
 pub use replay::{ReplayBoard, ReplayOrder, ReplayProgress, ReplayState, Replays};
+pub use unlinked::Unlinked;
 
 /// Events decided in one transaction.
 const BATCH: usize = 256;
@@ -443,6 +445,7 @@ impl DeciderTask {
         );
         match step.await {
             Ok((decided, last)) => {
+                self.desk.note_unlinked(&decided);
                 // What stays parked was reported when it was parked.
                 let moved: Vec<Decided> = decided
                     .into_iter()

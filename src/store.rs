@@ -638,6 +638,17 @@ impl Store {
         store.recorded(after, through, limit).await
     }
 
+    /// Events of this source that wait for a link, in the order recorded.
+    pub async fn unlinked(
+        &self,
+        source: &str,
+        after: Sequence,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.unlinked(source.to_owned(), after, limit).await
+    }
+
     /// The leads that these ids mean today, each once or more; unknown ids are left out.
     pub async fn known_leads(&self, ids: Vec<SystemId>) -> Result<Vec<KnownLead>, StoreError> {
         let Self::Sqlite(store) = self;

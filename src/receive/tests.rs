@@ -72,6 +72,7 @@ fn source(
     kind: SourceKind,
     secrets: &tempfile::TempDir,
     rate_limit: Option<RateLimit>,
+    resolve: None,
 ) -> (Arc<SourceConfig>, Gate) {
     let config = SourceConfig {
         name: name.to_owned(),

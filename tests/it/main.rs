@@ -25,6 +25,7 @@ mod decisions;
 mod sources;
 mod stale;
 mod link_lists;
+mod resolve;
 mod echoes;
 mod links;
 mod write_back;
