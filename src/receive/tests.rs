@@ -72,7 +72,6 @@ fn source(
     kind: SourceKind,
     secrets: &tempfile::TempDir,
     rate_limit: Option<RateLimit>,
-    resolve: None,
 ) -> (Arc<SourceConfig>, Gate) {
     let config = SourceConfig {
         name: name.to_owned(),
@@ -85,6 +84,7 @@ fn source(
         dedupe_window: Duration::from_secs(3600),
         redelivery: Duration::from_secs(120),
         rate_limit,
+        resolve: None,
         auth: vec![AuthConfig {
             scheme: AuthScheme::Header {
                 header: "x-key".into(),
