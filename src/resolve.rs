@@ -19,9 +19,9 @@ use crate::decider::{Request, Unlinked};
 use crate::deliver::judge::{Answer, Class};
 use crate::deliver::{Ground, TargetWorker, Told};
 use crate::event::{Event, Sequence};
-use crate::store::{Learnt, NewLink, Store};
+use crate::store::{Learnt, NamedLead, Store};
 use crate::systems;
-use crate::systems::nlpearl::resolve::{Inquiry, Question, Tie};
+use crate::systems::nlpearl::resolve::{Inquiry, Named, Question};
 use crate::telemetry::metrics::Metrics;
 
 mod memory;
@@ -64,7 +64,8 @@ struct Lead {
 
 /// How asking for one lead ended.
 enum Ended {
-    Ties(Vec<Tie>),
+    /// One for each campaign that it is in.
+    Known(Vec<Named>),
     /// The target knows no such lead, or refuses this one.
     Nothing(&'static str),
     /// The target, or the way to it, is at fault: to be asked again.
@@ -220,7 +221,7 @@ impl Resolver {
                 self.told(word);
                 round.memory.answered(&lead.id, until);
             }
-            Ended::Ties(ties) => match self.teach(&ties).await {
+            Ended::Known(found) => match self.teach(found).await {
                 Some(word) => {
                     self.told(word);
                     round.memory.answered(&lead.id, until);
@@ -245,32 +246,32 @@ impl Resolver {
         }
     }
 
-    /// Has the decider learn the ties, which decides what waited; the word for what came of it.
-    async fn teach(&self, ties: &[Tie]) -> Option<&'static str> {
-        let links: Vec<NewLink> = ties.iter().map(link).collect();
-        let (reply, learnt) = oneshot::channel();
-        let request = Request::SetLinks { links, reply };
-        // An error: the decider is stopping, and so is this.
-        self.decider.send(request).await.ok()?;
-        let learnt = learnt.await.ok()?.ok()?;
-        if learnt.iter().any(|link| link.learnt == Learnt::Contradicts) {
-            tracing::warn!(source.name = %self.source.name, target.name = %self.asker.worker.name(), "the target ties a lead to another one than is known here; nothing was changed");
-            return Some("contradicts");
+    /// Has the decider learn it, which decides what waited; the word for what came of it.
+    async fn teach(&self, found: Vec<Named>) -> Option<&'static str> {
+        let mut word = "tied";
+        for named in found {
+            let is_at_leadping = named.is_at_leadping();
+            let named = NamedLead {
+                ids: named.ids,
+                pearl_id: Some(named.pearl_id),
+            };
+            let (reply, learnt) = oneshot::channel();
+            let request = Request::LearnLead { named, reply };
+            // An error: the decider is stopping, and so is this.
+            self.decider.send(request).await.ok()?;
+            if learnt.await.ok()?.ok()? == Learnt::Contradicts {
+                tracing::warn!(source.name = %self.source.name, target.name = %self.asker.worker.name(), "the target names an id of a lead that LeadPing knows as another one; that id stays where it is");
+                return Some("contradicts");
+            }
+            if is_at_leadping {
+                word = "linked";
+            }
         }
-        let is_linked = ties.iter().any(Tie::is_to_leadping);
-        Some(if is_linked { "linked" } else { "tied" })
+        Some(word)
     }
 
     fn told(&self, result: &'static str) {
         self.metrics.resolve(&self.source.name, result);
-    }
-}
-
-fn link(tie: &Tie) -> NewLink {
-    NewLink {
-        id: tie.id.clone(),
-        same_as: tie.same_as.clone(),
-        pearl_id: Some(tie.pearl_id.clone()),
     }
 }
 
@@ -285,11 +286,11 @@ impl Asker {
             };
             match &answer {
                 _ if answer.is_accepted() => {
-                    match self.inquiry.ties(&lead.id, &question.pearl_id, &body) {
-                        Ok(ties) => known.extend(ties),
+                    match self.inquiry.read(&lead.id, &question.pearl_id, &body) {
+                        Ok(named) => known.extend(named),
                         Err(why) => return Ended::Failed(format!("its answer was not usable: {why}")),
                     }
-                    if known.iter().any(Tie::is_to_leadping) {
+                    if known.iter().any(Named::is_at_leadping) {
                         break;
                     }
                 }
@@ -305,7 +306,7 @@ impl Asker {
         }
         match known.is_empty() {
             true => Ended::Nothing(word),
-            false => Ended::Ties(known),
+            false => Ended::Known(known),
         }
     }
 }

@@ -81,6 +81,12 @@ impl WriterDesk {
         }
     }
 
+    /// As [`WriterDesk::tell`], of what waited: what stays parked was reported when it was parked.
+    pub(super) fn tell_moved(&self, decided: &[Decided]) {
+        let moved = decided.iter().filter(|event| event.moved());
+        self.tell(&moved.cloned().collect::<Vec<_>>());
+    }
+
     /// Counts and logs what was decided, and wakes who has work now.
     pub(super) fn tell(&self, decided: &[Decided]) {
         self.note_unlinked(decided);

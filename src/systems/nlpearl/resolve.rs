@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use super::outbound;
 use crate::config::{NlpearlApi, NlpearlTarget, ResolveBy, ResolveConfig, SourceConfig};
 use crate::event::Facts;
+use crate::lead::identity::ids_of;
 use crate::lead::{LEADPING, SystemId};
 use crate::systems::is_only_dots;
 use crate::systems::json::{self, Json, Keys};
@@ -35,17 +36,17 @@ pub struct Question {
     pub pearl_id: String,
 }
 
-/// Two ids of one lead.
+/// A lead as an answer names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tie {
-    pub id: SystemId,
-    pub same_as: SystemId,
+pub struct Named {
+    /// NLPearl's id first; at least two.
+    pub ids: Vec<SystemId>,
     pub pearl_id: String,
 }
 
-impl Tie {
-    pub fn is_to_leadping(&self) -> bool {
-        self.same_as.system == LEADPING
+impl Named {
+    pub fn is_at_leadping(&self) -> bool {
+        self.ids.iter().any(|id| id.system == LEADPING)
     }
 }
 
@@ -102,9 +103,14 @@ impl Inquiry {
         }
     }
 
-    /// What an answer teaches of the lead that has the id `asked` at the source. An error says why
-    /// it is not that lead.
-    pub fn ties(&self, asked: &str, pearl_id: &str, answer: &[u8]) -> Result<Vec<Tie>, String> {
+    /// The lead that has the id `asked` at the source, as an answer names it; `None`: it names no
+    /// other system's id. An error says why the answer is not about that lead.
+    pub fn read(
+        &self,
+        asked: &str,
+        pearl_id: &str,
+        answer: &[u8],
+    ) -> Result<Option<Named>, String> {
         let lead: Json<'_> =
             serde_json::from_slice(answer).map_err(|_| String::from("it is not JSON"))?;
         let own = json::id(KEYS.get(&lead, "id"), "id")?.ok_or("it names no lead")?;
@@ -119,18 +125,17 @@ impl Inquiry {
             return Err(String::from("it is another lead"));
         }
         let leadping = KEYS.first_id(&lead, &self.speaker.lead)?;
-        let own = SystemId::new(&self.speaker.name, own);
-        // LeadPing's id first: it decides whose lead this is, whoever else the others may know.
-        let others = leadping.map(|id| (LEADPING.to_owned(), id)).into_iter();
-        Ok(others
-            .chain(links)
-            .filter(|(_, id)| !is_only_dots(id))
-            .map(|(system, id)| Tie {
-                id: own.clone(),
-                same_as: SystemId::new(system, id),
-                pearl_id: pearl_id.to_owned(),
-            })
-            .collect())
+        let facts = Facts {
+            source_lead_id: Some(own),
+            lead_id: leadping.filter(|id| !is_only_dots(id)),
+            links,
+            ..Facts::default()
+        };
+        let ids = ids_of(&self.speaker.name, &facts);
+        Ok((ids.len() > 1).then(|| Named {
+            ids,
+            pearl_id: pearl_id.to_owned(),
+        }))
     }
 }
 

@@ -84,13 +84,13 @@ fn another_system_s_lead_is_looked_for_in_every_pearl() {
     );
 }
 
-fn ties(inquiry: &Inquiry, asked: &str, answer: &Value) -> Result<Vec<String>, String> {
-    let ties = inquiry.ties(asked, "p1", answer.to_string().as_bytes())?;
-    let shown = |id: &SystemId| format!("{}:{}", id.system, id.id);
-    Ok(ties
-        .iter()
-        .map(|tie| format!("{} = {} in {}", shown(&tie.id), shown(&tie.same_as), tie.pearl_id))
-        .collect())
+fn named(inquiry: &Inquiry, asked: &str, answer: &Value) -> Result<String, String> {
+    let named = inquiry.read(asked, "p1", answer.to_string().as_bytes())?;
+    Ok(named.map_or(String::from("nobody"), |named| {
+        let ids = named.ids.iter();
+        let ids: Vec<String> = ids.map(|id| format!("{}:{}", id.system, id.id)).collect();
+        format!("{} in {}", ids.join(" = "), named.pearl_id)
+    }))
 }
 
 #[test]
@@ -100,18 +100,15 @@ fn an_answer_teaches_what_a_lead_webhook_would() {
         "id": LEAD, "externalId": "19", "status": 100,
         "callData": {"leadpingLeadId": "lead_a"},
     });
-    let expected = [
-        format!("voice:{LEAD} = leadping:lead_a in p1"),
-        format!("voice:{LEAD} = crm:19 in p1"),
-    ];
-    assert_eq!(ties(&by_id, LEAD, &answer).unwrap(), expected);
+    let expected = format!("voice:{LEAD} = leadping:lead_a = crm:19 in p1");
+    assert_eq!(named(&by_id, LEAD, &answer).unwrap(), expected);
     let by_external_id = inquiry(NlpearlApi::V1, "crm", in_pearls(&["p1"]));
-    assert_eq!(ties(&by_external_id, "19", &answer).unwrap(), expected);
+    assert_eq!(named(&by_external_id, "19", &answer).unwrap(), expected);
     // In the older casing too.
     let pascal = json!({"Id": LEAD, "CallData": {"leadpingLeadId": "lead_a"}});
     assert_eq!(
-        ties(&by_id, LEAD, &pascal).unwrap(),
-        [format!("voice:{LEAD} = leadping:lead_a in p1")]
+        named(&by_id, LEAD, &pascal).unwrap(),
+        format!("voice:{LEAD} = leadping:lead_a in p1")
     );
 }
 
@@ -122,7 +119,7 @@ fn an_answer_that_names_nobody_teaches_nothing() {
         json!({"id": LEAD, "externalId": null, "callData": {}}),
         json!({"id": LEAD, "externalId": " ", "callData": {"leadpingLeadId": ".."}}),
     ] {
-        assert_eq!(ties(&by_id, LEAD, &answer).unwrap(), [""; 0], "{answer}");
+        assert_eq!(named(&by_id, LEAD, &answer).unwrap(), "nobody", "{answer}");
     }
 }
 
@@ -131,9 +128,9 @@ fn an_answer_about_somebody_else_is_not_believed() {
     let by_id = inquiry(NlpearlApi::V1, "voice", ResolveBy::Id);
     let by_external_id = inquiry(NlpearlApi::V1, "crm", in_pearls(&["p1"]));
     let other = json!({"id": "68c3f1a2b4d5e6f708192a99", "externalId": "20", "callData": {"leadpingLeadId": "x"}});
-    assert_eq!(ties(&by_id, LEAD, &other).unwrap_err(), "it is another lead");
-    assert_eq!(ties(&by_external_id, "19", &other).unwrap_err(), "it is another lead");
+    assert_eq!(named(&by_id, LEAD, &other).unwrap_err(), "it is another lead");
+    assert_eq!(named(&by_external_id, "19", &other).unwrap_err(), "it is another lead");
     let nobody = json!({"externalId": "19"});
-    assert_eq!(ties(&by_id, LEAD, &nobody).unwrap_err(), "it names no lead");
-    assert_eq!(by_id.ties(LEAD, "p1", b"<html>").unwrap_err(), "it is not JSON");
+    assert_eq!(named(&by_id, LEAD, &nobody).unwrap_err(), "it names no lead");
+    assert_eq!(by_id.read(LEAD, "p1", b"<html>").unwrap_err(), "it is not JSON");
 }
