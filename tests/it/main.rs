@@ -12,6 +12,7 @@ mod answers;
 mod retry_after;
 mod unknown_fate;
 mod refusals;
+mod pages;
 mod parked;
 mod replay;
 mod pause;
