@@ -35,6 +35,9 @@ pub(super) fn opening(demo: &Demo) {
     anstream::println!("  dashboard  {}/", demo.admin);
     anstream::println!("  sandbox    {}/_sandbox", demo.sandbox.base_url());
     anstream::println!();
+    anstream::println!(
+        "  {GOOD}✓{GOOD:#} sent by the demo; ↩ fired by a system because it was written to: an echo changes nothing"
+    );
     let (source, shows, lead, becomes) = ("source", "webhook", "lead", "category / outcome");
     anstream::println!("{DIM}  {source:<8} {shows:<22} {lead:<10} {becomes:<26} calls{DIM:#}");
 }
