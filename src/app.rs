@@ -115,11 +115,7 @@ impl App {
             ground: ground.clone(),
             replays: Replays::on(board),
         };
-        let resolvers = config.sources.keys().filter_map(|source| {
-            let (reached, told) = ((&ground, workers.as_slice()), (&unlinked[..], &requests_in));
-            Resolver::of(&config, source, reached, told)
-        });
-        let resolvers: Vec<Resolver> = resolvers.collect();
+        let resolvers = resolvers(&config, &ground, &workers, (&unlinked, &requests_in));
         let reached = reload::Reached {
             ground: ground.clone(),
             rules,
@@ -128,13 +124,7 @@ impl App {
             decider: requests_in,
         };
         let reloader = Arc::new(reload::Reloader::new(&config, reached));
-        let house = tokio::spawn(keep_house(ground.clone(), config.store.retention));
-        let mut background = vec![tokio::spawn(decider.run()), house];
-        background.extend(resolvers.into_iter().map(|one| tokio::spawn(one.run())));
-        if config.mappings.watch {
-            let watching = reload::watch(reloader.clone(), ground.stop.clone());
-            background.push(tokio::spawn(watching));
-        }
+        let background = in_background(&config, &ground, (decider, resolvers), &reloader);
         // Tables may have changed while the bridge was down.
         reloader.tables_changed().await;
         let grace = config.server.shutdown_grace;
@@ -197,6 +187,35 @@ fn unlinked(config: &Config) -> Vec<Arc<Unlinked>> {
     asking
         .filter(|source| source.resolve.is_some())
         .map(|source| Arc::new(Unlinked::of(&source.name)))
+        .collect()
+}
+
+fn in_background(
+    config: &Config,
+    ground: &Ground,
+    (decider, resolvers): (DeciderTask, Vec<Resolver>),
+    reloader: &Arc<reload::Reloader>,
+) -> Vec<JoinHandle<()>> {
+    let house = tokio::spawn(keep_house(ground.clone(), config.store.retention));
+    let mut background = vec![tokio::spawn(decider.run()), house];
+    background.extend(resolvers.into_iter().map(|one| tokio::spawn(one.run())));
+    if config.mappings.watch {
+        let watching = reload::watch(reloader.clone(), ground.stop.clone());
+        background.push(tokio::spawn(watching));
+    }
+    background
+}
+
+/// For each source that has somebody asked.
+fn resolvers(
+    config: &Config,
+    ground: &Ground,
+    workers: &[Arc<TargetWorker>],
+    told: (&[Arc<Unlinked>], &mpsc::Sender<decider::Request>),
+) -> Vec<Resolver> {
+    let sources = config.sources.keys();
+    sources
+        .filter_map(|source| Resolver::of(config, source, (ground, workers), told))
         .collect()
 }
 

@@ -91,8 +91,12 @@ impl Resolver {
             ResolveBy::Id => source,
             ResolveBy::ExternalId { through, .. } => config.sources.get(through)?,
         };
-        let worker = workers.iter().find(|worker| worker.name() == resolve.target)?;
-        let unlinked = unlinked.iter().find(|unlinked| unlinked.source() == source.name)?;
+        let worker = workers
+            .iter()
+            .find(|worker| worker.name() == resolve.target)?;
+        let unlinked = unlinked
+            .iter()
+            .find(|unlinked| unlinked.source() == source.name)?;
         let inquiry = Inquiry::new(&source.name, resolve, target, speaker);
         Some(Self {
             source: source.clone(),
@@ -172,7 +176,9 @@ impl Resolver {
             if lead.questions.is_empty() {
                 self.told("unaddressable");
                 tracing::warn!(event.id = %event.id, source.name = %self.source.name, "whose lead event {} is about cannot be asked: its pearl is not known, or has no outbound id in the configuration", event.id);
-                round.memory.answered(&lead.id, after(now, self.nothing_for));
+                round
+                    .memory
+                    .answered(&lead.id, after(now, self.nothing_for));
                 continue;
             }
             round.memory.asking(&lead.id);
@@ -190,7 +196,9 @@ impl Resolver {
             }
             Err(error) => {
                 tracing::warn!(source.name = %self.source.name, %error, "what waits for a link cannot be read; trying again");
-                round.memory.close_until(after(self.clock.now(), STORE_PAUSE));
+                round
+                    .memory
+                    .close_until(after(self.clock.now(), STORE_PAUSE));
             }
         }
     }
@@ -226,7 +234,9 @@ impl Resolver {
                     self.told(word);
                     round.memory.answered(&lead.id, until);
                 }
-                None => round.memory.again(&lead.id, lead.event, after(now, STORE_PAUSE)),
+                None => round
+                    .memory
+                    .again(&lead.id, lead.event, after(now, STORE_PAUSE)),
             },
             Ended::Failed(why) => {
                 self.told("failed");
@@ -288,14 +298,20 @@ impl Asker {
                 _ if answer.is_accepted() => {
                     match self.inquiry.read(&lead.id, &question.pearl_id, &body) {
                         Ok(named) => known.extend(named),
-                        Err(why) => return Ended::Failed(format!("its answer was not usable: {why}")),
+                        Err(why) => {
+                            return Ended::Failed(format!("its answer was not usable: {why}"));
+                        }
                     }
                     if known.iter().any(Named::is_at_leadping) {
                         break;
                     }
                 }
-                Answer::Status { status: 404 | 410, .. } => {}
-                Answer::Status { class: Class::Own, .. } => word = "refused",
+                Answer::Status {
+                    status: 404 | 410, ..
+                } => {}
+                Answer::Status {
+                    class: Class::Own, ..
+                } => word = "refused",
                 Answer::Status { status, .. } => {
                     return Ended::Failed(format!("it answered {status}"));
                 }

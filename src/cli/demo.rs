@@ -127,7 +127,10 @@ fn write_files(place: &Path, keys: &[(&str, String)], sandbox: &str) -> anyhow::
     for (name, table) in [
         ("voice", include_str!("../../mappings/two-way/voice.toml")),
         ("crm", include_str!("../../mappings/two-way/crm.toml")),
-        ("leadping", include_str!("../../mappings/two-way/leadping.toml")),
+        (
+            "leadping",
+            include_str!("../../mappings/two-way/leadping.toml"),
+        ),
     ] {
         std::fs::write(mappings.join(format!("{name}.toml")), table)?;
     }

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::{
     AuthConfig, AuthScheme, BreakerConfig, CapillaryAuth, Config, LeadpingApi, Marker, NlpearlApi,
-    OnNewer, RateLimit, ResolveBy, ResolveConfig, RetryConfig, SignatureEncoding, SourceConfig, SourceKind, TargetConfig,
-    TargetSystem,
+    OnNewer, RateLimit, ResolveBy, ResolveConfig, RetryConfig, SignatureEncoding, SourceConfig,
+    SourceKind, TargetConfig, TargetSystem,
 };
 use crate::secret::{SecretError, SecretReference};
 

@@ -37,8 +37,15 @@ pub(super) struct Memory {
 #[derive(Debug)]
 enum Known {
     /// Being asked for, or to be asked for again.
-    Open { tries: u32, strikes: u32, answers: u64 },
-    Answered { until: Timestamp, number: u64 },
+    Open {
+        tries: u32,
+        strikes: u32,
+        answers: u64,
+    },
+    Answered {
+        until: Timestamp,
+        number: u64,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

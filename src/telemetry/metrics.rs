@@ -71,6 +71,7 @@ impl Metrics {
             secret_uses: Family::default(),
         };
         metrics.register();
+        metrics.register_resolves();
         metrics
     }
 
@@ -91,11 +92,6 @@ impl Metrics {
             "attempts",
             "Tries of deliveries by how they ended",
             self.attempts.family.clone(),
-        );
-        registry.register(
-            "resolves",
-            "Leads of a source that a target was asked for, by what came of it",
-            self.resolves.family.clone(),
         );
         registry.register(
             "deliveries",
@@ -146,6 +142,14 @@ impl Metrics {
             "secret_uses",
             "Webhooks admitted by each auth entry of a source, counted from 1",
             self.secret_uses.clone(),
+        );
+    }
+
+    fn register_resolves(&mut self) {
+        self.registry.register(
+            "resolves",
+            "Leads of a source that a target was asked for, by what came of it",
+            self.resolves.family.clone(),
         );
     }
 

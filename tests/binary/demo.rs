@@ -60,9 +60,17 @@ async fn two_way(arguments: &[&str]) -> Ended {
 async fn the_configuration_for_both_ways_is_sound_and_its_examples_cover_every_row() {
     let checked = two_way(&["check", "--strict"]).await;
     assert_eq!(checked.code, Some(0), "{}", checked.out);
-    assert_eq!(checked.out, "config/two-way.toml and its mappings: no findings\n");
+    assert_eq!(
+        checked.out,
+        "config/two-way.toml and its mappings: no findings\n"
+    );
     let tested = two_way(&["test", "--strict", "--json"]).await;
-    assert_eq!((tested.code, tested.err.as_str()), (Some(0), ""), "{}", tested.out);
+    assert_eq!(
+        (tested.code, tested.err.as_str()),
+        (Some(0), ""),
+        "{}",
+        tested.out
+    );
     let results: Value = serde_json::from_str(&tested.out).unwrap();
     let hold = results["examples"].as_array().unwrap().len();
     let expected = json!({ "hold": hold, "differ": 0, "open": 0, "blessed": 0, "uncovered": 0 });
@@ -75,7 +83,9 @@ async fn the_configuration_for_both_ways_is_sound_and_its_examples_cover_every_r
 async fn both_sets_of_tables_tell_leadping_the_same() {
     let place = Place::shipped(None);
     for mapping in ["voice", "crm"] {
-        let table = place.path().join(format!("mappings/two-way/{mapping}.toml"));
+        let table = place
+            .path()
+            .join(format!("mappings/two-way/{mapping}.toml"));
         std::fs::copy(table, place.path().join(format!("mappings/{mapping}.toml"))).unwrap();
     }
     let ended = place.run(&["test", "--json"]).await;
@@ -86,6 +96,13 @@ async fn both_sets_of_tables_tell_leadping_the_same() {
         .iter()
         .filter(|example| example["result"] != "holds")
         .collect();
-    let names: Vec<&str> = differ.iter().filter_map(|one| one["name"].as_str()).collect();
-    assert_eq!(names, ["deleted", "lost-wrong-number", "won"], "{differ:#?}");
+    let names: Vec<&str> = differ
+        .iter()
+        .filter_map(|one| one["name"].as_str())
+        .collect();
+    assert_eq!(
+        names,
+        ["deleted", "lost-wrong-number", "won"],
+        "{differ:#?}"
+    );
 }

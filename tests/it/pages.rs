@@ -76,7 +76,9 @@ fn example(model: &toml::Table) -> Value {
         Some("object") => json!({}),
         Some(_) => json!(format!("its {name}")),
     };
-    let members = model.iter().map(|(name, of)| (name.clone(), value(name, of)));
+    let members = model
+        .iter()
+        .map(|(name, of)| (name.clone(), value(name, of)));
     Value::Object(members.collect())
 }
 
@@ -84,12 +86,18 @@ fn example(model: &toml::Table) -> Value {
 fn is_of(value: &Value, kind: &str) -> bool {
     match kind {
         "text" => value.is_string(),
-        "instant" => value.as_str().is_some_and(|text| text.parse::<jiff::Timestamp>().is_ok()),
-        "date" => value.as_str().is_some_and(|text| text.parse::<jiff::civil::Date>().is_ok()),
+        "instant" => value
+            .as_str()
+            .is_some_and(|text| text.parse::<jiff::Timestamp>().is_ok()),
+        "date" => value
+            .as_str()
+            .is_some_and(|text| text.parse::<jiff::civil::Date>().is_ok()),
         "flag" => value.is_boolean(),
         "whole" => value.is_i64(),
         "object" => value.is_object(),
-        "texts" => value.as_array().is_some_and(|texts| texts.iter().all(Value::is_string)),
+        "texts" => value
+            .as_array()
+            .is_some_and(|texts| texts.iter().all(Value::is_string)),
         words => words.split(" | ").any(|word| match value {
             Value::String(text) => text == word,
             other => other.to_string() == word,
@@ -119,7 +127,12 @@ fn check_members(sent: &Map<String, Value>, model: &toml::Table, path: &str) {
 
 /// The body of the only write of its kind, which has exactly the members of its page.
 #[track_caller]
-fn sent(world: &World, system: System, operation: Operation, model: &toml::Table) -> (String, Value) {
+fn sent(
+    world: &World,
+    system: System,
+    operation: Operation,
+    model: &toml::Table,
+) -> (String, Value) {
     let writes = world.sandbox().writes_at(system);
     let mut found = writes.iter().filter(|write| write.operation == operation);
     let (Some(write), None) = (found.next(), found.next()) else {
@@ -135,11 +148,17 @@ fn table(pages: &toml::Table, name: &str) -> toml::Table {
 }
 
 async fn round() -> World {
-    let world = Setup::shipped().voice(VOICE).crm(CRM).writing_back().start().await;
+    let world = Setup::shipped()
+        .voice(VOICE)
+        .crm(CRM)
+        .writing_back()
+        .start()
+        .await;
     world.put_lead_everywhere();
     let mut other = record();
     other["id"] = json!("lead_other");
-    other["tags"][0] = json!({"id": "tag_9", "name": "hot", "normalizedName": "HOT", "color": null});
+    other["tags"][0] =
+        json!({"id": "tag_9", "name": "hot", "normalizedName": "HOT", "color": null});
     for record in [record(), other] {
         world.sandbox().put_lead(System::Leadping, &record).unwrap();
     }
@@ -185,13 +204,21 @@ async fn each_call_sends_what_its_page_names() {
     assert_eq!(set, expected);
 
     let (call, amend) = sent(&world, System::Leadping, Operation::Amend, &model);
-    let entry = world.sandbox().history(LEADPING_LEAD)[0]["id"].as_str().unwrap().to_owned();
+    let entry = world.sandbox().history(LEADPING_LEAD)[0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     assert_eq!(call, format!("PUT /dispositions/{entry}"));
     let mut expected = expected;
     expected["notes"] = json!("wants a visit");
     assert_eq!(amend, expected);
 
-    let (call, lead) = sent(&world, System::Leadping, Operation::Update, &table(&pages, "lead"));
+    let (call, lead) = sent(
+        &world,
+        System::Leadping,
+        Operation::Update,
+        &table(&pages, "lead"),
+    );
     assert_eq!(call, format!("PUT /leads/{LEADPING_LEAD}"));
     let mut expected = record();
     let members = expected.as_object_mut().unwrap();
@@ -205,7 +232,10 @@ async fn each_call_sends_what_its_page_names() {
     let model = table(&pages, "campaign_lead");
     let (call, lead) = sent(&world, System::Nlpearl, Operation::Update, &model);
     let outbound = "66f1a2b3c4d5e6f708192a4c";
-    assert_eq!(call, format!("PUT /v1/Outbound/{outbound}/Lead/{VOICE_LEAD}"));
+    assert_eq!(
+        call,
+        format!("PUT /v1/Outbound/{outbound}/Lead/{VOICE_LEAD}")
+    );
     let expected = json!({
         "status": 130, "externalId": "2", "phoneNumber": "+14155550199",
         "timeZoneId": "Pacific Standard Time", "callData": {"wonBy": "crm", "visits": 3},

@@ -66,7 +66,10 @@ async fn resolved(world: &World, source: &str, result: &str, count: u32) {
         if metrics.contains(&line) {
             break;
         }
-        let told: Vec<&str> = metrics.lines().filter(|line| line.contains("resolves_total")).collect();
+        let told: Vec<&str> = metrics
+            .lines()
+            .filter(|line| line.contains("resolves_total"))
+            .collect();
         assert!(started.elapsed() < seconds(30), "no {line}: {told:?}");
         world.look().await;
     }
@@ -82,7 +85,10 @@ async fn a_call_of_an_unknown_lead_is_tied_by_asking_once() {
         send(&world, VOICE_LEAD, number).await;
     }
     resolved(&world, "voice", "failed", 1).await;
-    assert_eq!(world.parked().await, ["unlinked:voice: 3 events, 0 deliveries"]);
+    assert_eq!(
+        world.parked().await,
+        ["unlinked:voice: 3 events, 0 deliveries"]
+    );
     world.advance(seconds(1)).await;
     resolved(&world, "voice", "linked", 1).await;
     assert_eq!(world.outcomes(LEADPING_LEAD), ["1", "2", "3"]);
@@ -114,7 +120,10 @@ async fn nothing_there_is_remembered_for_a_while() {
     world.advance(seconds(59)).await;
     send(&world, OTHER, 3).await;
     world.look_on().await;
-    assert_eq!(world.parked().await, ["unlinked:voice: 3 events, 0 deliveries"]);
+    assert_eq!(
+        world.parked().await,
+        ["unlinked:voice: 3 events, 0 deliveries"]
+    );
     assert_eq!(world.calls_at(System::Nlpearl).lines().count(), 1);
     // What waits does not ask by itself; the lead's next event does, for all of them.
     world.advance(seconds(1)).await;
@@ -126,7 +135,10 @@ async fn nothing_there_is_remembered_for_a_while() {
 
 #[tokio::test]
 async fn what_waits_is_asked_for_after_a_restart() {
-    let mut world = setup().set("sources.voice.resolve", "{ target = \"nlpearl\" }").start().await;
+    let mut world = setup()
+        .set("sources.voice.resolve", "{ target = \"nlpearl\" }")
+        .start()
+        .await;
     world.answer(FaultRule::always(FaultScope::Read, status(401)).at(System::Nlpearl));
     send(&world, VOICE_LEAD, 1).await;
     send(&world, VOICE_LEAD, 2).await;
@@ -146,7 +158,9 @@ async fn one_lead_that_cannot_be_read_holds_up_no_other() {
     world.put_lead_everywhere();
     put_other(&world);
     world.answer(
-        FaultRule::always(FaultScope::Read, status(500)).lead(VOICE_LEAD).at(System::Nlpearl),
+        FaultRule::always(FaultScope::Read, status(500))
+            .lead(VOICE_LEAD)
+            .at(System::Nlpearl),
     );
     send(&world, VOICE_LEAD, 1).await;
     resolved(&world, "voice", "failed", 1).await;
@@ -154,7 +168,10 @@ async fn one_lead_that_cannot_be_read_holds_up_no_other() {
     world.advance(seconds(1)).await;
     resolved(&world, "voice", "linked", 1).await;
     assert_eq!(world.outcomes("lead_b"), ["2"]);
-    assert_eq!(world.parked().await, ["unlinked:voice: 1 events, 0 deliveries"]);
+    assert_eq!(
+        world.parked().await,
+        ["unlinked:voice: 1 events, 0 deliveries"]
+    );
     world.finish().await;
 }
 
@@ -169,9 +186,7 @@ async fn asking_waits_for_the_target_as_every_call_does() {
         .await;
     put_other(&world);
     world.put_lead_everywhere();
-    world.answer(
-        FaultRule::once(FaultScope::Read, retry_after(429, "30")).at(System::Nlpearl),
-    );
+    world.answer(FaultRule::once(FaultScope::Read, retry_after(429, "30")).at(System::Nlpearl));
     // The first call of the rate goes to the worker, which looks for what an earlier run left.
     world.look_on().await;
     world.advance(seconds(1)).await;
@@ -209,7 +224,10 @@ async fn a_vendor_that_does_not_answer_keeps_nobody_waiting() {
     world.send_voice(&lead).await.accepted();
     world.settle().await;
     assert_eq!(world.outcomes("lead_c"), ["lead"]);
-    assert_eq!(world.parked().await, ["unlinked:voice: 1 events, 0 deliveries"]);
+    assert_eq!(
+        world.parked().await,
+        ["unlinked:voice: 1 events, 0 deliveries"]
+    );
     world.finish().await;
 }
 
@@ -237,9 +255,15 @@ nlpearl = { status = "Completed" }
     assert_eq!(world.outcomes(LEADPING_LEAD), ["Won"]);
     // Now it is known where the campaign has the lead: what waited is told there as well.
     let calls = world.calls_at(System::Nlpearl);
-    assert_eq!(calls.lines().last().unwrap(), format!("Update {VOICE_LEAD} {{\"status\":130}}: 200"));
+    assert_eq!(
+        calls.lines().last().unwrap(),
+        format!("Update {VOICE_LEAD} {{\"status\":130}}: 200")
+    );
     let asked = world.sandbox().journal();
-    let asked = asked.iter().find(|entry| entry.system == System::Nlpearl).unwrap();
+    let asked = asked
+        .iter()
+        .find(|entry| entry.system == System::Nlpearl)
+        .unwrap();
     assert_eq!(
         asked.path,
         format!("/v1/Outbound/66f1a2b3c4d5e6f708192a4c/Lead/Extrenal/{CRM_LEAD}")
@@ -249,11 +273,17 @@ nlpearl = { status = "Completed" }
 
 #[tokio::test]
 async fn an_event_that_waits_only_since_the_tables_changed_is_asked_for_too() {
-    let world = setup().voice("kind = \"nlpearl\"\n[[row]]\nstatus = 1\nignore = \"new\"\n").start().await;
+    let world = setup()
+        .voice("kind = \"nlpearl\"\n[[row]]\nstatus = 1\nignore = \"new\"\n")
+        .start()
+        .await;
     world.put_lead_everywhere();
     send(&world, VOICE_LEAD, 1).await;
     world.settle().await;
-    assert_eq!(world.parked().await, ["unmapped:voice:100: 1 events, 0 deliveries"]);
+    assert_eq!(
+        world.parked().await,
+        ["unmapped:voice:100: 1 events, 0 deliveries"]
+    );
     world.replace_table("voice", TELLING).await;
     resolved(&world, "voice", "linked", 1).await;
     assert_eq!(world.outcomes(LEADPING_LEAD), ["1"]);
@@ -262,11 +292,17 @@ async fn an_event_that_waits_only_since_the_tables_changed_is_asked_for_too() {
 
 #[tokio::test]
 async fn a_lead_whose_campaign_is_not_configured_cannot_be_asked_for() {
-    let world = setup().set("targets.nlpearl.outbound_ids", "{}").start().await;
+    let world = setup()
+        .set("targets.nlpearl.outbound_ids", "{}")
+        .start()
+        .await;
     send(&world, VOICE_LEAD, 1).await;
     resolved(&world, "voice", "unaddressable", 1).await;
     assert_eq!(world.calls_at(System::Nlpearl), "");
-    assert_eq!(world.parked().await, ["unlinked:voice: 1 events, 0 deliveries"]);
+    assert_eq!(
+        world.parked().await,
+        ["unlinked:voice: 1 events, 0 deliveries"]
+    );
     world.finish().await;
 }
 

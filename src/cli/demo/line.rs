@@ -142,7 +142,12 @@ pub(super) fn is_as_expected(outcome: &Outcome) -> bool {
 
 /// As the samples write what comes back.
 pub(super) fn reported(back: &Back) -> String {
-    format!("{} {}: {}", back.source, back.says, Line::of_back(back).becomes)
+    format!(
+        "{} {}: {}",
+        back.source,
+        back.says,
+        Line::of_back(back).becomes
+    )
 }
 
 fn text(value: &Value) -> String {

@@ -23,14 +23,21 @@ const CALLS: &[(System, Operation, &str)] = &[
         Operation::Update,
         "PUT /v1/Outbound/{outboundId}/Lead/{leadId}",
     ),
-    (System::Capillary, Operation::Set, "PUT /v2/leads/{leadId}/status"),
+    (
+        System::Capillary,
+        Operation::Set,
+        "PUT /v2/leads/{leadId}/status",
+    ),
 ];
 
 pub(super) fn opening(demo: &Demo) {
     anstream::println!(
         "{BOLD}leadping-bridge demo{BOLD:#}: bridge and senders on this machine, and LeadPing, NLPearl and Capillary pretended"
     );
-    anstream::println!("  webhooks   {}/webhooks/{{voice,crm,leadping}}", demo.webhooks);
+    anstream::println!(
+        "  webhooks   {}/webhooks/{{voice,crm,leadping}}",
+        demo.webhooks
+    );
     anstream::println!("  admin API  {}/api/v1/events", demo.admin);
     anstream::println!("  dashboard  {}/", demo.admin);
     anstream::println!("  sandbox    {}/_sandbox", demo.sandbox.base_url());
@@ -87,17 +94,30 @@ pub(super) fn calls(sandbox: &Sandbox) -> bool {
     let mut all = true;
     for (system, operation, call) in CALLS {
         let writes = sandbox.writes_at(*system);
-        let count = writes.iter().filter(|write| write.operation == *operation).count();
+        let count = writes
+            .iter()
+            .filter(|write| write.operation == *operation)
+            .count();
         all &= count > 0;
-        let (style, sign) = if count > 0 { (GOOD, "✓") } else { (BAD, "✗") };
-        anstream::println!("{style}{sign}{style:#} {:<10} {call:<45} {count:>3}", system.as_str());
+        let (style, sign) = if count > 0 {
+            (GOOD, "✓")
+        } else {
+            (BAD, "✗")
+        };
+        anstream::println!(
+            "{style}{sign}{style:#} {:<10} {call:<45} {count:>3}",
+            system.as_str()
+        );
     }
     all
 }
 
 pub(super) fn closing(demo: &Demo, outcomes: &[Outcome], met: bool) {
     let expected = outcomes.iter().filter(|outcome| is_as_expected(outcome));
-    let back = outcomes.iter().map(|outcome| outcome.back.len()).sum::<usize>();
+    let back = outcomes
+        .iter()
+        .map(|outcome| outcome.back.len())
+        .sum::<usize>();
     let echoes = outcomes.iter().flat_map(|outcome| &outcome.back);
     let echoes = echoes.filter(|back| Line::of_back(back).becomes == "echo");
     let style = if met { GOOD } else { BAD };
@@ -114,8 +134,14 @@ pub(super) fn closing(demo: &Demo, outcomes: &[Outcome], met: bool) {
     anstream::println!("  parked     curl {}/api/v1/parked", demo.admin);
     anstream::println!("  targets    curl {}/api/v1/targets", demo.admin);
     anstream::println!("  metrics    curl {}/metrics", demo.admin);
-    anstream::println!("  what the vendors got    curl {}/_sandbox/journal", demo.sandbox.base_url());
-    anstream::println!("  what they fired         curl {}/_sandbox/webhooks", demo.sandbox.base_url());
+    anstream::println!(
+        "  what the vendors got    curl {}/_sandbox/journal",
+        demo.sandbox.base_url()
+    );
+    anstream::println!(
+        "  what they fired         curl {}/_sandbox/webhooks",
+        demo.sandbox.base_url()
+    );
 }
 
 pub(super) fn waiting(demo: &Demo) {

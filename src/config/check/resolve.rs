@@ -71,13 +71,15 @@ pub(super) fn check(
         match source.kind {
             SourceKind::Nlpearl => {
                 if section.has("pearls") {
-                    let problem = "is for sources of other kinds: NLPearl's webhooks name the pearl";
+                    let problem =
+                        "is for sources of other kinds: NLPearl's webhooks name the pearl";
                     section.bad_value("pearls", problem, "remove it");
                 }
                 resolve.by = ResolveBy::Id;
             }
             SourceKind::Leadping => {
-                let problem = "asks for what every webhook of this source says: the LeadPing lead id";
+                let problem =
+                    "asks for what every webhook of this source says: the LeadPing lead id";
                 section.bad_value("target", problem, "remove the table");
             }
             SourceKind::Capillary | SourceKind::Generic => {
@@ -123,7 +125,8 @@ fn asked(
     match targets.get(name).map(|target| &target.system) {
         Some(TargetSystem::Nlpearl(target)) => Some(target.outbound_ids.clone()),
         Some(_) => {
-            let problem = format!("cannot be asked whose lead it is: `{name}` is not of kind nlpearl");
+            let problem =
+                format!("cannot be asked whose lead it is: `{name}` is not of kind nlpearl");
             section.bad_value("target", problem, "");
             None
         }

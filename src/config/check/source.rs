@@ -115,7 +115,9 @@ pub(super) fn source(
         rate_limit: section
             .section("rate_limit")
             .map(|limit| rate_limit(&limit, None)),
-        resolve: section.section("resolve").and_then(|resolve| resolve::read(&resolve)),
+        resolve: section
+            .section("resolve")
+            .and_then(|resolve| resolve::read(&resolve)),
         auth: auth_entries(section),
     };
     section.finish();

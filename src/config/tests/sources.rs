@@ -33,7 +33,11 @@ fn a_generic_source_points_out_its_status_and_its_lead() {
 fn check_resolve(lines: &str, expected: &str) {
     let target = "[targets.nlpearl]\nkind = \"nlpearl\"\ntoken = { env = \"N\" }\noutbound_ids = { p1 = \"o1\" }\n";
     let text = MINIMAL.replace("[sources.voice]\n", &format!("[sources.voice]\n{lines}\n"));
-    assert_eq!(findings(&format!("{text}{target}"), &[]), expected, "of {lines}");
+    assert_eq!(
+        findings(&format!("{text}{target}"), &[]),
+        expected,
+        "of {lines}"
+    );
 }
 
 #[test]
@@ -63,9 +67,13 @@ fn a_source_of_another_kind_is_asked_for_through_one_of_nlpearl_s() {
     #[track_caller]
     fn check_crm(resolve: &str, voice: &str, expected: &str) {
         let text = MINIMAL
-            .replace("[sources.crm]\n", &format!("[sources.crm]\nresolve = {resolve}\n"))
+            .replace(
+                "[sources.crm]\n",
+                &format!("[sources.crm]\nresolve = {resolve}\n"),
+            )
             .replace("[sources.voice]\n", &format!("[sources.voice]\n{voice}\n"));
-        let target = "[targets.nlpearl]\nkind = \"nlpearl\"\napi = \"v2\"\ntoken = { env = \"N\" }\n";
+        let target =
+            "[targets.nlpearl]\nkind = \"nlpearl\"\napi = \"v2\"\ntoken = { env = \"N\" }\n";
         assert_eq!(findings(&format!("{text}{target}"), &[]), expected);
     }
     let linked = "links = { crm = \"/externalId\" }";

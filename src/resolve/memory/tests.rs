@@ -1,3 +1,5 @@
+//! What is remembered, for how long, and who may be asked for next.
+
 use super::*;
 
 fn at(seconds: i64) -> Timestamp {

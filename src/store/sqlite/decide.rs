@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use super::super::rows::{from_ms, parse_uuid, parse_word, to_ms};
 use super::super::{
-    Again, Decided, Decider, Desk, Leased, Learnt, Linked, NamedLead, StoreError, Undecided,
+    Again, Decided, Decider, Desk, Learnt, Leased, Linked, NamedLead, StoreError, Undecided,
 };
 use super::SqliteStore;
 use super::append::lead_hash;

@@ -32,7 +32,14 @@ pub fn get_by_external_id(api: NlpearlApi, campaign: &str, external_id: &str) ->
         NlpearlApi::V1 => "Extrenal",
         NlpearlApi::V2 => "External",
     };
-    Request::get(&[version(api), "Outbound", campaign, "Lead", word, external_id])
+    Request::get(&[
+        version(api),
+        "Outbound",
+        campaign,
+        "Lead",
+        word,
+        external_id,
+    ])
 }
 
 fn path(api: NlpearlApi, address: &str) -> [&str; 5] {

@@ -1,3 +1,5 @@
+//! Which calls ask for a lead, and what their answers are taken for.
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -59,11 +61,23 @@ fn a_lead_is_asked_for_in_the_campaign_that_its_webhook_names() {
     let v1 = inquiry(NlpearlApi::V1, "voice", ResolveBy::Id);
     let v2 = inquiry(NlpearlApi::V2, "voice", ResolveBy::Id);
     let known = facts(LEAD, Some("p1"));
-    check_questions(&v1, &known, &[&format!("GET /v1/Outbound/o1/Lead/{LEAD} of p1")]);
-    check_questions(&v2, &known, &[&format!("GET /v2/Outbound/p1/Lead/{LEAD} of p1")]);
+    check_questions(
+        &v1,
+        &known,
+        &[&format!("GET /v1/Outbound/o1/Lead/{LEAD} of p1")],
+    );
+    check_questions(
+        &v2,
+        &known,
+        &[&format!("GET /v2/Outbound/p1/Lead/{LEAD} of p1")],
+    );
     let unknown_pearl = facts(LEAD, Some("p9"));
     check_questions(&v1, &unknown_pearl, &[]);
-    check_questions(&v2, &unknown_pearl, &[&format!("GET /v2/Outbound/p9/Lead/{LEAD} of p9")]);
+    check_questions(
+        &v2,
+        &unknown_pearl,
+        &[&format!("GET /v2/Outbound/p9/Lead/{LEAD} of p9")],
+    );
     check_questions(&v2, &facts(LEAD, None), &[]);
     check_questions(&v2, &Facts::default(), &[]);
     check_questions(&v2, &facts("a/b", Some("p1")), &[]);
@@ -72,7 +86,11 @@ fn a_lead_is_asked_for_in_the_campaign_that_its_webhook_names() {
 #[test]
 fn another_system_s_lead_is_looked_for_in_every_pearl() {
     let v1 = inquiry(NlpearlApi::V1, "crm", in_pearls(&["p1", "p2"]));
-    check_questions(&v1, &facts("19", None), &["GET /v1/Outbound/o1/Lead/Extrenal/19 of p1"]);
+    check_questions(
+        &v1,
+        &facts("19", None),
+        &["GET /v1/Outbound/o1/Lead/Extrenal/19 of p1"],
+    );
     let v2 = inquiry(NlpearlApi::V2, "crm", in_pearls(&["p1", "p2"]));
     check_questions(
         &v2,
@@ -128,9 +146,21 @@ fn an_answer_about_somebody_else_is_not_believed() {
     let by_id = inquiry(NlpearlApi::V1, "voice", ResolveBy::Id);
     let by_external_id = inquiry(NlpearlApi::V1, "crm", in_pearls(&["p1"]));
     let other = json!({"id": "68c3f1a2b4d5e6f708192a99", "externalId": "20", "callData": {"leadpingLeadId": "x"}});
-    assert_eq!(named(&by_id, LEAD, &other).unwrap_err(), "it is another lead");
-    assert_eq!(named(&by_external_id, "19", &other).unwrap_err(), "it is another lead");
+    assert_eq!(
+        named(&by_id, LEAD, &other).unwrap_err(),
+        "it is another lead"
+    );
+    assert_eq!(
+        named(&by_external_id, "19", &other).unwrap_err(),
+        "it is another lead"
+    );
     let nobody = json!({"externalId": "19"});
-    assert_eq!(named(&by_id, LEAD, &nobody).unwrap_err(), "it names no lead");
-    assert_eq!(by_id.read(LEAD, "p1", b"<html>").unwrap_err(), "it is not JSON");
+    assert_eq!(
+        named(&by_id, LEAD, &nobody).unwrap_err(),
+        "it names no lead"
+    );
+    assert_eq!(
+        by_id.read(LEAD, "p1", b"<html>").unwrap_err(),
+        "it is not JSON"
+    );
 }
