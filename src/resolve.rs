@@ -178,7 +178,7 @@ impl Resolver {
                 tracing::warn!(event.id = %event.id, source.name = %self.source.name, "whose lead event {} is about cannot be asked: its pearl is not known, or has no outbound id in the configuration", event.id);
                 round
                     .memory
-                    .answered(&lead.id, after(now, self.nothing_for));
+                    .leave_until(&lead.id, after(now, self.nothing_for));
                 continue;
             }
             round.memory.asking(&lead.id);
@@ -249,7 +249,7 @@ impl Resolver {
                     Asked::OftenEnough => {
                         self.told("given_up");
                         tracing::warn!(source.name = %self.source.name, target.name = %self.asker.worker.name(), "asking for one lead always fails: {why}; its events wait, and its next one has it asked for again");
-                        round.memory.answered(&lead.id, until);
+                        round.memory.leave_until(&lead.id, until);
                     }
                 }
             }

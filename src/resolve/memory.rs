@@ -94,10 +94,15 @@ impl Memory {
         }
     }
 
-    /// No need to ask before `until`.
+    /// The target knows what to say of it: no need to ask before `until`.
     pub fn answered(&mut self, lead: &str, until: Timestamp) {
         self.failures = 0;
         self.answers += 1;
+        self.leave_until(lead, until);
+    }
+
+    /// Not to be asked for before `until`, though nothing was answered.
+    pub fn leave_until(&mut self, lead: &str, until: Timestamp) {
         self.last_number += 1;
         let number = self.last_number;
         self.put(lead, Known::Answered { until, number });

@@ -100,7 +100,7 @@ fn is_of(value: &Value, kind: &str) -> bool {
             .is_some_and(|texts| texts.iter().all(Value::is_string)),
         words => words.split(" | ").any(|word| match value {
             Value::String(text) => text == word,
-            other => other.to_string() == word,
+            other => word.parse::<i64>().ok() == other.as_i64(),
         }),
     }
 }
