@@ -13,12 +13,13 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::{self, Admin};
 use crate::clock::{Clock, after};
 use crate::config::Config;
-use crate::decider::{self, DeciderTask, ReplayBoard, Replays, Rules, WriterDesk};
+use crate::decider::{self, DeciderTask, ReplayBoard, Replays, Rules, Unlinked, WriterDesk};
 use crate::deliver::{Ground, TargetWorker, credential};
 use crate::listen::{self, ListenLimits};
 use crate::map::Tables;
 use crate::receive::{BodyLimits, Receiver, ReceiverParts};
 use crate::record::Recorder;
+use crate::resolve::Resolver;
 use crate::store::sqlite::{Commit, Handover, SqliteStore};
 use crate::store::{Desk, LoadedBy, Store};
 use crate::telemetry::metrics::Metrics;
@@ -86,7 +87,8 @@ impl App {
         };
         let rules = rules_in_force(&config, tables, &ground).await?;
         let workers = start_workers(&config, &ground).await?;
-        let desk = seat_desk(&rules, &workers, &ground);
+        let unlinked = unlinked(&config);
+        let desk = seat_desk(&rules, &workers, (&ground, &unlinked));
         let (requests_in, requests) = mpsc::channel(REQUESTS);
         let receiver = receiver(&config, &ground)?;
         let board = Arc::new(ReplayBoard::default());
@@ -113,6 +115,7 @@ impl App {
             ground: ground.clone(),
             replays: Replays::on(board),
         };
+        let resolvers = resolvers(&config, &ground, &workers, (&unlinked, &requests_in));
         let reached = reload::Reached {
             ground: ground.clone(),
             rules,
@@ -121,12 +124,7 @@ impl App {
             decider: requests_in,
         };
         let reloader = Arc::new(reload::Reloader::new(&config, reached));
-        let house = tokio::spawn(keep_house(ground.clone(), config.store.retention));
-        let mut background = vec![tokio::spawn(decider.run()), house];
-        if config.mappings.watch {
-            let watching = reload::watch(reloader.clone(), ground.stop.clone());
-            background.push(tokio::spawn(watching));
-        }
+        let background = in_background(&config, &ground, (decider, resolvers), &reloader);
         // Tables may have changed while the bridge was down.
         reloader.tables_changed().await;
         let grace = config.server.shutdown_grace;
@@ -183,6 +181,44 @@ async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<(TcpListener, So
     Ok((listener, bound))
 }
 
+/// What tells of events that wait for a link, for each source that has somebody asked.
+fn unlinked(config: &Config) -> Vec<Arc<Unlinked>> {
+    let asking = config.sources.values();
+    asking
+        .filter(|source| source.resolve.is_some())
+        .map(|source| Arc::new(Unlinked::of(&source.name)))
+        .collect()
+}
+
+fn in_background(
+    config: &Config,
+    ground: &Ground,
+    (decider, resolvers): (DeciderTask, Vec<Resolver>),
+    reloader: &Arc<reload::Reloader>,
+) -> Vec<JoinHandle<()>> {
+    let house = tokio::spawn(keep_house(ground.clone(), config.store.retention));
+    let mut background = vec![tokio::spawn(decider.run()), house];
+    background.extend(resolvers.into_iter().map(|one| tokio::spawn(one.run())));
+    if config.mappings.watch {
+        let watching = reload::watch(reloader.clone(), ground.stop.clone());
+        background.push(tokio::spawn(watching));
+    }
+    background
+}
+
+/// For each source that has somebody asked.
+fn resolvers(
+    config: &Config,
+    ground: &Ground,
+    workers: &[Arc<TargetWorker>],
+    told: (&[Arc<Unlinked>], &mpsc::Sender<decider::Request>),
+) -> Vec<Resolver> {
+    let sources = config.sources.keys();
+    sources
+        .filter_map(|source| Resolver::of(config, source, (ground, workers), told))
+        .collect()
+}
+
 async fn start_workers(config: &Config, ground: &Ground) -> anyhow::Result<Vec<Arc<TargetWorker>>> {
     let mut workers = Vec::new();
     for target in config.targets.values() {
@@ -195,9 +231,10 @@ async fn start_workers(config: &Config, ground: &Ground) -> anyhow::Result<Vec<A
 fn seat_desk(
     rules: &Arc<Rules>,
     workers: &[Arc<TargetWorker>],
-    ground: &Ground,
+    (ground, unlinked): (&Ground, &[Arc<Unlinked>]),
 ) -> Arc<WriterDesk> {
     let desk = Arc::new(WriterDesk {
+        unlinked: unlinked.to_vec(),
         rules: rules.clone(),
         workers: workers.to_vec(),
         clock: ground.clock.clone(),

@@ -164,8 +164,31 @@ pub struct SourceConfig {
     /// Without a sender's id: how long an equal body counts as a redelivery.
     pub redelivery: Duration,
     pub rate_limit: Option<RateLimit>,
+    /// Who is asked whose lead this is, where no webhook says it.
+    pub resolve: Option<ResolveConfig>,
     /// One entry that passes admits the request. Never empty.
     pub auth: Vec<AuthConfig>,
+}
+
+/// A target that is asked who an unknown lead is. Proven to be there and of kind nlpearl.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResolveConfig {
+    pub target: String,
+    /// How long "nothing there" holds; then the lead's next event has it asked again.
+    pub nothing_for: Duration,
+    pub by: ResolveBy,
+}
+
+/// What the lead is asked for by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ResolveBy {
+    /// Its id, in the pearl that its webhooks name: the source is NLPearl's.
+    Id,
+    /// Its id here is the external id of leads of this source of NLPearl's, in one of these pearls.
+    ExternalId {
+        through: String,
+        pearls: Vec<String>,
+    },
 }
 
 impl SourceConfig {

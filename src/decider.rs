@@ -21,16 +21,19 @@ use crate::event::{Event, Facts, Reading, Sequence, Standing};
 use crate::lead::{LeadHistory, SystemId};
 use crate::map::Tables;
 use crate::store::{
-    Again, Decided, Decider, Freed, Linked, NewLink, Parked, ParkedAction, StoreError, Undecided,
+    Again, Decided, Decider, Freed, Learnt, Linked, NamedLead, NewLink, Parked, ParkedAction,
+    StoreError, Undecided,
 };
 use crate::systems;
 use crate::systems::place::Place;
 
 mod desk;
 mod replay;
+mod unlinked;
 
 pub use desk::WriterDesk;
 pub use replay::{ReplayBoard, ReplayOrder, ReplayProgress, ReplayState, Replays};
+pub use unlinked::Unlinked;
 
 /// Events decided in one transaction.
 const BATCH: usize = 256;
@@ -214,6 +217,11 @@ pub enum Request {
         links: Vec<NewLink>,
         reply: oneshot::Sender<Result<Vec<Linked>, StoreError>>,
     },
+    /// A lead's ids, as somebody who was asked named them.
+    LearnLead {
+        named: NamedLead,
+        reply: oneshot::Sender<Result<Learnt, StoreError>>,
+    },
     /// One step of what a person does about the parked.
     FreeParked {
         parked: Parked,
@@ -249,6 +257,10 @@ impl DeciderTask {
                 Some(request) = self.requests.recv() => match request {
                     Request::SetLink { ids, reply } => self.set_link(ids, reply).await,
                     Request::SetLinks { links, reply } => self.set_links(links, reply).await,
+                    Request::LearnLead { named, reply } => {
+                        // Whoever asked may have gone; the lead stays known.
+                        let _ = reply.send(self.learn_lead(named).await);
+                    }
                     Request::FreeParked { parked, action, reply } => {
                         // Whoever asked may have gone; what was done stays done.
                         let _ = reply.send(self.free_parked(parked, action).await);
@@ -402,11 +414,16 @@ impl DeciderTask {
             .set_links(links, self.desk.rules.snapshot(), self.ground.clock.now())
             .await;
         for linked in result.iter().flatten() {
-            // What stays parked was reported when it was parked.
-            let moved = linked.decided.iter().filter(|event| event.moved());
-            self.desk.tell(&moved.cloned().collect::<Vec<_>>());
+            self.desk.tell_moved(&linked.decided);
         }
         let _ = reply.send(result);
+    }
+
+    async fn learn_lead(&mut self, named: NamedLead) -> Result<Learnt, StoreError> {
+        let (by, now) = (self.desk.rules.snapshot(), self.ground.clock.now());
+        let linked = self.ground.store.learn_lead(named, by, now).await?;
+        self.desk.tell_moved(&linked.decided);
+        Ok(linked.learnt)
     }
 
     async fn free_parked(
@@ -443,6 +460,7 @@ impl DeciderTask {
         );
         match step.await {
             Ok((decided, last)) => {
+                self.desk.note_unlinked(&decided);
                 // What stays parked was reported when it was parked.
                 let moved: Vec<Decided> = decided
                     .into_iter()

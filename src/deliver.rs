@@ -29,12 +29,15 @@ pub mod breaker;
 pub mod call;
 pub mod credential;
 pub mod health;
+mod inquire;
 pub mod judge;
 pub mod limit;
 mod record;
 mod refusal;
 pub mod schedule;
 mod settle;
+
+pub use inquire::Told;
 
 use call::Caller;
 use health::{Health, Permission};

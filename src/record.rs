@@ -224,6 +224,7 @@ mod tests {
             dedupe_window: std::time::Duration::from_secs(604_800),
             redelivery: std::time::Duration::from_secs(120),
             rate_limit: None,
+            resolve: None,
             auth: vec![AuthConfig {
                 scheme: AuthScheme::None,
                 not_after: None,

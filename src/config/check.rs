@@ -5,6 +5,7 @@
 mod auth;
 mod decide;
 mod fields;
+mod resolve;
 mod server;
 mod source;
 mod target;
@@ -51,8 +52,10 @@ pub(super) fn check(root: &Table, faults: &Faults) -> Checked {
     let store_section = section("store");
     let store = server::store(&store_section);
     let mappings = server::mappings(&section("mappings"));
-    let sources = sources(&section("sources"));
+    let sources_section = section("sources");
+    let mut sources = sources(&sources_section);
     let targets = targets(&section("targets"));
+    resolve::check(&sources_section, &mut sources.found, &targets.found);
     let decide = decide::decide(&section("decide"), &sources.found);
     root.finish();
 

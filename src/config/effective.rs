@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::{
     AuthConfig, AuthScheme, BreakerConfig, CapillaryAuth, Config, LeadpingApi, Marker, NlpearlApi,
-    OnNewer, RateLimit, RetryConfig, SignatureEncoding, SourceConfig, SourceKind, TargetConfig,
-    TargetSystem,
+    OnNewer, RateLimit, ResolveBy, ResolveConfig, RetryConfig, SignatureEncoding, SourceConfig,
+    SourceKind, TargetConfig, TargetSystem,
 };
 use crate::secret::{SecretError, SecretReference};
 
@@ -121,6 +121,9 @@ fn source(source: &SourceConfig) -> Value {
         "rate_limit": source.rate_limit.as_ref().map(rate_limit),
         "auth": source.auth.iter().map(auth).collect::<Vec<_>>(),
     });
+    if let Some(resolve) = &source.resolve {
+        value["resolve"] = self::resolve(resolve);
+    }
     if source.kind != SourceKind::Nlpearl {
         value["events"] = json!(source.events);
     }
@@ -130,6 +133,17 @@ fn source(source: &SourceConfig) -> Value {
             .iter()
             .map(|(field, pointers)| (field.key().to_owned(), json!(pointers)))
             .collect();
+    }
+    value
+}
+
+fn resolve(resolve: &ResolveConfig) -> Value {
+    let mut value = json!({
+        "target": resolve.target,
+        "nothing_for_seconds": seconds(resolve.nothing_for),
+    });
+    if let ResolveBy::ExternalId { pearls, .. } = &resolve.by {
+        value["pearls"] = json!(pearls);
     }
     value
 }

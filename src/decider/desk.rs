@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Rules;
+use super::{Rules, Unlinked};
 use crate::clock::Clock;
 use crate::deliver::TargetWorker;
 use crate::delivery::Leave;
@@ -20,6 +20,8 @@ pub struct WriterDesk {
     pub workers: Vec<Arc<TargetWorker>>,
     pub clock: Clock,
     pub metrics: Arc<Metrics>,
+    /// One for each source that asks for links.
+    pub unlinked: Vec<Arc<Unlinked>>,
 }
 
 impl Desk for WriterDesk {
@@ -72,8 +74,22 @@ impl WriterDesk {
         })
     }
 
+    /// Tells those who ask for links what now waits for one.
+    pub(super) fn note_unlinked(&self, decided: &[Decided]) {
+        for unlinked in &self.unlinked {
+            unlinked.note(decided);
+        }
+    }
+
+    /// As [`WriterDesk::tell`], of what waited: what stays parked was reported when it was parked.
+    pub(super) fn tell_moved(&self, decided: &[Decided]) {
+        let moved = decided.iter().filter(|event| event.moved());
+        self.tell(&moved.cloned().collect::<Vec<_>>());
+    }
+
     /// Counts and logs what was decided, and wakes who has work now.
     pub(super) fn tell(&self, decided: &[Decided]) {
+        self.note_unlinked(decided);
         for event in decided {
             for word in &event.words {
                 self.metrics.decision(&event.source, word);

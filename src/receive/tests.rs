@@ -84,6 +84,7 @@ fn source(
         dedupe_window: Duration::from_secs(3600),
         redelivery: Duration::from_secs(120),
         rate_limit,
+        resolve: None,
         auth: vec![AuthConfig {
             scheme: AuthScheme::Header {
                 header: "x-key".into(),

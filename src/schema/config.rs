@@ -13,6 +13,7 @@ const REQUIRED: &[(&str, &[&str])] = &[
     ("", &["sources", "targets"]),
     ("sources.*", &["kind", "auth"]),
     ("sources.*.auth", &["scheme"]),
+    ("sources.*.resolve", &["target"]),
     ("targets.leadping", &["kind", "token"]),
     ("targets.nlpearl", &["kind", "token"]),
     ("targets.capillary", &["kind", "base_url", "auth"]),

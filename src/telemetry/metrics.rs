@@ -32,6 +32,7 @@ pub struct Metrics {
     events: CounterTable,
     decisions: CounterTable,
     attempts: CounterTable,
+    resolves: CounterTable,
     deliveries: Family<Labels<2>, Gauge>,
     oldest_due: Family<Labels<1>, Gauge<f64, std::sync::atomic::AtomicU64>>,
     ack: Histogram,
@@ -57,6 +58,7 @@ impl Metrics {
             events: CounterTable::new(["source", "result"]),
             decisions: CounterTable::new(["source", "decision"]),
             attempts: CounterTable::new(["target", "result"]),
+            resolves: CounterTable::new(["source", "result"]),
             deliveries: Family::default(),
             oldest_due: Family::default(),
             ack: short_times(),
@@ -69,6 +71,7 @@ impl Metrics {
             secret_uses: Family::default(),
         };
         metrics.register();
+        metrics.register_resolves();
         metrics
     }
 
@@ -142,6 +145,14 @@ impl Metrics {
         );
     }
 
+    fn register_resolves(&mut self) {
+        self.registry.register(
+            "resolves",
+            "Leads of a source that a target was asked for, by what came of it",
+            self.resolves.family.clone(),
+        );
+    }
+
     /// The handle of the webhook listener: every source, and how many auth entries it has.
     pub fn receive<'s>(
         self: &Arc<Self>,
@@ -175,6 +186,11 @@ impl Metrics {
     /// A try of a delivery to the target ended.
     pub fn attempt(&self, target: &str, result: &'static str) {
         self.attempts.increment(target, result);
+    }
+
+    /// A target was asked whose lead one of this source is.
+    pub fn resolve(&self, source: &str, result: &'static str) {
+        self.resolves.increment(source, result);
     }
 
     /// A delivery reached the target, so long after its webhook came in.
@@ -333,6 +349,7 @@ mod tests {
         receive.secret_use("made-up", 0);
         metrics.decision("voice", "delivery");
         metrics.attempt("leadping", "accepted");
+        metrics.resolve("voice", "linked");
         metrics.delivered("leadping", Duration::from_millis(5));
         metrics.store_commit(Duration::from_millis(1), 4);
         metrics.mapping_reload("loaded");
@@ -361,6 +378,7 @@ mod tests {
         leadping_bridge_events_total{source="voice",result="recorded"} 2
         leadping_bridge_mapping_reloads_total{result="loaded"} 1
         leadping_bridge_oldest_due_seconds{target="leadping"} 1.5
+        leadping_bridge_resolves_total{source="voice",result="linked"} 1
         leadping_bridge_secret_uses_total{source="voice",position="1"} 0
         leadping_bridge_secret_uses_total{source="voice",position="2"} 1
         leadping_bridge_store_commit_seconds_count 1

@@ -8,6 +8,7 @@
 
 mod agree;
 mod commands;
+mod demo;
 mod docs;
 mod examples;
 mod explain;

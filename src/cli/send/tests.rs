@@ -57,6 +57,7 @@ fn source(secret: PathBuf) -> SourceConfig {
         dedupe_window: TIMEOUT,
         redelivery: TIMEOUT,
         rate_limit: None,
+        resolve: None,
         auth: vec![AuthConfig {
             scheme: AuthScheme::Query {
                 parameter: "token".into(),

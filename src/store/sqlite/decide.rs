@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::super::rows::{from_ms, parse_uuid, parse_word, to_ms};
-use super::super::{Again, Decided, Decider, Desk, Leased, StoreError, Undecided};
+use super::super::{
+    Again, Decided, Decider, Desk, Learnt, Leased, Linked, NamedLead, StoreError, Undecided,
+};
 use super::SqliteStore;
 use super::append::lead_hash;
 use super::writer::Scope;
@@ -108,6 +110,34 @@ impl SqliteStore {
         self.write(move |scope| {
             let subject = identity::resolve(scope, &ids, None)?;
             scope.decide_what_waited(&subject.state.ids, by.as_ref(), now)
+        })
+        .await
+    }
+
+    pub async fn learn_lead(
+        &self,
+        named: NamedLead,
+        by: Arc<dyn Decider>,
+        now: Timestamp,
+    ) -> Result<Linked, StoreError> {
+        self.write(move |scope| {
+            let NamedLead { ids, pearl_id } = &named;
+            let subject = identity::resolve(scope, ids, pearl_id.as_deref())?;
+            let mut learnt = match subject.learnt.is_empty() {
+                true => Learnt::Known,
+                false => Learnt::New,
+            };
+            for id in ids {
+                if scope.lead_of(id)? != subject.lead {
+                    learnt = Learnt::Contradicts;
+                }
+            }
+            // Links show the campaign, and it may be new where the id is not.
+            if let (Some(own), Some(lead)) = (ids.first(), subject.lead) {
+                scope.point(own, lead, pearl_id.as_deref())?;
+            }
+            let decided = scope.decide_what_waited(&subject.state.ids, by.as_ref(), now)?;
+            Ok(Linked { learnt, decided })
         })
         .await
     }
