@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::{self, Admin};
 use crate::clock::{Clock, after};
 use crate::config::Config;
-use crate::decider::{self, DeciderTask, ReplayBoard, Replays, Rules, WriterDesk};
+use crate::decider::{self, DeciderTask, Heartbeat, ReplayBoard, Replays, Rules, WriterDesk};
 use crate::deliver::{Ground, TargetWorker, credential};
 use crate::listen::{self, ListenLimits};
 use crate::map::Tables;
@@ -21,10 +21,16 @@ use crate::receive::{BodyLimits, Receiver, ReceiverParts};
 use crate::record::Recorder;
 use crate::store::sqlite::{Commit, Handover, SqliteStore};
 use crate::store::{Desk, LoadedBy, Store};
+use crate::telemetry::damper::{Damper, Say};
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::otlp::{self, Exporter, Queue};
 use crate::verify::Gate;
 
+mod export;
+mod pulse;
 mod reload;
+
+pub use pulse::Pulse;
 
 /// How often retention looks for what is old, and a failed store is tried again.
 const RETENTION_EVERY: Duration = Duration::from_secs(600);
@@ -52,7 +58,11 @@ pub fn unusable_credentials(config: &Config) -> Vec<String> {
             "{references} is not usable: {fault} (for targets.{name}.{keys})"
         ))
     });
-    gates.chain(tokens).collect()
+    let collector = config.telemetry.otlp.iter().filter_map(|otlp| {
+        let fault = otlp::unusable_header(otlp.header.as_ref()?)?;
+        Some(format!("{fault} (for telemetry.otlp.secret)"))
+    });
+    gates.chain(tokens).chain(collector).collect()
 }
 
 /// A running bridge.
@@ -69,6 +79,8 @@ pub struct App {
     background: Vec<JoinHandle<()>>,
     store: Store,
     reloader: Arc<reload::Reloader>,
+    exporter: Option<Exporter>,
+    pulse: Arc<Pulse>,
 }
 
 impl App {
@@ -76,14 +88,7 @@ impl App {
     pub async fn start(config: Config, tables: Tables, clock: Clock) -> anyhow::Result<Self> {
         let (webhooks, webhook_address) = bind(config.server.listen, "server.listen").await?;
         let (admin_listener, admin_address) = bind(config.admin.listen, "admin.listen").await?;
-        let metrics = Arc::new(Metrics::new());
-        let (store, handed) = open_store(&config, &metrics).await?;
-        let ground = Ground {
-            store,
-            clock,
-            metrics,
-            stop: CancellationToken::new(),
-        };
+        let (ground, handed, spans) = ground_of(&config, clock).await?;
         let rules = rules_in_force(&config, tables, &ground).await?;
         let workers = start_workers(&config, &ground).await?;
         let desk = seat_desk(&rules, &workers, &ground);
@@ -91,7 +96,7 @@ impl App {
         let receiver = receiver(&config, &ground)?;
         let board = Arc::new(ReplayBoard::default());
         let admin = admin_of(&config, &ground, &workers, (&requests_in, &rules, &board))?;
-        let closed = CancellationToken::new();
+        let (closed, heart) = (CancellationToken::new(), Arc::new(Heartbeat::default()));
         let listen = |listener, router| {
             let limits = ListenLimits::from(&config.server);
             tokio::spawn(listen::serve(
@@ -104,7 +109,7 @@ impl App {
         };
         let listeners = vec![
             listen(webhooks, receiver.clone().router()),
-            listen(admin_listener, admin::router(admin)),
+            listen(admin_listener, admin::router(admin.clone())),
         ];
         let decider = DeciderTask {
             desk,
@@ -112,7 +117,9 @@ impl App {
             requests,
             ground: ground.clone(),
             replays: Replays::on(board),
+            heart: heart.clone(),
         };
+        let pulse = Pulse::of(&ground.store, &requests_in, heart);
         let reached = reload::Reached {
             ground: ground.clone(),
             rules,
@@ -142,12 +149,19 @@ impl App {
             background,
             store: ground.store,
             reloader,
+            exporter: export::start(&config, spans, admin),
+            pulse: Arc::new(pulse),
         })
     }
 
     /// Reads tables and `{ file }` secrets again, as SIGHUP asks.
     pub async fn reload(&self) {
         self.reloader.reload(LoadedBy::Signal).await;
+    }
+
+    /// For a watchdog.
+    pub fn pulse(&self) -> Arc<Pulse> {
+        self.pulse.clone()
     }
 
     /// Refuses new webhooks, finishes what is under way within the grace, writes everything down.
@@ -165,6 +179,10 @@ impl App {
             let ended = tokio::time::timeout(self.grace, listener).await;
             report(ended.unwrap_or(Ok(())), "a listener");
         }
+        // After everything that makes spans, before the store that the gauges are read from.
+        if let Some(exporter) = self.exporter {
+            exporter.stop().await;
+        }
         self.store.close().await;
     }
 }
@@ -181,6 +199,22 @@ async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<(TcpListener, So
         .with_context(|| format!("cannot listen on {address} (`{key}`)"))?;
     let bound = listener.local_addr()?;
     Ok((listener, bound))
+}
+
+/// Store, clock and counters, on which everything else stands.
+async fn ground_of(config: &Config, clock: Clock) -> anyhow::Result<(Ground, Handover, Queue)> {
+    let metrics = Arc::new(Metrics::new());
+    let (traces, spans) = otlp::traces(config.telemetry.otlp.as_ref(), &metrics);
+    let (store, handed) = open_store(config, &metrics).await?;
+    export::prime(&metrics, config, &store).await?;
+    let ground = Ground {
+        store,
+        clock,
+        metrics,
+        traces,
+        stop: CancellationToken::new(),
+    };
+    Ok((ground, handed, spans))
 }
 
 async fn start_workers(config: &Config, ground: &Ground) -> anyhow::Result<Vec<Arc<TargetWorker>>> {
@@ -202,6 +236,8 @@ fn seat_desk(
         workers: workers.to_vec(),
         clock: ground.clock.clone(),
         metrics: ground.metrics.clone(),
+        traces: ground.traces.clone(),
+        damper: Damper::default(),
     });
     let seated: Arc<dyn Desk> = desk.clone();
     ground.store.decide_at(&seated);
@@ -275,6 +311,7 @@ fn receiver(config: &Config, ground: &Ground) -> anyhow::Result<Arc<Receiver>> {
         sources,
         recorder: Arc::new(Recorder::new(ground.store.clone())),
         metrics: Arc::new(ground.metrics.receive(entries)),
+        traces: ground.traces.clone(),
         clock: ground.clock.clone(),
         stopping: ground.stop.clone(),
     };
@@ -289,7 +326,7 @@ async fn keep_house(ground: Ground, retention: Duration) {
     let Ground {
         store, clock, stop, ..
     } = ground;
-    let mut next_sweep = clock.now();
+    let (damper, mut next_sweep) = (Damper::default(), clock.now());
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -298,7 +335,9 @@ async fn keep_house(ground: Ground, retention: Duration) {
         if !store.is_writable()
             && let Err(error) = store.try_write().await
         {
-            tracing::error!(%error, "the store still cannot write");
+            if let Say::Aloud { unsaid } = damper.ask("store", clock.now()) {
+                tracing::error!(%error, unsaid, "the store still cannot write; webhooks are refused until it can, a try is made every second");
+            }
             continue;
         }
         if clock.now() < next_sweep {

@@ -8,6 +8,7 @@ mod fields;
 mod server;
 mod source;
 mod target;
+mod telemetry;
 
 pub(super) use decide::default_decide;
 pub(super) use source::unconfigured as unconfigured_source;
@@ -54,6 +55,7 @@ pub(super) fn check(root: &Table, faults: &Faults) -> Checked {
     let sources = sources(&section("sources"));
     let targets = targets(&section("targets"));
     let decide = decide::decide(&section("decide"), &sources.found);
+    let telemetry = telemetry::telemetry(&section("telemetry"));
     root.finish();
 
     if let Some(store) = &store {
@@ -71,6 +73,7 @@ pub(super) fn check(root: &Table, faults: &Faults) -> Checked {
             store,
             mappings,
             decide,
+            telemetry,
             sources,
             targets,
         }),

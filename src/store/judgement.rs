@@ -49,6 +49,9 @@ pub struct Leased {
 #[derive(Debug, Clone)]
 pub struct Decided {
     pub event: EventId,
+    /// It had not been decided before.
+    pub is_first: bool,
+    pub at: Timestamp,
     pub source: String,
     pub words: Vec<&'static str>,
     pub cause: Option<ParkCause>,
@@ -65,6 +68,8 @@ impl Decided {
     pub fn of(event: &Event, decision: &Decision, targets: Vec<String>) -> Self {
         Self {
             event: event.id,
+            is_first: false,
+            at: decision.record.decided_at,
             source: event.source.clone(),
             words: decision.record.words(),
             targets,
