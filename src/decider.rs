@@ -28,10 +28,12 @@ use crate::systems;
 use crate::systems::place::Place;
 
 mod desk;
+mod heartbeat;
 mod replay;
 mod unlinked;
 
 pub use desk::WriterDesk;
+pub use heartbeat::Heartbeat;
 pub use replay::{ReplayBoard, ReplayOrder, ReplayProgress, ReplayState, Replays};
 pub use unlinked::Unlinked;
 
@@ -232,6 +234,8 @@ pub enum Request {
     Replay(ReplayOrder),
     /// The tables changed: decide again what they may now cover.
     TablesChanged,
+    /// Come by, so that the heart beats.
+    Beat,
 }
 
 pub struct DeciderTask {
@@ -240,6 +244,7 @@ pub struct DeciderTask {
     pub requests: mpsc::Receiver<Request>,
     pub ground: Ground,
     pub replays: Replays,
+    pub heart: Arc<Heartbeat>,
 }
 
 impl DeciderTask {
@@ -250,6 +255,7 @@ impl DeciderTask {
         // How far parked events have been decided again, while that is under way.
         let mut again_after = None;
         loop {
+            self.heart.beat();
             let replay_at = self.replays.next_at();
             tokio::select! {
                 biased;
@@ -269,6 +275,7 @@ impl DeciderTask {
                         self.replays.begin(order, self.ground.clock.now());
                     }
                     Request::TablesChanged => again_after = Some(Sequence(0)),
+                    Request::Beat => {}
                 },
                 received = self.handed.recv_many(&mut batch, BATCH) => {
                     if received == 0 {
@@ -313,7 +320,7 @@ impl DeciderTask {
                 Sequence(expected - 1)
             }
             Err(error) => {
-                tracing::error!(%error, "events cannot be decided; they are on disk, trying again");
+                self.desk.say_undecidable(&error);
                 tokio::time::sleep(STORE_PAUSE).await;
                 self.catch_up(last).await
             }
@@ -323,11 +330,12 @@ impl DeciderTask {
     /// Reads the store until nothing is left undecided.
     async fn catch_up(&mut self, mut last: Sequence) -> Sequence {
         while !self.ground.stop.is_cancelled() {
+            self.heart.beat();
             match self.decide_stored().await {
                 Ok(None) => break,
                 Ok(Some(newest)) => last = newest,
                 Err(error) => {
-                    tracing::error!(%error, "recorded events cannot be decided; trying again");
+                    self.desk.say_undecidable(&error);
                     tokio::time::sleep(STORE_PAUSE).await;
                 }
             }

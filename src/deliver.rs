@@ -20,7 +20,9 @@ use crate::clock::{Clock, after};
 use crate::config::{TargetConfig, TargetMode};
 use crate::delivery::{Lease, Leave};
 use crate::store::{Leased, Store, StoreError, TakeDue, Takeable};
+use crate::telemetry::damper::{Damper, Say};
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::traces::Traces;
 
 mod amend;
 mod attempt;
@@ -34,6 +36,7 @@ pub mod judge;
 pub mod limit;
 mod record;
 mod refusal;
+mod say;
 pub mod schedule;
 mod settle;
 
@@ -63,6 +66,8 @@ pub struct TargetWorker {
     calls: TaskTracker,
     stop: CancellationToken,
     metrics: Arc<Metrics>,
+    traces: Traces,
+    damper: Damper,
 }
 
 /// What a worker needs from outside.
@@ -71,6 +76,7 @@ pub struct Ground {
     pub store: Store,
     pub clock: Clock,
     pub metrics: Arc<Metrics>,
+    pub traces: Traces,
     pub stop: CancellationToken,
 }
 
@@ -81,6 +87,7 @@ impl TargetWorker {
             store,
             clock,
             metrics,
+            traces,
             stop,
         } = ground;
         let now = clock.now();
@@ -126,6 +133,8 @@ impl TargetWorker {
             store,
             clock,
             metrics,
+            traces,
+            damper: Damper::default(),
             stop,
         }))
     }
@@ -355,7 +364,9 @@ impl TargetWorker {
         let taken = match taken {
             Ok(taken) => taken,
             Err(error) => {
-                tracing::error!(target.name = %self.config.name, %error, "nothing can be taken from the store; trying again");
+                if let Say::Aloud { unsaid } = self.damper.ask("take", self.clock.now()) {
+                    tracing::error!(target.name = %self.config.name, %error, unsaid, "nothing can be taken from the store; trying again");
+                }
                 self.wake(1);
                 tokio::time::sleep(STORE_PAUSE).await;
                 return 0;

@@ -114,7 +114,8 @@ impl Recorder {
             Ok(Appended::Duplicate(of)) => Ok(Recorded::Duplicate(of)),
             Err(StoreError::Overloaded) => Err(RecordError::Overloaded),
             Err(error) => {
-                tracing::error!(source.name = %source.name, %error, "a webhook could not be written; its sender is told to come back");
+                // The writer has said so once, as an error.
+                tracing::debug!(source.name = %source.name, %error, "a webhook could not be written; its sender is told to come back");
                 Err(RecordError::Unavailable)
             }
         }

@@ -16,6 +16,7 @@ use crate::delivery::{Attempt, DeliveryId, DeliveryState, Lease, Patience};
 use crate::event::{Event, EventId, EventState, Reading, Sequence};
 use crate::lead::{LeadHistory, LeadKey, SystemId};
 
+mod gauge;
 mod judgement;
 mod links;
 mod parked;
@@ -23,6 +24,7 @@ mod replay;
 pub mod rows;
 pub mod sqlite;
 
+pub use gauge::ParkedCount;
 pub use judgement::{Decided, Decider, Desk, Leased};
 pub use links::{Learnt, LinkPage, LinkRow, Linked, Links, NamedLead, NewLink};
 pub use parked::{Freed, FreedTo, Parked, ParkedAction, ParkedPlace};

@@ -99,12 +99,13 @@ fn allowed(room: &str) -> Vec<&'static str> {
             "decider", "explain", "deliver", "store", "problem", "systems",
         ]),
         "schema" => vec!["config", "event", "map", "systems"],
-        "listen" => vec!["config", "clock", "problem"],
+        "listen" => vec!["config", "clock", "problem", "telemetry"],
         "sandbox" => vec!["clock", "config", "secret", "verify"],
         "decision" => vec!["delivery", "event", "lead", "map"],
         "delivery" => vec!["event", "lead"],
         "lead" => vec!["decision", "delivery", "event"],
         "config" => vec!["diagnostic", "secret"],
+        "telemetry" => vec!["clock", "config", "secret", "event", "delivery"],
         _ => vec![],
     }
 }

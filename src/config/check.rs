@@ -9,6 +9,7 @@ mod resolve;
 mod server;
 mod source;
 mod target;
+mod telemetry;
 
 pub(super) use decide::default_decide;
 pub(super) use source::unconfigured as unconfigured_source;
@@ -57,6 +58,7 @@ pub(super) fn check(root: &Table, faults: &Faults) -> Checked {
     let targets = targets(&section("targets"));
     resolve::check(&sources_section, &mut sources.found, &targets.found);
     let decide = decide::decide(&section("decide"), &sources.found);
+    let telemetry = telemetry::telemetry(&section("telemetry"));
     root.finish();
 
     if let Some(store) = &store {
@@ -74,6 +76,7 @@ pub(super) fn check(root: &Table, faults: &Faults) -> Checked {
             store,
             mappings,
             decide,
+            telemetry,
             sources,
             targets,
         }),

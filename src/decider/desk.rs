@@ -10,10 +10,13 @@ use jiff::Timestamp;
 
 use super::{Rules, Unlinked};
 use crate::clock::Clock;
+use crate::decision::ParkCause;
 use crate::deliver::TargetWorker;
 use crate::delivery::Leave;
-use crate::store::{Decided, Decider, Desk, Leased};
+use crate::store::{Decided, Decider, Desk, Leased, StoreError};
+use crate::telemetry::damper::{Damper, Say};
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::traces::{DecidedSpan, Traces};
 
 pub struct WriterDesk {
     pub rules: Arc<Rules>,
@@ -22,6 +25,8 @@ pub struct WriterDesk {
     pub metrics: Arc<Metrics>,
     /// One for each source that asks for links.
     pub unlinked: Vec<Arc<Unlinked>>,
+    pub traces: Traces,
+    pub damper: Damper,
 }
 
 impl Desk for WriterDesk {
@@ -87,6 +92,39 @@ impl WriterDesk {
         self.tell(&moved.cloned().collect::<Vec<_>>());
     }
 
+    /// The store cannot be written or read; it is tried every second.
+    pub(super) fn say_undecidable(&self, error: &StoreError) {
+        if let Say::Aloud { unsaid } = self.damper.ask("undecidable", self.clock.now()) {
+            tracing::error!(%error, unsaid, "recorded events cannot be decided; they are on disk, trying again");
+        }
+    }
+
+    fn say_parked(&self, event: &Decided, cause: &ParkCause) {
+        let (id, source) = (event.event, &event.source);
+        match self.damper.ask(cause.as_str(), self.clock.now()) {
+            Say::Aloud { unsaid } => {
+                tracing::warn!(event.id = %id, source.name = %source, unsaid, "event {id} is parked as `{cause}`: {}", cause.suggestion());
+            }
+            Say::Quietly => {
+                tracing::debug!(event.id = %id, source.name = %source, "event {id} is parked as `{cause}`");
+            }
+        }
+    }
+
+    fn trace(&self, event: &Decided) {
+        if self.traces.wants(event.event) {
+            let span = DecidedSpan {
+                event: event.event,
+                source: &event.source,
+                words: &event.words,
+                cause: event.cause.as_ref().map(ParkCause::as_str),
+                is_first: event.is_first,
+                decided_at: event.at,
+            };
+            self.traces.decided(&span, self.clock.now());
+        }
+    }
+
     /// Counts and logs what was decided, and wakes who has work now.
     pub(super) fn tell(&self, decided: &[Decided]) {
         self.note_unlinked(decided);
@@ -100,8 +138,10 @@ impl WriterDesk {
             if let Some(target) = &event.near_miss {
                 self.metrics.echo_near_miss(target);
             }
+            self.trace(event);
             if let Some(cause) = &event.cause {
-                tracing::warn!(event.id = %event.event, source.name = %event.source, "event {} is parked as `{cause}`: {}", event.event, cause.suggestion());
+                self.metrics.parking(cause.as_str());
+                self.say_parked(event, cause);
             }
         }
         for worker in &self.workers {

@@ -117,6 +117,7 @@ async fn bridge() -> Bridge {
         ],
         recorder: Arc::clone(&recorder),
         metrics: Arc::new(Arc::new(crate::telemetry::metrics::Metrics::new()).receive([])),
+        traces: crate::telemetry::traces::Traces::default(),
         clock: Clock::System,
         stopping: stopping.clone(),
     };

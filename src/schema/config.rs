@@ -18,6 +18,7 @@ const REQUIRED: &[(&str, &[&str])] = &[
     ("targets.nlpearl", &["kind", "token"]),
     ("targets.capillary", &["kind", "base_url", "auth"]),
     ("targets.capillary.auth", &["scheme"]),
+    ("telemetry.otlp", &["endpoint"]),
 ];
 
 /// Keys that the reference shows inside their table, where no comment has a place.

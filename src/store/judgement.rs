@@ -50,6 +50,9 @@ pub struct Leased {
 pub struct Decided {
     pub event: EventId,
     pub sequence: Sequence,
+    /// It had not been decided before.
+    pub is_first: bool,
+    pub at: Timestamp,
     pub source: String,
     pub words: Vec<&'static str>,
     pub cause: Option<ParkCause>,
@@ -67,6 +70,8 @@ impl Decided {
         Self {
             event: event.id,
             sequence: event.sequence,
+            is_first: false,
+            at: decision.record.decided_at,
             source: event.source.clone(),
             words: decision.record.words(),
             targets,

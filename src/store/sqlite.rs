@@ -23,6 +23,7 @@ mod decide;
 mod deliver;
 mod entries;
 mod forget;
+mod gauge;
 mod history;
 mod known;
 mod ledger;

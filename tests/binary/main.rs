@@ -28,4 +28,7 @@ mod shipped;
 mod shipped_place;
 mod sources;
 mod stop;
+#[cfg(target_os = "linux")]
+mod service;
+mod deploy;
 mod wire;

@@ -36,3 +36,6 @@ mod duplicates;
 mod reload;
 mod stopping;
 mod admin;
+#[cfg(feature = "otel")]
+mod otlp;
+mod watching;

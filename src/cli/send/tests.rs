@@ -40,6 +40,7 @@ fn config(listen: SocketAddr, source: SourceConfig) -> Config {
             watch: false,
         },
         decide: crate::config::DecideConfig::default(),
+        telemetry: crate::config::TelemetryConfig::default(),
         sources: BTreeMap::from([(source.name.clone(), source)]),
         targets: BTreeMap::new(),
     }

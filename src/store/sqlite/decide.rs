@@ -50,6 +50,7 @@ impl SqliteStore {
                 }
                 scope.decided_through = event.event.sequence.0;
                 scope.decide_recorded(event, &mut sitting)?;
+                sitting.decided_first();
             }
             Ok(sitting.decided)
         })
@@ -182,6 +183,13 @@ impl<'a> Sitting<'a> {
             ..Self::of(by, now)
         }
     }
+
+    /// The event decided last had not been decided before.
+    fn decided_first(&mut self) {
+        if let Some(own) = self.decided.last_mut() {
+            own.is_first = true;
+        }
+    }
 }
 
 /// A decision as the event's row holds it.
@@ -263,6 +271,7 @@ impl Scope {
         sitting: &mut Sitting<'_>,
     ) -> Result<StoredDecision, StoreError> {
         let decision = self.decide_one(event, sitting)?;
+        sitting.decided_first();
         self.count_use(decision.record.table.as_deref(), 1);
         StoredDecision::of(&decision)
     }
@@ -501,6 +510,7 @@ fn first_lease(
         row,
         token,
         id: delivery.id,
+        event: event.event.id,
         sequence: event.event.sequence,
         lead,
         lead_id: delivery.lead_id.clone(),

@@ -304,8 +304,10 @@ impl Writer {
             outcome = self.run_together(&mut job, None);
         }
         if let Err(StoreError::Unavailable(why)) = &outcome {
-            self.writable.store(false, Ordering::Relaxed);
-            tracing::error!("the store cannot write: {why}; webhooks are refused until it can");
+            // Once: whoever tries again says that it goes on.
+            if self.writable.swap(false, Ordering::Relaxed) {
+                tracing::error!("the store cannot write: {why}; webhooks are refused until it can");
+            }
         } else {
             self.writable.store(true, Ordering::Relaxed);
         }
