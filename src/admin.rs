@@ -23,7 +23,7 @@ use crate::decider;
 use crate::deliver::TargetWorker;
 use crate::problem::Problem;
 use crate::store::{Store, StoreError};
-use crate::telemetry::metrics::{CONTENT_TYPE, Metrics};
+use crate::telemetry::metrics::Metrics;
 
 mod audit;
 pub mod auth;
@@ -31,6 +31,7 @@ mod bodies;
 mod document;
 mod events;
 mod explain;
+mod gauges;
 mod leads;
 mod links;
 mod mappings;
@@ -76,7 +77,7 @@ type Shared = Arc<Admin>;
 /// The admin listener's routes.
 pub fn router(admin: Shared) -> Router {
     let (api, _) = document::routes().split_for_parts();
-    api.route("/metrics", get(metrics))
+    api.route("/metrics", get(gauges::metrics))
         .fallback(|| async { not_found() })
         .method_not_allowed_fallback(|| async {
             Problem::new(
@@ -86,15 +87,6 @@ pub fn router(admin: Shared) -> Router {
         })
         .layer(middleware::from_fn_with_state(admin.clone(), admit))
         .with_state(admin)
-}
-
-async fn metrics(State(admin): State<Shared>) -> Response {
-    targets::update_gauges(&admin).await;
-    (
-        [(header::CONTENT_TYPE, CONTENT_TYPE)],
-        admin.metrics.encode(),
-    )
-        .into_response()
 }
 
 async fn admit(State(admin): State<Shared>, mut request: Request, next: Next) -> Response {

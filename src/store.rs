@@ -18,6 +18,7 @@ use crate::lead::{LeadHistory, LeadKey, SystemId};
 
 mod audit;
 pub mod flow;
+mod gauge;
 mod judgement;
 mod latency;
 mod links;
@@ -30,10 +31,11 @@ mod timeline;
 
 pub use audit::{AuditKey, AuditRow, NewAudit};
 pub use flow::{Flow, FlowSpan};
+pub use gauge::ParkedCount;
 pub use judgement::{Decided, Decider, Desk, Leased};
 pub use latency::Latency;
-pub use links::{Learnt, LinkPage, LinkRow, Linked, Links, NewLink};
-pub use parked::{Freed, FreedTo, Parked, ParkedAction, ParkedPlace};
+pub use links::{Learnt, LinkPage, LinkRow, Linked, Links, NamedLead, NewLink};
+pub use parked::{Freed, FreedTo, Parked, ParkedAction, ParkedPlace, ParkedRow};
 pub use rejects::RejectRow;
 pub use replay::{ReplayOf, ReplaySpan, ReplayStep};
 pub use timeline::{AttemptRow, LeadCard, LeadFound, LeadPage, LeadTimeline, TargetHas};
@@ -256,17 +258,6 @@ pub struct DeliveryRow {
     /// Every try, oldest first; only where one lead or one event is asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tries: Vec<AttemptRow>,
-}
-
-/// What waits for one cause.
-#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
-pub struct ParkedRow {
-    pub cause: ParkCause,
-    pub events: i64,
-    pub deliveries: i64,
-    #[serde(serialize_with = "rows::timestamp")]
-    pub oldest_at: Timestamp,
-    pub suggestion: String,
 }
 
 /// What one target has before it.
@@ -497,6 +488,17 @@ impl Store {
         store.set_link(ids, by, now).await
     }
 
+    /// Learns the ids of one lead as from an event that names them, and decides what waited.
+    pub async fn learn_lead(
+        &self,
+        named: NamedLead,
+        by: Arc<dyn Decider>,
+        now: Timestamp,
+    ) -> Result<Linked, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.learn_lead(named, by, now).await
+    }
+
     /// Teaches many links in one transaction, in their order, and decides what waited for each.
     pub async fn set_links(
         &self,
@@ -602,21 +604,6 @@ impl Store {
         store.events(page).await
     }
 
-    /// What is parked, by cause, in the order of causes.
-    pub async fn parked(&self) -> Result<Vec<ParkedRow>, StoreError> {
-        self.parked_after(None, u32::MAX).await
-    }
-
-    /// The same, in pages: at most `limit` causes behind `after`.
-    pub async fn parked_after(
-        &self,
-        after: Option<String>,
-        limit: u32,
-    ) -> Result<Vec<ParkedRow>, StoreError> {
-        let Self::Sqlite(store) = self;
-        store.parked_after(after, limit).await
-    }
-
     pub async fn targets(&self) -> Result<Vec<TargetRow>, StoreError> {
         let Self::Sqlite(store) = self;
         store.targets().await
@@ -659,6 +646,17 @@ impl Store {
     ) -> Result<Vec<Event>, StoreError> {
         let Self::Sqlite(store) = self;
         store.recorded(after, through, limit).await
+    }
+
+    /// Events of this source that wait for a link, in the order recorded.
+    pub async fn unlinked(
+        &self,
+        source: &str,
+        after: Sequence,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.unlinked(source.to_owned(), after, limit).await
     }
 
     /// The leads that these ids mean today, each once or more; unknown ids are left out.

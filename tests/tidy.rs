@@ -66,8 +66,8 @@ fn allowed(room: &str) -> Vec<&'static str> {
         "main" => vec!["cli"],
         "cli" | "app" => with_nouns(&[
             "app", "explain", "examples", "plan", "receive", "verify", "record", "decider", "map",
-            "decide", "deliver", "systems", "store", "admin", "web", "listen", "problem", "schema",
-            "sandbox",
+            "decide", "deliver", "resolve", "systems", "store", "admin", "web", "listen",
+            "problem", "schema", "sandbox",
         ]),
         "receive" => with_nouns(&["verify", "record", "listen", "problem"]),
         "verify" => vec!["config", "secret", "clock"],
@@ -85,6 +85,7 @@ fn allowed(room: &str) -> Vec<&'static str> {
             "config", "event", "lead", "decision", "delivery", "map", "systems",
         ],
         "deliver" => with_nouns(&["systems", "store"]),
+        "resolve" => with_nouns(&["decider", "deliver", "store", "systems"]),
         "systems" => vec!["config", "decision", "event", "delivery", "lead"],
         "store" => vec!["decision", "delivery", "event", "lead"],
         "explain" => vec![
@@ -101,12 +102,13 @@ fn allowed(room: &str) -> Vec<&'static str> {
             "admin", "decider", "deliver", "explain", "map", "problem", "store", "systems",
         ]),
         "schema" => vec!["config", "event", "map", "systems"],
-        "listen" => vec!["config", "clock", "problem"],
+        "listen" => vec!["config", "clock", "problem", "telemetry"],
         "sandbox" => vec!["clock", "config", "secret", "verify"],
         "decision" => vec!["delivery", "event", "lead", "map"],
         "delivery" => vec!["event", "lead"],
         "lead" => vec!["decision", "delivery", "event"],
         "config" => vec!["diagnostic", "secret"],
+        "telemetry" => vec!["clock", "config", "secret", "event", "delivery"],
         _ => vec![],
     }
 }

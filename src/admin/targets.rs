@@ -1,9 +1,8 @@
 //! `/api/v1/targets`: what stands between each target and its deliveries; `POST …/pause` and
-//! `…/resume` by a person. And the gauges of `/metrics`.
+//! `…/resume` by a person.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::{Extension, Json};
@@ -15,11 +14,9 @@ use super::audit::{Change, Told, audited};
 use super::auth::Caller;
 use super::page::Page;
 use super::{Admin, Shared, not_found, store_problem};
-use crate::clock::until;
 use crate::config::TargetMode;
 use crate::deliver::TargetWorker;
 use crate::deliver::health::Health;
-use crate::delivery::DeliveryState;
 use crate::problem::Problem;
 use crate::store::{Latency, StoreError, TargetRow, rows};
 
@@ -118,13 +115,14 @@ async fn view(
     })
 }
 
-struct TargetStanding {
-    state: &'static str,
+pub(super) struct TargetStanding {
+    pub(super) state: &'static str,
     since: Option<Timestamp>,
     next_try_at: Option<Timestamp>,
 }
 
-fn standing(health: &Health, now: Timestamp) -> TargetStanding {
+/// `state` is one of [`TARGET_STATES`](crate::telemetry::metrics::TARGET_STATES).
+pub(super) fn standing(health: &Health, now: Timestamp) -> TargetStanding {
     let is = |state, since, next_try_at| TargetStanding {
         state,
         since,
@@ -204,29 +202,4 @@ where
         view(&at, &worker, row).await
     });
     changed.await.map(Json)
-}
-
-/// Brings the gauges up to date: from counts that the store keeps, no table is scanned.
-pub(super) async fn update_gauges(admin: &Shared) {
-    let rows: Vec<TargetRow> = match admin.store.targets().await {
-        Ok(rows) => rows,
-        Err(error) => {
-            tracing::warn!(%error, "the gauges show what was last read");
-            return;
-        }
-    };
-    let now = admin.clock.now();
-    for row in rows {
-        for state in DeliveryState::ALL {
-            let count = row.deliveries.get(state.as_str()).copied().unwrap_or(0);
-            let count = u64::try_from(count).unwrap_or(0);
-            admin
-                .metrics
-                .set_deliveries(&row.name, state.as_str(), count);
-        }
-        let age = row
-            .oldest_due_at
-            .map_or(Duration::ZERO, |at| until(at, now));
-        admin.metrics.set_oldest_due(&row.name, age);
-    }
 }

@@ -19,6 +19,7 @@ use crate::map;
 use crate::map::Tables;
 use crate::receive::Receiver;
 use crate::store::{LoadedBy, StoreError, TableLoaded, TablesLoaded};
+use crate::telemetry::damper::{Damper, Say};
 
 /// Editors save in several steps: wait until the directory has been quiet for so long …
 const QUIET: Duration = Duration::from_millis(250);
@@ -35,6 +36,7 @@ pub(super) struct Reloader {
     reached: Reached,
     /// One reload at a time: a slow one must not put older tables in the place of newer ones.
     turn: tokio::sync::Mutex<()>,
+    damper: Damper,
 }
 
 /// What a reload reaches.
@@ -54,6 +56,7 @@ impl Reloader {
             wanted: config.mapping_kinds(),
             reached,
             turn: tokio::sync::Mutex::default(),
+            damper: Damper::default(),
         }
     }
 
@@ -111,7 +114,9 @@ impl Reloader {
         // First written down: a decision names no table that is not kept.
         if let Err(error) = remember(&self.reached.ground, &tables, by).await {
             metrics.mapping_reload("refused");
-            tracing::error!(%error, "the new tables cannot be written down; the old ones stay in force");
+            if let Say::Aloud { unsaid } = self.damper.ask("", self.reached.ground.clock.now()) {
+                tracing::error!(%error, unsaid, "the new tables cannot be written down; the old ones stay in force, trying again");
+            }
             return Reloaded::NotYet;
         }
         tracing::info!(mapping.hash = %tables.hash, reason = by.as_str(), "new tables are in force");

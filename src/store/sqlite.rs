@@ -25,12 +25,14 @@ mod deliver;
 mod entries;
 mod flow;
 mod forget;
+mod gauge;
 mod history;
 mod known;
 mod ledger;
 mod link;
 mod links;
 mod list;
+mod log;
 mod parked;
 mod recorded;
 mod replay;
@@ -124,6 +126,7 @@ impl SqliteStore {
         migrations::migrations::runner()
             .run(&mut connection)
             .map_err(|error| StoreError::Unavailable(format!("migration failed: {error}")))?;
+        let log = log::Log::start(path, &mut connection)?;
         let scope = Scope::load(connection)?;
         let (jobs, queue) = mpsc::channel(QUEUE);
         let (handover, handed) = mpsc::channel(HANDOVER);
@@ -138,7 +141,7 @@ impl SqliteStore {
             desk: desk.clone(),
             writable: writable.clone(),
             on_commit,
-            checkpointer: writer::Checkpointer::start(path)?,
+            log,
             _lock: lock,
         };
         let thread = std::thread::Builder::new()

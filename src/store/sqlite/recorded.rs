@@ -10,6 +10,7 @@ use super::SqliteStore;
 use super::decide::select_events;
 use super::forget::uuid_floor;
 use super::history::Past;
+use crate::decision::ParkCause;
 use crate::event::{Event, Sequence};
 use crate::lead::SystemId;
 
@@ -47,6 +48,28 @@ impl SqliteStore {
                 connection,
                 "e.sequence > ?1 AND e.sequence <= ?2 ORDER BY e.sequence LIMIT ?3",
                 (after.0, through.0, i64::try_from(limit).unwrap_or(i64::MAX)),
+            )
+        })
+        .await
+    }
+
+    pub async fn unlinked(
+        &self,
+        source: String,
+        after: Sequence,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        let cause = ParkCause::unlinked(&source);
+        self.read(move |connection| {
+            select_events(
+                connection,
+                "e.state = 'parked' AND e.cause = ?1 AND e.sequence > ?2
+                 ORDER BY e.sequence LIMIT ?3",
+                (
+                    cause.as_str(),
+                    after.0,
+                    i64::try_from(limit).unwrap_or(i64::MAX),
+                ),
             )
         })
         .await
