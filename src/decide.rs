@@ -70,6 +70,14 @@ impl Question<'_> {
     }
 }
 
+/// Decides one event by the table of its source; `None`: the source has none any more.
+pub fn decide_by(question: &Question<'_>, table: Option<&Table>) -> Decision {
+    match table {
+        Some(table) => decide(question, table),
+        None => without_table(question),
+    }
+}
+
 /// Decides one event by one table.
 pub fn decide(question: &Question<'_>, table: &Table) -> Decision {
     let source = question.event.source.as_str();
@@ -308,8 +316,7 @@ fn take_in(made: &mut Decision, change: &mut AppliedChange, weighed: Weighed, pa
     made.record.targets.insert(key, weighed.verdict);
 }
 
-/// The decision on an event whose source has no table any more.
-pub fn without_table(question: &Question<'_>) -> Decision {
+fn without_table(question: &Question<'_>) -> Decision {
     let why = String::from("its source has no mapping");
     parked(
         record(question, Verdict::Invalid, Some(why)),

@@ -19,7 +19,7 @@ use crate::decision::Decision;
 use crate::deliver::Ground;
 use crate::event::{Event, Facts, Reading, Sequence, Standing};
 use crate::lead::{LeadHistory, SystemId};
-use crate::map::Tables;
+use crate::map::{Table, Tables};
 use crate::store::{
     Again, Decided, Decider, Freed, Linked, NewLink, Parked, ParkedAction, StoreError, Undecided,
 };
@@ -96,12 +96,24 @@ impl Rules {
         self.tables.store(Arc::new(tables));
     }
 
-    fn decide_by(
+    /// The question that deciding this event is, put to whoever answers it, with the table that
+    /// its source has: to decide it, or to tell how it is decided.
+    pub fn ask<T>(
+        &self,
+        (event, history): (&Undecided, &LeadHistory),
+        now: Timestamp,
+        answer: impl FnOnce(&Question<'_>, Option<&Table>) -> T,
+    ) -> T {
+        self.ask_by(&self.tables.load(), (event, history), now, answer)
+    }
+
+    fn ask_by<T>(
         &self,
         tables: &Tables,
         (event, history): (&Undecided, &LeadHistory),
         now: Timestamp,
-    ) -> Decision {
+        answer: impl FnOnce(&Question<'_>, Option<&Table>) -> T,
+    ) -> T {
         let question = Question {
             event: &event.event,
             reading: &event.reading,
@@ -115,10 +127,7 @@ impl Rules {
             .sources
             .get(&event.event.source)
             .and_then(|source| tables.get(&source.mapping));
-        match table {
-            Some(table) => decide::decide(&question, table),
-            None => decide::without_table(&question),
-        }
+        answer(&question, table.map(AsRef::as_ref))
     }
 
     /// The rules as they are now, for one transaction: all of its events, and its second try if it
@@ -157,6 +166,17 @@ impl Snapshot {
     pub fn rules(&self) -> &Rules {
         &self.rules
     }
+
+    /// As [`Rules::ask`].
+    pub fn ask<T>(
+        &self,
+        (event, history): (&Undecided, &LeadHistory),
+        now: Timestamp,
+        answer: impl FnOnce(&Question<'_>, Option<&Table>) -> T,
+    ) -> T {
+        let known = (event, history);
+        self.rules.ask_by(&self.tables, known, now, answer)
+    }
 }
 
 /// Rules that nobody replaces, as `plan` has them.
@@ -172,7 +192,7 @@ impl Decider for Rules {
     }
 
     fn decide(&self, event: &Undecided, history: &LeadHistory, now: Timestamp) -> Decision {
-        self.decide_by(&self.tables.load(), (event, history), now)
+        self.ask((event, history), now, decide::decide_by)
     }
 
     fn is_shadowed(&self, target: &str) -> bool {
@@ -191,7 +211,7 @@ impl Decider for Snapshot {
     }
 
     fn decide(&self, event: &Undecided, history: &LeadHistory, now: Timestamp) -> Decision {
-        self.rules.decide_by(&self.tables, (event, history), now)
+        self.ask((event, history), now, decide::decide_by)
     }
 
     fn is_shadowed(&self, target: &str) -> bool {

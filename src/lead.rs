@@ -13,6 +13,7 @@ use crate::decision::AppliedChange;
 use crate::delivery::{DeliveryId, Slot};
 use crate::event::{Facts, Sequence};
 
+mod after;
 pub mod course;
 pub mod identity;
 

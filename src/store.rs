@@ -289,6 +289,16 @@ pub struct LeadQuery {
     pub sources: Vec<String>,
 }
 
+/// An event that has not been recorded, and what deciding it would see.
+#[derive(Debug, Clone)]
+pub struct Peeked {
+    pub event: Undecided,
+    pub history: LeadHistory,
+    /// What waits for a link that it teaches, in order, each with what its own deciding would see
+    /// but for what becomes of those before it.
+    pub decided_first: Vec<(Undecided, LeadHistory)>,
+}
+
 /// From where recorded events are read again.
 #[derive(Debug, Clone, Copy)]
 pub enum RecordedFrom {
@@ -463,14 +473,15 @@ impl Store {
         store.decide_again(again, after, by, now).await
     }
 
-    /// What deciding this event now would see of its lead; writes nothing.
-    pub async fn peek_history(
+    /// What deciding this event now would see of its lead, and what would be decided before it;
+    /// writes nothing.
+    pub async fn peek(
         &self,
         event: Undecided,
         by: Arc<dyn Decider>,
-    ) -> Result<LeadHistory, StoreError> {
+    ) -> Result<Peeked, StoreError> {
         let Self::Sqlite(store) = self;
-        store.peek_history(event, by).await
+        store.peek(event, by).await
     }
 
     /// Teaches that these ids are one lead, and decides what waited for it.
@@ -636,6 +647,18 @@ impl Store {
     ) -> Result<Vec<Event>, StoreError> {
         let Self::Sqlite(store) = self;
         store.recorded(after, through, limit).await
+    }
+
+    /// Recorded events of a lead, of any state, in the order recorded: the newest through
+    /// `through`.
+    pub async fn recorded_of(
+        &self,
+        lead: LeadQuery,
+        through: Sequence,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.recorded_of(lead, through, limit).await
     }
 
     /// The leads that these ids mean today, each once or more; unknown ids are left out.

@@ -72,6 +72,16 @@ impl Past {
         self.previous.as_deref()
     }
 
+    /// Slot → the members of its newest entry.
+    pub(super) fn newest_members(
+        &self,
+    ) -> impl Iterator<Item = (Name, Option<Map<String, Value>>)> {
+        self.targets.iter().map(|target| {
+            let newest = target.entries.first();
+            (target.name, newest.map(|entry| unpacked(&entry.members)))
+        })
+    }
+
     pub(super) fn applied(&self, names: &Names) -> BTreeMap<String, Applied> {
         self.applied
             .iter()
@@ -208,14 +218,17 @@ impl Has {
             delivery: self.id(),
             event: self.event,
             source: names.name(self.source).to_owned(),
-            members: serde_json::from_str(&self.members)
-                .expect("it is what `packed` wrote: an object"),
+            members: unpacked(&self.members),
             call: self.call.as_deref().map(str::to_owned),
             timestamp: self.timestamp,
             entry_id: None,
             state: EntryState::There,
         }
     }
+}
+
+fn unpacked(members: &str) -> Map<String, Value> {
+    serde_json::from_str(members).expect("it is what `packed` wrote: an object")
 }
 
 fn packed(members: &Map<String, Value>) -> Box<str> {

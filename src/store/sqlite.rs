@@ -157,6 +157,7 @@ impl SqliteStore {
         if !path.exists() {
             return Ok(None);
         }
+        recognise(path)?;
         let (jobs, _nobody_writes) = mpsc::channel(1);
         Ok(Some(Self {
             jobs,
@@ -260,6 +261,36 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     )?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
+}
+
+/// Whether the file is a store as this version writes it; nothing of it is changed.
+fn recognise(path: &Path) -> Result<(), StoreError> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    // Asked first: a file that is no database, or that may not be read, says so here.
+    let tables: i64 = connection.query_row(
+        "SELECT count(*) FROM sqlite_schema WHERE name IN ('event', 'refinery_schema_history')",
+        [],
+        |row| row.get(0),
+    )?;
+    if tables < 2 {
+        return Err(StoreError::Unavailable(String::from(
+            "it is no store of leadping-bridge",
+        )));
+    }
+    let has: i64 = connection.query_row(
+        "SELECT coalesce(max(version), 0) FROM refinery_schema_history",
+        [],
+        |row| row.get(0),
+    )?;
+    let known = migrations::migrations::runner();
+    let newest = known.get_migrations().iter().map(|one| i64::from(one.version()));
+    if newest.max() != Some(has) {
+        return Err(StoreError::Unavailable(String::from(
+            "it is of another version of leadping-bridge; use the version that serves it",
+        )));
+    }
+    Ok(())
 }
 
 /// One process per file: the lock is held as long as the returned handle lives.

@@ -14,18 +14,18 @@ const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 
 pub(super) fn opening(demo: &Demo) {
-    anstream::println!(
+    println!(
         "{BOLD}leadping-bridge demo{BOLD:#}: sandbox, bridge and senders on this machine"
     );
-    anstream::println!("  webhooks   {}/webhooks/{{voice,crm}}", demo.webhooks);
-    anstream::println!("  admin API  {}/api/v1/events", demo.admin);
-    anstream::println!(
+    println!("  webhooks   {}/webhooks/{{voice,crm}}", demo.webhooks);
+    println!("  admin API  {}/api/v1/events", demo.admin);
+    println!(
         "  LeadPing   {} {DIM}(the sandbox){DIM:#}",
         demo.sandbox_url
     );
-    anstream::println!();
+    println!();
     let (source, shows, lead, becomes) = ("source", "webhook", "lead", "category / outcome");
-    anstream::println!(
+    println!(
         "{DIM}  {source:<6} {shows:<22} {lead:<11} {becomes:<28} {:<6} {:>6} {:>6}{DIM:#}",
         "call",
         "answer",
@@ -41,7 +41,7 @@ pub(super) fn rows(outcomes: &[Outcome<'_>]) -> bool {
         all &= met;
         let (style, sign) = if met { (GOOD, "✓") } else { (BAD, "✗") };
         let line = Line::of(outcome);
-        anstream::println!(
+        println!(
             "{style}{sign}{style:#} {:<6} {:<22} {:<11} {:<28} {:<6} {:>6} {:>6}",
             outcome.sample.source,
             outcome.sample.shows,
@@ -52,7 +52,7 @@ pub(super) fn rows(outcomes: &[Outcome<'_>]) -> bool {
             line.milliseconds
         );
         if !met {
-            anstream::println!("  {BAD}expected {:?}{BAD:#}", outcome.sample.expected);
+            println!("  {BAD}expected {:?}{BAD:#}", outcome.sample.expected);
         }
     }
     all
@@ -132,27 +132,27 @@ pub(super) fn closing(demo: &Demo, outcomes: &[Outcome<'_>], met: bool) {
         .filter_map(|delivery| delivery["id"].as_str())
         .collect();
     let style = if met { GOOD } else { BAD };
-    anstream::println!();
-    anstream::println!(
+    println!();
+    println!(
         "{style}{expected} of {} ended as expected{style:#}; {} dispositions at LeadPing",
         outcomes.len(),
         delivered.len()
     );
-    anstream::println!();
-    anstream::println!("  events     curl {}/api/v1/events", demo.admin);
-    anstream::println!("  parked     curl {}/api/v1/parked", demo.admin);
-    anstream::println!("  targets    curl {}/api/v1/targets", demo.admin);
-    anstream::println!("  metrics    curl {}/metrics", demo.admin);
-    anstream::println!("  LeadPing   curl {}/_sandbox/journal", demo.sandbox_url);
+    println!();
+    println!("  events     curl {}/api/v1/events", demo.admin);
+    println!("  parked     curl {}/api/v1/parked", demo.admin);
+    println!("  targets    curl {}/api/v1/targets", demo.admin);
+    println!("  metrics    curl {}/metrics", demo.admin);
+    println!("  LeadPing   curl {}/_sandbox/journal", demo.sandbox_url);
 }
 
 pub(super) fn waiting(demo: &Demo) {
-    anstream::println!();
-    anstream::println!("Send one yourself:");
-    anstream::println!(
+    println!();
+    println!("Send one yourself:");
+    println!(
         "  leadping-bridge send --config {} --source voice --url {} FILE.json",
         demo.config_path.display(),
         demo.webhooks
     );
-    anstream::println!("Ctrl-C ends the demo and removes its files.");
+    println!("Ctrl-C ends the demo and removes its files.");
 }

@@ -1,6 +1,7 @@
 //! `send` and `healthcheck` against a stand-in that verifies what it is sent.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
