@@ -25,6 +25,7 @@ use crate::telemetry::metrics::Metrics;
 use crate::verify::Gate;
 
 mod reload;
+mod watch;
 
 /// How often retention looks for what is old, and a failed store is tried again.
 const RETENTION_EVERY: Duration = Duration::from_secs(600);
@@ -124,7 +125,7 @@ impl App {
         let house = tokio::spawn(keep_house(ground.clone(), config.store.retention));
         let mut background = vec![tokio::spawn(decider.run()), house];
         if config.mappings.watch {
-            let watching = reload::watch(reloader.clone(), ground.stop.clone());
+            let watching = watch::watch(reloader.clone(), ground.stop.clone());
             background.push(tokio::spawn(watching));
         }
         // Tables may have changed while the bridge was down.

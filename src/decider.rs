@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
@@ -27,9 +27,11 @@ use crate::systems;
 use crate::systems::place::Place;
 
 mod desk;
+mod refused;
 mod replay;
 
 pub use desk::WriterDesk;
+pub use refused::RefusedTables;
 pub use replay::{ReplayBoard, ReplayOrder, ReplayProgress, ReplayState, Replays};
 
 /// Events decided in one transaction.
@@ -43,6 +45,7 @@ pub struct Rules {
     places: BTreeMap<String, Place>,
     policy: Policy,
     tables: ArcSwap<Tables>,
+    refused: ArcSwapOption<RefusedTables>,
 }
 
 impl Rules {
@@ -71,6 +74,7 @@ impl Rules {
                 reports: reports(config),
             },
             tables: ArcSwap::from_pointee(tables),
+            refused: ArcSwapOption::empty(),
         }
     }
 
@@ -92,8 +96,20 @@ impl Rules {
         &self.policy
     }
 
+    /// From now on these are in force.
     pub fn replace_tables(&self, tables: Tables) {
         self.tables.store(Arc::new(tables));
+        self.refused.store(None);
+    }
+
+    /// The tables that were read last, if they could not take the place of those in force.
+    pub fn refused(&self) -> Option<Arc<RefusedTables>> {
+        self.refused.load_full()
+    }
+
+    /// Notes what was read last; what was noted before.
+    pub fn refuse(&self, refused: Option<RefusedTables>) -> Option<Arc<RefusedTables>> {
+        self.refused.swap(refused.map(Arc::new))
     }
 
     /// The question that deciding this event is, put to whoever answers it, with the table that

@@ -37,6 +37,9 @@ pub enum StoreError {
     /// The disk or the database refused.
     #[error("the store cannot write or read: {0}")]
     Unavailable(String),
+    /// The file is no store, or not one that this version reads.
+    #[error("{0}")]
+    Foreign(&'static str),
     /// A row says something that cannot be.
     #[error("the store holds something that cannot be: {0}")]
     Corrupt(String),
@@ -335,7 +338,7 @@ pub struct RejectedRequest {
     pub body: Bytes,
 }
 
-/// A set of mapping tables that came into force.
+/// A set of mapping tables that is about to come into force.
 #[derive(Debug, Clone)]
 pub struct TablesLoaded {
     /// Of the set.
@@ -381,12 +384,13 @@ impl LoadedBy {
     }
 }
 
-/// A set of tables that was in force from then on, until the next one.
+/// A set of tables that was in force until the next one.
 #[derive(Debug, Clone, Serialize)]
 pub struct TableVersion {
     pub hash: String,
     /// Mapping name → hash of its text.
     pub tables: std::collections::BTreeMap<String, String>,
+    /// When it had been read and was written down: the moment before it came into force.
     #[serde(serialize_with = "rows::timestamp")]
     pub loaded_at: Timestamp,
     pub loaded_by: LoadedBy,
@@ -475,11 +479,7 @@ impl Store {
 
     /// What deciding this event now would see of its lead, and what would be decided before it;
     /// writes nothing.
-    pub async fn peek(
-        &self,
-        event: Undecided,
-        by: Arc<dyn Decider>,
-    ) -> Result<Peeked, StoreError> {
+    pub async fn peek(&self, event: Undecided, by: Arc<dyn Decider>) -> Result<Peeked, StoreError> {
         let Self::Sqlite(store) = self;
         store.peek(event, by).await
     }
@@ -610,7 +610,7 @@ impl Store {
         store.targets().await
     }
 
-    /// Keeps which tables are in force from now on, with their texts; the set that was in force
+    /// Keeps which tables are about to come into force, with their texts; the set that was in force
     /// last is not kept twice.
     pub async fn remember_tables(&self, loaded: TablesLoaded) -> Result<(), StoreError> {
         let Self::Sqlite(store) = self;

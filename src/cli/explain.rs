@@ -198,4 +198,3 @@ fn explain_verification(
         },
     })
 }
-

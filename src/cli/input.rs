@@ -7,8 +7,8 @@ use std::path::Path;
 use super::Exit;
 use crate::config::Config;
 use crate::review::ReviewError;
+use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Store, StoreError};
 
 /// The payload that a person names; `-` is standard input.
 pub fn read_payload(file: &Path) -> anyhow::Result<Vec<u8>> {
@@ -20,7 +20,9 @@ pub fn read_payload(file: &Path) -> anyhow::Result<Vec<u8>> {
     }
     let mut body = Vec::new();
     std::io::stdin().read_to_end(&mut body).map_err(|error| {
-        Exit::WrongUsage.because(format!("cannot read the payload on standard input: {error}"))
+        Exit::WrongUsage.because(format!(
+            "cannot read the payload on standard input: {error}"
+        ))
     })?;
     Ok(body)
 }
@@ -47,11 +49,8 @@ pub fn open_store(config: &Config) -> anyhow::Result<Option<Store>> {
 pub fn of_store(config: &Config, error: ReviewError) -> anyhow::Error {
     let path = config.store.path.display();
     match error {
-        ReviewError::Store(error @ StoreError::Unavailable(_)) => {
-            Exit::Unavailable.because(format!("the store {path} (`store.url`): {error}"))
-        }
         ReviewError::Store(error) => Exit::Unavailable.because(format!(
-            "the store {path} (`store.url`) cannot be read: {error}; is it a store of leadping-bridge?"
+            "the store {path} (`store.url`) cannot be read: {error}"
         )),
         error => error.into(),
     }

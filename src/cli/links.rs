@@ -99,10 +99,7 @@ async fn set(api: &AdminApi, args: SetArgs) -> anyhow::Result<ExitCode> {
     } else {
         println!(
             "linked {} {} to {}; decided again: {}",
-            body.source,
-            body.source_lead_id,
-            body.lead_id,
-            set.decided
+            body.source, body.source_lead_id, body.lead_id, set.decided
         );
     }
     Ok(ExitCode::SUCCESS)

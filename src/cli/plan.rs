@@ -74,11 +74,7 @@ struct Look {
 
 /// 0 when compared; with `--exit-code` 1 when anything differs; 64 for bad tables; 69 without a
 /// store.
-pub async fn run(
-    args: PlanArgs,
-    config: Config,
-    global: &GlobalArgs,
-) -> anyhow::Result<ExitCode> {
+pub async fn run(args: PlanArgs, config: Config, global: &GlobalArgs) -> anyhow::Result<ExitCode> {
     let tables = match load_both(&args.mappings, &config) {
         Ok(tables) => tables,
         Err(findings) => return Ok(refuse(&findings)),
@@ -123,10 +119,7 @@ pub async fn run(
 }
 
 /// Both sets of tables, or every fault of either.
-pub(super) fn load_both(
-    candidate: &Path,
-    config: &Config,
-) -> Result<Sides<Tables>, Vec<Finding>> {
+pub(super) fn load_both(candidate: &Path, config: &Config) -> Result<Sides<Tables>, Vec<Finding>> {
     let wanted = config.mapping_kinds();
     let (current, mut findings) = map::load_dir(&config.mappings.dir, &wanted);
     let (candidate, of_candidate) = map::load_dir(candidate, &wanted);
@@ -162,7 +155,10 @@ fn look_closer(
                 quoted(candidate),
                 example.event
             ),
-            url: format!("http://{}/api/v1/events/{}", config.admin.listen, example.event),
+            url: format!(
+                "http://{}/api/v1/events/{}",
+                config.admin.listen, example.event
+            ),
         })
         .collect()
 }

@@ -81,7 +81,10 @@ pub async fn run(args: SendArgs, config: &Config) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::from(u8::from(!status.is_success())))
         }
         Err(error) => {
-            eprintln!("no answer from {base}: {:#}", told(error));
+            eprintln!(
+                "no answer from {base}: {:#}; is the bridge running there?",
+                told(error)
+            );
             Ok(ExitCode::from(UNREACHABLE))
         }
     }

@@ -326,7 +326,7 @@ previous = { category = "Open" }
     insta::assert_snapshot!(bless(Some(before), &voicemail()), @r#"
     # Three voicemails are enough.
     kind = "lead"  # forced
-    verdict = "delivery"
+    verdict = "delivery"  # was so
     row = "given up"
 
     # The third call.
@@ -392,6 +392,58 @@ calls = 3
     [history]
     calls = 3
     "#);
+}
+
+#[test]
+fn blessing_drops_no_comment_wherever_it_stands() {
+    let before = r#"# at the head
+verdict = "ignored"  # agreed with # sales
+# between
+row = 3 # the third
+why = "see #12"  # of our tracker
+nlpearl = { status = 130 } # stops the calls
+
+[leadping]  # what is sent
+type = "Call"
+outcome = "x # y" # as they say
+# not sent any more
+notes = "z"  # why notes
+# at the end
+
+[history]   # of the lead
+calls = 3  # all of them
+# the very end"#;
+    insta::assert_snapshot!(bless(Some(before), &voicemail()), @r##""##);
+    for (number, line) in before.lines().enumerate() {
+        let values = [
+            "agreed",
+            "the third",
+            "of our",
+            "stops",
+            "what is",
+            "as they",
+            "why notes",
+        ];
+        let comment = line.rsplit_once("# ").map_or("", |(_, comment)| comment);
+        let text = bless(Some(before), &voicemail());
+        assert_eq!(
+            text.matches(comment).count(),
+            before.matches(comment).count(),
+            "{number}"
+        );
+        assert!(values.iter().all(|value| text.contains(value)), "{text}");
+    }
+    // One line inside of a list, and a table under a heading of its own.
+    let before = r#"verdict = "delivery"
+[capillary]  # heading
+status = "WON" # member
+createdBy = 7
+"#;
+    let text = bless(Some(before), &voicemail());
+    assert!(
+        text.contains("# heading") && text.contains("# member"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -35,7 +35,10 @@ impl LeadHistory {
             }
         }
         for sent in &decision.deliveries {
-            next.targets.entry(sent.slot()).or_default().take(event, sent);
+            next.targets
+                .entry(sent.slot())
+                .or_default()
+                .take(event, sent);
         }
         next
     }

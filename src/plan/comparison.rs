@@ -10,10 +10,10 @@ use super::Sides;
 use super::ends::{Ends, LeadEnd};
 use super::leads::Leads;
 use super::lines::{Line, Lines};
+use super::past::Past;
 use super::tally::{Counts, Example, SideTotals, Tally};
 use super::terminal::Terminal;
 use crate::config::{Config, RateLimit, TargetConfig, TargetMode};
-use super::past::Past;
 
 /// What would differ, and what would not.
 #[derive(Debug, Clone, Serialize)]

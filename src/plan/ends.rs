@@ -38,7 +38,9 @@ impl Ends {
     pub(super) fn of(leads: &Leads) -> Self {
         let mut ends = Self::default();
         // One and the same while both tables lead to the same.
-        let differing_pasts = leads.all_pasts().filter(|pasts| pasts.current != pasts.candidate);
+        let differing_pasts = leads
+            .all_pasts()
+            .filter(|pasts| pasts.current != pasts.candidate);
         for pasts in differing_pasts {
             let differing = differing(pasts, &leads.names);
             ends.leads += i64::from(!differing.is_empty());

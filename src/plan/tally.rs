@@ -229,10 +229,7 @@ impl Examples {
 fn example(pair: &Pair<'_>) -> Example {
     let facts = &pair.reading.facts;
     let Sides { current, candidate } = pair.decisions;
-    let (mut before, mut after) = (
-        words::of_decision(current),
-        words::of_decision(candidate),
-    );
+    let (mut before, mut after) = (words::of_decision(current), words::of_decision(candidate));
     if before == after {
         let members = differing_members(current, candidate).join(", ");
         before.push_str(" as it is");

@@ -40,7 +40,11 @@ impl Terminals {
             let (entered, left) = (&mut terminal.entered, &mut terminal.left);
             for (decision, entered, left) in [
                 (decisions.current, &mut entered.current, &mut left.current),
-                (decisions.candidate, &mut entered.candidate, &mut left.candidate),
+                (
+                    decisions.candidate,
+                    &mut entered.candidate,
+                    &mut left.candidate,
+                ),
             ] {
                 match steps(decision, &terminal.category) {
                     (false, true) => *entered += count.weight(),
@@ -73,7 +77,11 @@ impl Terminals {
 
 /// Whether the lead was there before the event, and is there after it.
 fn steps(decision: &Decision, category: &str) -> (bool, bool) {
-    let Some(after) = decision.applied.as_ref().and_then(|change| change.previous.as_ref()) else {
+    let Some(after) = decision
+        .applied
+        .as_ref()
+        .and_then(|change| change.previous.as_ref())
+    else {
         return (false, false);
     };
     let before = decision.record.previous.as_ref();

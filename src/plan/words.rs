@@ -30,7 +30,11 @@ pub(super) fn of_decision(decision: &Decision) -> String {
         }
         let slot = Slot::parse(target);
         match slot.is_disposition() {
-            true => parts.push(format!("{word} {}", becomes(decision)).trim_end().to_owned()),
+            true => parts.push(
+                format!("{word} {}", becomes(decision))
+                    .trim_end()
+                    .to_owned(),
+            ),
             false => parts.push(format!("{} {word}", place(slot))),
         }
     }

@@ -14,9 +14,7 @@ use crate::explain::{self, Explanation};
 use crate::lead::{LEADPING, LeadHistory};
 use crate::map::Tables;
 use crate::plan::{Plan, Sides};
-use crate::store::{
-    Decider, EventPage, EventRow, LeadQuery, Peeked, Store, StoreError, Undecided,
-};
+use crate::store::{Decider, EventPage, EventRow, LeadQuery, Peeked, Store, StoreError, Undecided};
 
 /// Events of a lead that are decided again to know its past, the newest ones.
 pub const MOST_EVENTS: usize = 2000;
@@ -160,11 +158,7 @@ async fn event_at(store: &Store, sequence: Sequence) -> Result<Option<Event>, St
 }
 
 /// Decides the recorded events of this one's lead, in order; whether older ones were left out.
-async fn decide_lead(
-    store: &Store,
-    plan: &mut Plan,
-    event: &Event,
-) -> Result<bool, ReviewError> {
+async fn decide_lead(store: &Store, plan: &mut Plan, event: &Event) -> Result<bool, ReviewError> {
     let reader = plan.reader();
     let ids = ids_of(event, reader.as_ref());
     let mut begins_midway = false;
@@ -180,19 +174,33 @@ async fn decide_lead(
             sources: named,
         };
         let newest = Sequence(i64::MAX);
-        let mut of_id = store.recorded_of(query.clone(), newest, MOST_EVENTS).await?;
+        let mut of_id = store
+            .recorded_of(query.clone(), newest, MOST_EVENTS)
+            .await?;
         let is_cut = of_id.len() >= MOST_EVENTS;
-        if is_cut && of_id.first().is_some_and(|first| first.sequence > event.sequence) {
-            of_id = store.recorded_of(query, event.sequence, MOST_EVENTS).await?;
+        if is_cut
+            && of_id
+                .first()
+                .is_some_and(|first| first.sequence > event.sequence)
+        {
+            of_id = store
+                .recorded_of(query, event.sequence, MOST_EVENTS)
+                .await?;
         }
         begins_midway |= is_cut;
-        events.extend(of_id.into_iter().filter(|event| seen.insert(event.sequence)));
+        events.extend(
+            of_id
+                .into_iter()
+                .filter(|event| seen.insert(event.sequence)),
+        );
     }
     if seen.insert(event.sequence) {
         events.push(event.clone());
     }
     events.sort_by_key(|event| event.sequence);
-    let every_id = events.iter().flat_map(|event| ids_of(event, reader.as_ref()));
+    let every_id = events
+        .iter()
+        .flat_map(|event| ids_of(event, reader.as_ref()));
     plan.know(store.known_leads(every_id.collect()).await?);
     for one in &events {
         let reading = reader.read(one);

@@ -15,9 +15,7 @@ use crate::event::{Event, Sequence};
 use crate::lead::SystemId;
 use crate::lead::identity::ids_of;
 use crate::plan::{Plan, id_key};
-use crate::store::{
-    Decider, KnownLead, RecordedFrom, RecordedSpan, Store, StoreError, Undecided,
-};
+use crate::store::{Decider, KnownLead, RecordedFrom, RecordedSpan, Store, StoreError, Undecided};
 
 /// Events of one page.
 const PAGE: usize = 500;

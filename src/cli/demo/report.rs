@@ -14,9 +14,7 @@ const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 
 pub(super) fn opening(demo: &Demo) {
-    println!(
-        "{BOLD}leadping-bridge demo{BOLD:#}: sandbox, bridge and senders on this machine"
-    );
+    println!("{BOLD}leadping-bridge demo{BOLD:#}: sandbox, bridge and senders on this machine");
     println!("  webhooks   {}/webhooks/{{voice,crm}}", demo.webhooks);
     println!("  admin API  {}/api/v1/events", demo.admin);
     println!(
@@ -27,9 +25,7 @@ pub(super) fn opening(demo: &Demo) {
     let (source, shows, lead, becomes) = ("source", "webhook", "lead", "category / outcome");
     println!(
         "{DIM}  {source:<6} {shows:<22} {lead:<11} {becomes:<28} {:<6} {:>6} {:>6}{DIM:#}",
-        "call",
-        "answer",
-        "ms"
+        "call", "answer", "ms"
     );
 }
 

@@ -145,8 +145,7 @@ fn print_forecast(forecast: &Forecast) {
     if !forecast.calls.is_empty() {
         println!(
             "    about {} s at {} % of the rate",
-            forecast.duration_seconds,
-            forecast.share
+            forecast.duration_seconds, forecast.share
         );
     }
 }

@@ -53,7 +53,11 @@ fn became(out: &mut String, event: &EventRow) {
                 let by = format_args!("{row}, line {}, of table {hash}", row.line);
                 line(out, "decided by", by);
             }
-            line(out, "decided at", format_args!("{:.0}", decision.decided_at));
+            line(
+                out,
+                "decided at",
+                format_args!("{:.0}", decision.decided_at),
+            );
             outcome(out, decision, event.cause.as_ref());
         }
         None if event.state == EventState::Received => {
@@ -73,7 +77,11 @@ fn delivered(delivery: &DeliveryRow) -> String {
         let _ = write!(text, ", {category} / {outcome}");
     }
     let tries = delivery.attempts;
-    let _ = write!(text, ", {tries} {}", if tries == 1 { "try" } else { "tries" });
+    let _ = write!(
+        text,
+        ", {tries} {}",
+        if tries == 1 { "try" } else { "tries" }
+    );
     if let Some(status) = delivery.last_http_status {
         let _ = write!(text, ", answered {status}");
     }

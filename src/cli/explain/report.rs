@@ -138,7 +138,10 @@ fn decided_first(out: &mut String, first: &[FirstStory]) {
     if first.is_empty() {
         return;
     }
-    chapter(out, "Decided first: what waited for the link that it teaches");
+    chapter(
+        out,
+        "Decided first: what waited for the link that it teaches",
+    );
     for one in first {
         let _ = writeln!(
             out,
@@ -184,7 +187,11 @@ pub(super) fn rows(out: &mut String, explanation: &Explanation, table: &Path) {
         paragraph(out, (Style::new(), ""), &none);
     }
     for row in &explanation.rows {
-        let sign = if row.matched { (GOOD, "✓") } else { (DIM, "·") };
+        let sign = if row.matched {
+            (GOOD, "✓")
+        } else {
+            (DIM, "·")
+        };
         let text = format!("{file}:{} {}: {}", row.row.line, row.row, row.because);
         paragraph(out, sign, &text);
     }
@@ -197,7 +204,14 @@ pub(super) fn becomes(out: &mut String, explanation: &Explanation) {
 }
 
 pub(super) fn outcome(out: &mut String, decision: &DecisionRecord, cause: Option<&ParkCause>) {
-    paragraph(out, (Style::new(), ""), &in_words(decision));
+    if decision.verdict == Verdict::Matched && !decision.targets.is_empty() {
+        for (target, verdict) in &decision.targets {
+            let text = format!("{target}: {}", at_target(target, verdict));
+            paragraph(out, (Style::new(), ""), &text);
+        }
+    } else {
+        paragraph(out, (Style::new(), ""), &in_words(decision));
+    }
     if let Some(cause) = cause {
         let text = format!("parked as {cause}: {}", cause.suggestion());
         paragraph(out, (BAD, ""), &text);

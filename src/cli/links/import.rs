@@ -100,12 +100,7 @@ pub async fn run(api: &AdminApi, args: ImportArgs) -> anyhow::Result<ExitCode> {
 fn tell(tally: &Tally) {
     println!(
         "{} lines: {} new, {} known, {} moved, {} faulty; decided again: {}",
-        tally.lines,
-        tally.new,
-        tally.known,
-        tally.moved,
-        tally.faulty,
-        tally.decided
+        tally.lines, tally.new, tally.known, tally.moved, tally.faulty, tally.decided
     );
     if let Some(line) = tally.stopped_before_line {
         println!(

@@ -281,7 +281,9 @@ fn examples(out: &mut String, report: &Report) {
         let _ = writeln!(out, "    {DIM}before{DIM:#}  {}", shortened(before, 68));
         let _ = writeln!(out, "    {DIM}after{DIM:#}   {}", shortened(after, 68));
         // In two lines that a shell takes as one.
-        let command = look.explain.replace(" --event", " \\\n              --event");
+        let command = look
+            .explain
+            .replace(" --event", " \\\n              --event");
         let _ = writeln!(out, "    {DIM}look{DIM:#}    {command}");
     }
 }

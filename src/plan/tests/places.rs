@@ -46,7 +46,12 @@ fn check_ends(comparison: &Comparison, ends: &[&str], example: (&str, &str)) {
     let found: Vec<String> = comparison
         .lead_ends
         .iter()
-        .map(|end| format!("{} at {}: {} → {}", end.leads, end.at, end.before, end.after))
+        .map(|end| {
+            format!(
+                "{} at {}: {} → {}",
+                end.leads, end.at, end.before, end.after
+            )
+        })
         .collect();
     assert_eq!(found, ends);
     assert_eq!(comparison.leads_differ, i64::from(!ends.is_empty()));
@@ -56,7 +61,11 @@ fn check_ends(comparison: &Comparison, ends: &[&str], example: (&str, &str)) {
 
 #[test]
 fn a_status_that_is_written_back_is_told_and_counts_as_an_end() {
-    let back = WON.replacen("outcome = \"Won\" }", "outcome = \"Won\" }\nnlpearl = { status = 130 }", 1);
+    let back = WON.replacen(
+        "outcome = \"Won\" }",
+        "outcome = \"Won\" }\nnlpearl = { status = 130 }",
+        1,
+    );
     let other = back.replace("status = 130", "status = 110");
     let traffic = Traffic::default().crm("1", "WON");
     let comparison = compared(WON, &back, &traffic);
@@ -69,7 +78,10 @@ fn a_status_that_is_written_back_is_told_and_counts_as_an_end() {
     check_ends(
         &comparison,
         &["1 at nlpearl: 130 → 110"],
-        ("Converted / Won; nlpearl 130", "Converted / Won; nlpearl 110"),
+        (
+            "Converted / Won; nlpearl 130",
+            "Converted / Won; nlpearl 110",
+        ),
     );
     assert!(comparison.terminal[0].newly == 0);
 }
@@ -137,7 +149,22 @@ fn terminal_categories_are_entered_left_and_ended_in() {
         let newly = [current, candidate, terminal.newly, terminal.no_longer];
         assert_eq!(newly, leads);
     }
-    check(&compared(WON, &converting, &traffic), (2, 1), (1, 0), [1, 1, 0, 0]);
-    check(&compared(WON, &none, &traffic), (2, 0), (1, 0), [1, 0, 0, 1]);
-    check(&compared(&none, WON, &traffic), (0, 2), (0, 1), [0, 1, 1, 0]);
+    check(
+        &compared(WON, &converting, &traffic),
+        (2, 1),
+        (1, 0),
+        [1, 1, 0, 0],
+    );
+    check(
+        &compared(WON, &none, &traffic),
+        (2, 0),
+        (1, 0),
+        [1, 0, 0, 1],
+    );
+    check(
+        &compared(&none, WON, &traffic),
+        (0, 2),
+        (0, 1),
+        [0, 1, 1, 0],
+    );
 }

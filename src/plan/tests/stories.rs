@@ -18,14 +18,18 @@ fn story(current: &str, candidate: &str, traffic: &Traffic, place: usize) -> Sid
     for event in &traffic.0 {
         let reading = plan.reader().read(event);
         let event = event.clone();
-        plan.decide(&Undecided { event, reading }, &mut recall).unwrap();
+        plan.decide(&Undecided { event, reading }, &mut recall)
+            .unwrap();
     }
     let told = plan.told().expect("the event was decided");
     assert!(plan.told().is_none(), "it is told once");
     let said = |explanation: &Explanation| {
         let was = explanation.lead.previous.as_ref();
         let was = was.and_then(|was| was.outcome.clone()).unwrap_or_default();
-        let bodies = explanation.requests.iter().filter_map(|request| request.body.as_ref());
+        let bodies = explanation
+            .requests
+            .iter()
+            .filter_map(|request| request.body.as_ref());
         let sent = bodies.map(|body| body["outcome"].to_string());
         let sent = sent.collect::<Vec<_>>().join(", ");
         let words = explanation.decision.words().join(", ");
@@ -40,7 +44,10 @@ fn story(current: &str, candidate: &str, traffic: &Traffic, place: usize) -> Sid
 #[test]
 fn each_side_has_the_past_that_its_own_tables_made() {
     let changed = SUCCESS.replace("Interested", "Keen");
-    let traffic = Traffic::default().voice("1", 100).voice("1", 70).voice("1", 100);
+    let traffic = Traffic::default()
+        .voice("1", 100)
+        .voice("1", 70)
+        .voice("1", 100);
     let [current, candidate] = [SUCCESS, &changed].map(|success| [success, VOICEMAIL].concat());
     let middle = story(&current, &candidate, &traffic, 1);
     assert_eq!(middle.current, "was \"Interested\": delivery \"Voicemail\"");

@@ -89,11 +89,7 @@ impl Past<'_> {
 }
 
 impl SqliteStore {
-    pub async fn peek(
-        &self,
-        event: Undecided,
-        by: Arc<dyn Decider>,
-    ) -> Result<Peeked, StoreError> {
+    pub async fn peek(&self, event: Undecided, by: Arc<dyn Decider>) -> Result<Peeked, StoreError> {
         self.read(move |connection| {
             // One transaction: what is read is of one moment.
             let reading = connection.unchecked_transaction()?;
@@ -107,11 +103,7 @@ impl SqliteStore {
 
 /// What deciding this event now would see, as if it had just been recorded, and what would be
 /// decided before it.
-fn peek(
-    connection: &Connection,
-    event: Undecided,
-    by: &dyn Decider,
-) -> Result<Peeked, StoreError> {
+fn peek(connection: &Connection, event: Undecided, by: &dyn Decider) -> Result<Peeked, StoreError> {
     let past = Past(connection);
     let mut foreseen = Foreseen::over(connection);
     let mut subject = identity::meet(&mut foreseen, &event.event.source, &event.reading.facts)?;
