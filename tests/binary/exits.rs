@@ -156,12 +156,11 @@ async fn an_event_that_is_not_recorded_is_told() {
 
 #[tokio::test]
 async fn without_a_bridge_what_asks_one_is_69() {
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = nobody.local_addr().unwrap();
-    drop(nobody);
+    let nobody = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let [webhooks, admin] = nobody.map(|port| port.local_addr().unwrap());
     let place = Place::shipped(None)
-        .with("SERVER__LISTEN", address)
-        .with("ADMIN__LISTEN", address);
+        .with("SERVER__LISTEN", webhooks)
+        .with("ADMIN__LISTEN", admin);
     place.write(
         "links.csv",
         "source,source_lead_id,lead_id\nvoice,v1,lead_1\n",

@@ -78,8 +78,9 @@ async fn done(bridge: &Bridge, lead: &str) -> Vec<(Value, Vec<String>)> {
     events.reverse();
     let done = events.iter().map(|event| {
         let deliveries = event["deliveries"].as_array().unwrap().iter();
-        let sent = deliveries.map(|delivery| format!("POST {}", delivery["outcome"]));
         let verdict = event["decision"]["targets"]["leadping"]["verdict"].clone();
+        let method = if verdict == "amend" { "PUT" } else { "POST" };
+        let sent = deliveries.map(|delivery| format!("{method} {}", delivery["outcome"]));
         (verdict, sent.collect())
     });
     done.collect()
