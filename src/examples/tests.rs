@@ -416,9 +416,9 @@ calls = 3  # all of them
     let text = bless(Some(before), &voicemail());
     for line in [
         "verdict = \"delivery\"  # agreed with # sales",
-        "row = \"given up\"  # the third",
+        "row = \"voicemail\"  # the third",
         "[leadping]  # what is sent",
-        "outcome = \"No answer\"  # as they say",
+        "outcome = \"Voicemail left\"  # as they say",
         "calls = 3  # all of them",
         "# of our tracker",
         "# stops the calls",
@@ -430,11 +430,17 @@ calls = 3  # all of them
         let comment = line.rsplit_once("# ").map_or("", |(_, comment)| comment);
         let times = |text: &str| text.matches(comment).count();
         let is_comment = !comment.is_empty() && !comment.starts_with('y');
-        assert!(!is_comment || times(&text) == times(before), "{line}: {text}");
+        assert!(
+            !is_comment || times(&text) == times(before),
+            "{line}: {text}"
+        );
     }
     let before = "verdict = \"delivery\"\n[capillary]  # heading\nstatus = \"WON\" # member\n";
     let text = bless(Some(before), &voicemail());
-    assert!(text.contains("# heading") && text.contains("# member"), "{text}");
+    assert!(
+        text.contains("# heading") && text.contains("# member"),
+        "{text}"
+    );
 }
 
 #[test]

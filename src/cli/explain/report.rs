@@ -66,8 +66,10 @@ pub(super) fn line(out: &mut String, name: &str, value: impl std::fmt::Display) 
     }
 }
 
-/// Text in lines of at most so many characters; a word that is longer stays whole.
+/// Text in lines of at most so many characters; a word that is longer stays whole. What a sender
+/// wrote cannot command a terminal.
 fn folded(text: &str, most: usize) -> Vec<String> {
+    let text = text.replace(char::is_control, " ");
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         let last = lines.last_mut().expect("there is a line from the start");
@@ -302,5 +304,6 @@ mod tests {
         assert_eq!(folded("a row of words", 8), ["a row of", "words"]);
         assert_eq!(folded("averyverylongword x", 5), ["averyverylongword", "x"]);
         assert_eq!(folded("", 5), [""]);
+        assert_eq!(folded("a\x1b[31m\nb", 20), ["a [31m b"]);
     }
 }

@@ -30,18 +30,29 @@ const LOST: &str = r#"leadping L1 {"category":"Lost","outcome":"Lost","type":"CR
 fn a_target_is_released_without_the_other() {
     let both = || Given::status("LOST").linked().voice("v1", "p1");
     let leadping = format!("leadping: delivery; {LOST}; applied leadping as Lost");
-    let nlpearl =
-        r#"nlpearl: delivery; nlpearl o1/v1 {"status":110}; applied nlpearl:o1/v1 as -"#;
+    let nlpearl = r#"nlpearl: delivery; nlpearl o1/v1 {"status":110}; applied nlpearl:o1/v1 as -"#;
     check(both(), "leadping", &leadping);
     check(both(), "nlpearl:o1/v1", nlpearl);
     // Whatever became of the other one: parked as well, or refused while this one was not.
     let members = json!({ "status": 110 });
-    check(parked(both(), "nlpearl:o1/v1", members), "leadping", &leadping);
+    check(
+        parked(both(), "nlpearl:o1/v1", members),
+        "leadping",
+        &leadping,
+    );
     // A lead that is nowhere at the other target does not park the event for that.
-    check(Given::status("LOST").voice("v1", "p1"), "nlpearl:o1/v1", nlpearl);
+    check(
+        Given::status("LOST").voice("v1", "p1"),
+        "nlpearl:o1/v1",
+        nlpearl,
+    );
     check(Given::status("LOST").linked(), "leadping", &leadping);
     // And what only the other one wants is nothing at all here.
-    check(Given::status("WON").linked().voice("v1", "p1"), "leadping", "");
+    check(
+        Given::status("WON").linked().voice("v1", "p1"),
+        "leadping",
+        "",
+    );
 }
 
 #[test]
@@ -63,7 +74,8 @@ fn the_record_is_released_without_the_disposition() {
 fn one_address_is_released_without_the_others() {
     let members = || json!({ "status": 130 });
     let both = || Given::status("WON").voice("v1", "p1").voice("v2", "p2");
-    let first = r#"nlpearl:o1/v1: delivery; nlpearl o1/v1 {"status":130}; applied nlpearl:o1/v1 as -"#;
+    let first =
+        r#"nlpearl:o1/v1: delivery; nlpearl o1/v1 {"status":130}; applied nlpearl:o1/v1 as -"#;
     let second =
         r#"nlpearl:o2/v2: delivery; nlpearl o2/v2 {"status":130}; applied nlpearl:o2/v2 as -"#;
     check(both(), "nlpearl:o1/v1", first);
@@ -72,5 +84,9 @@ fn one_address_is_released_without_the_others() {
     check(other_parked, "nlpearl:o1/v1", first);
     // The campaign has another number now: there, and not at the address that had its own.
     let moved = parked(both(), "nlpearl:o2/v2", members());
-    check(parked(moved, "nlpearl:o9/v1", members()), "nlpearl:o9/v1", first);
+    check(
+        parked(moved, "nlpearl:o9/v1", members()),
+        "nlpearl:o9/v1",
+        first,
+    );
 }
