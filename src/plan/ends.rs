@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::leads::Leads;
-use super::past::{Names, Past};
+use super::past::{Names, Past, unpacked};
 use super::tally::MOST_KEYS;
 use super::{Sides, words};
 use crate::delivery::Slot;
@@ -37,11 +37,13 @@ pub(super) struct Ends {
 impl Ends {
     pub(super) fn of(leads: &Leads) -> Self {
         let mut ends = Self::default();
-        // One and the same while both tables lead to the same.
-        let differing_pasts = leads
-            .all_pasts()
-            .filter(|pasts| pasts.current != pasts.candidate);
-        for pasts in differing_pasts {
+        for pasts in leads.all_pasts() {
+            if let (Some(current), Some(candidate)) = (pasts.current, pasts.candidate)
+                && std::ptr::eq(current, candidate)
+            {
+                // One and the same while both tables lead to the same.
+                continue;
+            }
             let differing = differing(pasts, &leads.names);
             ends.leads += i64::from(!differing.is_empty());
             for end in differing {
@@ -98,13 +100,11 @@ fn place(slot: &str) -> String {
 /// Slot → what was last said there.
 fn said(past: &Past, names: &Names) -> BTreeMap<String, String> {
     let mut said = BTreeMap::new();
-    for (name, entries) in past.newest_members() {
+    for (name, members) in past.newest_members() {
         let slot = names.name(name);
         let parsed = Slot::parse(slot);
-        if parsed.is_disposition() {
-            continue;
-        }
-        if let Some(members) = entries {
+        if !parsed.is_disposition() {
+            let members = unpacked(members);
             said.insert(slot.to_owned(), words::of_members(parsed, &members));
         }
     }

@@ -72,13 +72,11 @@ impl Past {
         self.previous.as_deref()
     }
 
-    /// Slot → the members of its newest entry.
-    pub(super) fn newest_members(
-        &self,
-    ) -> impl Iterator<Item = (Name, Option<Map<String, Value>>)> {
-        self.targets.iter().map(|target| {
-            let newest = target.entries.first();
-            (target.name, newest.map(|entry| unpacked(&entry.members)))
+    /// Slot → the members of its newest entry, packed.
+    pub(super) fn newest_members(&self) -> impl Iterator<Item = (Name, &str)> {
+        self.targets.iter().filter_map(|target| {
+            let newest = target.entries.first()?;
+            Some((target.name, &*newest.members))
         })
     }
 
@@ -227,7 +225,7 @@ impl Has {
     }
 }
 
-fn unpacked(members: &str) -> Map<String, Value> {
+pub(super) fn unpacked(members: &str) -> Map<String, Value> {
     serde_json::from_str(members).expect("it is what `packed` wrote: an object")
 }
 
