@@ -128,10 +128,11 @@ fn rewritten(text: &str, head: &str, section: &str) -> String {
     let mut told = Told::of(head, section);
     // First all comments: the new lines may stand before the old ones.
     for (range, line) in lines(text) {
-        let ends_here = out
+        let mut ends_here = out
             .iter()
             .filter(|old| range.contains(&(old.range.end - 1)));
-        if let (Some(old), Some(comment)) = (ends_here.last(), comment(&range, line, &values)) {
+        if let (Some(old), Some(comment)) = (ends_here.next_back(), comment(&range, line, &values))
+        {
             told.keep(&old.name, comment);
         }
     }
