@@ -32,6 +32,7 @@ use crate::verify::Gate;
 mod export;
 mod pulse;
 mod reload;
+mod watch;
 
 pub use pulse::Pulse;
 
@@ -220,7 +221,7 @@ fn in_background(
     let mut background = vec![tokio::spawn(decider.run()), house];
     background.extend(resolvers.into_iter().map(|one| tokio::spawn(one.run())));
     if config.mappings.watch {
-        let watching = reload::watch(reloader.clone(), ground.stop.clone());
+        let watching = watch::watch(reloader.clone(), ground.stop.clone());
         background.push(tokio::spawn(watching));
     }
     background

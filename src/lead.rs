@@ -13,6 +13,7 @@ use crate::decision::AppliedChange;
 use crate::delivery::{DeliveryId, Slot};
 use crate::event::{Facts, Sequence};
 
+mod after;
 pub mod course;
 pub mod identity;
 
@@ -162,9 +163,19 @@ pub struct Only {
     pub target: String,
     /// LeadPing's record of the lead, not its dispositions.
     pub is_record: bool,
+    /// Where the lead was there; `None`: it is in one place.
+    pub lead_id: Option<String>,
 }
 
 impl Only {
+    pub fn of(slot: Slot<'_>) -> Self {
+        Self {
+            target: slot.target.to_owned(),
+            is_record: slot.is_record,
+            lead_id: slot.lead_id.map(str::to_owned),
+        }
+    }
+
     pub fn is(&self, slot: Slot<'_>) -> bool {
         self.target == slot.target && self.is_record == slot.is_record
     }

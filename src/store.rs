@@ -39,6 +39,9 @@ pub enum StoreError {
     /// The disk or the database refused.
     #[error("the store cannot write or read: {0}")]
     Unavailable(String),
+    /// The file is no store, or not one that this version reads.
+    #[error("{0}")]
+    Foreign(&'static str),
     /// A row says something that cannot be.
     #[error("the store holds something that cannot be: {0}")]
     Corrupt(String),
@@ -291,6 +294,16 @@ pub struct LeadQuery {
     pub sources: Vec<String>,
 }
 
+/// An event that has not been recorded, and what deciding it would see.
+#[derive(Debug, Clone)]
+pub struct Peeked {
+    pub event: Undecided,
+    pub history: LeadHistory,
+    /// What waits for a link that it teaches, in order, each with what its own deciding would see
+    /// but for what becomes of those before it.
+    pub decided_first: Vec<(Undecided, LeadHistory)>,
+}
+
 /// From where recorded events are read again.
 #[derive(Debug, Clone, Copy)]
 pub enum RecordedFrom {
@@ -327,7 +340,7 @@ pub struct RejectedRequest {
     pub body: Bytes,
 }
 
-/// A set of mapping tables that came into force.
+/// A set of mapping tables that is about to come into force.
 #[derive(Debug, Clone)]
 pub struct TablesLoaded {
     /// Of the set.
@@ -373,12 +386,13 @@ impl LoadedBy {
     }
 }
 
-/// A set of tables that was in force from then on, until the next one.
+/// A set of tables that was in force until the next one.
 #[derive(Debug, Clone, Serialize)]
 pub struct TableVersion {
     pub hash: String,
     /// Mapping name → hash of its text.
     pub tables: std::collections::BTreeMap<String, String>,
+    /// When it had been read and was written down: the moment before it came into force.
     #[serde(serialize_with = "rows::timestamp")]
     pub loaded_at: Timestamp,
     pub loaded_by: LoadedBy,
@@ -465,14 +479,11 @@ impl Store {
         store.decide_again(again, after, by, now).await
     }
 
-    /// What deciding this event now would see of its lead; writes nothing.
-    pub async fn peek_history(
-        &self,
-        event: Undecided,
-        by: Arc<dyn Decider>,
-    ) -> Result<LeadHistory, StoreError> {
+    /// What deciding this event now would see of its lead, and what would be decided before it;
+    /// writes nothing.
+    pub async fn peek(&self, event: Undecided, by: Arc<dyn Decider>) -> Result<Peeked, StoreError> {
         let Self::Sqlite(store) = self;
-        store.peek_history(event, by).await
+        store.peek(event, by).await
     }
 
     /// Teaches that these ids are one lead, and decides what waited for it.
@@ -612,7 +623,7 @@ impl Store {
         store.targets().await
     }
 
-    /// Keeps which tables are in force from now on, with their texts; the set that was in force
+    /// Keeps which tables are about to come into force, with their texts; the set that was in force
     /// last is not kept twice.
     pub async fn remember_tables(&self, loaded: TablesLoaded) -> Result<(), StoreError> {
         let Self::Sqlite(store) = self;
@@ -660,6 +671,18 @@ impl Store {
     ) -> Result<Vec<Event>, StoreError> {
         let Self::Sqlite(store) = self;
         store.unlinked(source.to_owned(), after, limit).await
+    }
+
+    /// Recorded events of a lead, of any state, in the order recorded: the newest through
+    /// `through`.
+    pub async fn recorded_of(
+        &self,
+        lead: LeadQuery,
+        through: Sequence,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.recorded_of(lead, through, limit).await
     }
 
     /// The leads that these ids mean today, each once or more; unknown ids are left out.

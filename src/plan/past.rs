@@ -72,6 +72,14 @@ impl Past {
         self.previous.as_deref()
     }
 
+    /// Slot → the members of its newest entry, packed.
+    pub(super) fn newest_members(&self) -> impl Iterator<Item = (Name, &str)> {
+        self.targets.iter().filter_map(|target| {
+            let newest = target.entries.first()?;
+            Some((target.name, &*newest.members))
+        })
+    }
+
     pub(super) fn applied(&self, names: &Names) -> BTreeMap<String, Applied> {
         self.applied
             .iter()
@@ -208,14 +216,17 @@ impl Has {
             delivery: self.id(),
             event: self.event,
             source: names.name(self.source).to_owned(),
-            members: serde_json::from_str(&self.members)
-                .expect("it is what `packed` wrote: an object"),
+            members: unpacked(&self.members),
             call: self.call.as_deref().map(str::to_owned),
             timestamp: self.timestamp,
             entry_id: None,
             state: EntryState::There,
         }
     }
+}
+
+pub(super) fn unpacked(members: &str) -> Map<String, Value> {
+    serde_json::from_str(members).expect("it is what `packed` wrote: an object")
 }
 
 fn packed(members: &Map<String, Value>) -> Box<str> {

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Desk, StoreError, Undecided};
@@ -160,6 +160,7 @@ impl SqliteStore {
         if !path.exists() {
             return Ok(None);
         }
+        recognise(path)?;
         let (jobs, _nobody_writes) = mpsc::channel(1);
         Ok(Some(Self {
             jobs,
@@ -263,6 +264,37 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     )?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
+}
+
+/// Whether the file is a store as this version writes it; nothing of it is changed.
+fn recognise(path: &Path) -> Result<(), StoreError> {
+    const NONE: StoreError = StoreError::Foreign("it is no store of leadping-bridge");
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    let ask = |question: &str| -> Result<i64, StoreError> {
+        let answer = connection.query_row(question, [], |row| row.get(0));
+        answer.map_err(|error| match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => NONE,
+            _ => error.into(),
+        })
+    };
+    let tables =
+        "SELECT count(*) FROM sqlite_schema WHERE name IN ('event', 'refinery_schema_history')";
+    if ask(tables)? < 2 {
+        return Err(NONE);
+    }
+    let has = ask("SELECT coalesce(max(version), 0) FROM refinery_schema_history")?;
+    let known = migrations::migrations::runner();
+    let known = known
+        .get_migrations()
+        .iter()
+        .map(|one| i64::from(one.version()));
+    if known.max() != Some(has) {
+        return Err(StoreError::Foreign(
+            "another version of leadping-bridge wrote it; use that one, or start this one on it once",
+        ));
+    }
+    Ok(())
 }
 
 /// One process per file: the lock is held as long as the returned handle lives.
