@@ -20,6 +20,7 @@ mod judgement;
 mod links;
 mod parked;
 mod replay;
+mod retention;
 pub mod rows;
 pub mod sqlite;
 
@@ -27,6 +28,7 @@ pub use judgement::{Decided, Decider, Desk, Leased};
 pub use links::{Learnt, LinkPage, LinkRow, Linked, Links, NewLink};
 pub use parked::{Freed, FreedTo, Parked, ParkedAction, ParkedPlace};
 pub use replay::{ReplayOf, ReplaySpan, ReplayStep};
+pub use retention::{Sweep, SweepAt, Swept};
 
 /// Why a verb did not happen. Nothing was written.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -644,8 +646,13 @@ impl Store {
         store.known_leads(ids).await
     }
 
-    /// Removes what is older than `before` and final, in one bounded step; returns how many
-    /// events went.
+    /// Removes some of what is older than `sweep.before` and final: one short transaction.
+    pub async fn sweep(&self, sweep: Sweep) -> Result<Swept, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.sweep(sweep).await
+    }
+
+    /// The first step of a sweep; returns how many events went.
     pub async fn forget_before(&self, before: Timestamp) -> Result<usize, StoreError> {
         let Self::Sqlite(store) = self;
         store.forget_before(before).await

@@ -250,10 +250,13 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     // wherever a partial index could apply, which cost more than all the rest of the writer.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.execute_batch(
-        "PRAGMA journal_mode = WAL;
+        // The first holds for a file that is made here; the mode of an older one stays.
+        "PRAGMA auto_vacuum = INCREMENTAL;
+         PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;
          PRAGMA temp_store = MEMORY;
+         PRAGMA secure_delete = ON;
          PRAGMA cache_size = -16000;
          PRAGMA wal_autocheckpoint = 16000;
          PRAGMA journal_size_limit = 67108864;",
