@@ -9,6 +9,7 @@ pub mod demo;
 pub mod events;
 pub mod explain;
 pub mod healthcheck;
+pub mod leads;
 pub mod links;
 pub mod parked;
 pub mod plan;
@@ -124,6 +125,9 @@ pub enum Command {
         after_help = "Example:\n  leadping-bridge links set voice 68c3f1a2b4d5e6f708192a3b lead_7Q2M4"
     )]
     Links(links::LinksArgs),
+    /// Erase a lead
+    #[command(after_help = "Example:\n  leadping-bridge leads forget lead_7Q2M4")]
+    Leads(leads::LeadsArgs),
     /// Print the JSON Schema of a file, for editors that complete and check while you type
     #[command(after_help = "Example:\n  leadping-bridge schema mapping > mappings/schema.json")]
     Schema(schema::SchemaArgs),
@@ -175,6 +179,9 @@ impl Command {
             }
             Self::Links(args) => {
                 with_config(global, async |config| links::run(args, &config).await).await
+            }
+            Self::Leads(args) => {
+                with_config(global, async |config| leads::run(args, &config).await).await
             }
         }
     }

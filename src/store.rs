@@ -16,7 +16,9 @@ use crate::delivery::{Attempt, DeliveryId, DeliveryState, Lease, Patience};
 use crate::event::{Event, EventId, EventState, Reading, Sequence};
 use crate::lead::{LeadHistory, LeadKey, SystemId};
 
+mod erase;
 mod judgement;
+mod life;
 mod links;
 mod parked;
 mod replay;
@@ -24,6 +26,7 @@ mod retention;
 pub mod rows;
 pub mod sqlite;
 
+pub use erase::{EraseStep, Erased, FileTraces, Mention, Person, PersonRows};
 pub use judgement::{Decided, Decider, Desk, Leased};
 pub use links::{Learnt, LinkPage, LinkRow, Linked, Links, NewLink};
 pub use parked::{Freed, FreedTo, Parked, ParkedAction, ParkedPlace};
@@ -644,18 +647,6 @@ impl Store {
     pub async fn known_leads(&self, ids: Vec<SystemId>) -> Result<Vec<KnownLead>, StoreError> {
         let Self::Sqlite(store) = self;
         store.known_leads(ids).await
-    }
-
-    /// Removes some of what is older than `sweep.before` and final: one short transaction.
-    pub async fn sweep(&self, sweep: Sweep) -> Result<Swept, StoreError> {
-        let Self::Sqlite(store) = self;
-        store.sweep(sweep).await
-    }
-
-    /// The first step of a sweep; returns how many events went.
-    pub async fn forget_before(&self, before: Timestamp) -> Result<usize, StoreError> {
-        let Self::Sqlite(store) = self;
-        store.forget_before(before).await
     }
 
     /// Ends the writer after everything queued has been written.

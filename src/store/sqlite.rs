@@ -22,6 +22,8 @@ mod append;
 mod decide;
 mod deliver;
 mod entries;
+mod erase;
+mod files;
 mod forget;
 mod history;
 mod known;

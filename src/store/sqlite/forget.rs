@@ -186,12 +186,10 @@ impl Scope {
                 .execute(*key)?;
         }
         swept.next = match keys.last() {
-            Some(last) if keys.len() == KEYS as usize => {
-                SweepAt::Keys {
-                    table,
-                    after: *last,
-                }
-            }
+            Some(last) if keys.len() == KEYS as usize => SweepAt::Keys {
+                table,
+                after: *last,
+            },
             _ => SweepAt::Keys {
                 table: table + 1,
                 after: (i64::MIN, i64::MIN),
@@ -204,7 +202,9 @@ impl Scope {
     fn sweep_space(&mut self, swept: &mut Swept) -> Result<(), StoreError> {
         let number = |name: &str| -> Result<i64, StoreError> {
             let statement = format!("PRAGMA {name}");
-            Ok(self.connection.query_row(&statement, [], |row| row.get(0))?)
+            Ok(self
+                .connection
+                .query_row(&statement, [], |row| row.get(0))?)
         };
         let incremental = 2;
         let (mode, free, all) = (
