@@ -17,6 +17,7 @@ pub mod sandbox;
 pub mod schema;
 pub mod send;
 pub mod serve;
+pub mod store;
 pub mod test;
 
 use std::path::PathBuf;
@@ -125,6 +126,9 @@ pub enum Command {
         after_help = "Example:\n  leadping-bridge links set voice 68c3f1a2b4d5e6f708192a3b lead_7Q2M4"
     )]
     Links(links::LinksArgs),
+    /// Back the store up, restore, check and compact it
+    #[command(after_help = "Example:\n  leadping-bridge store backup /backup/bridge-2026-08-01.db")]
+    Store(store::StoreArgs),
     /// Erase a lead
     #[command(after_help = "Example:\n  leadping-bridge leads forget lead_7Q2M4")]
     Leads(leads::LeadsArgs),
@@ -179,6 +183,9 @@ impl Command {
             }
             Self::Links(args) => {
                 with_config(global, async |config| links::run(args, &config).await).await
+            }
+            Self::Store(args) => {
+                with_config(global, async |config| store::run(args, config).await).await
             }
             Self::Leads(args) => {
                 with_config(global, async |config| leads::run(args, &config).await).await

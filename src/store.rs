@@ -16,6 +16,7 @@ use crate::delivery::{Attempt, DeliveryId, DeliveryState, Lease, Patience};
 use crate::event::{Event, EventId, EventState, Reading, Sequence};
 use crate::lead::{LeadHistory, LeadKey, SystemId};
 
+mod care;
 mod erase;
 mod judgement;
 mod life;
@@ -26,6 +27,7 @@ mod retention;
 pub mod rows;
 pub mod sqlite;
 
+pub use care::{Backup, Compacted, Fault, Restored};
 pub use erase::{EraseStep, Erased, FileTraces, Mention, Person, PersonRows};
 pub use judgement::{Decided, Decider, Desk, Leased};
 pub use links::{Learnt, LinkPage, LinkRow, Linked, Links, NewLink};

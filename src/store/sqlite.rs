@@ -19,6 +19,8 @@ use super::{Desk, StoreError, Undecided};
 
 mod amend;
 mod append;
+mod backup;
+mod check;
 mod decide;
 mod deliver;
 mod entries;
@@ -39,6 +41,9 @@ mod tail;
 mod target;
 mod version;
 mod writer;
+
+pub use backup::{RestoreError, back_up, compact, restore};
+pub use check::{Look, check};
 
 use writer::{Job, Scope, Task};
 
