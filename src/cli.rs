@@ -6,6 +6,7 @@ pub mod admin_api;
 pub mod check;
 pub mod config_file;
 pub mod demo;
+pub mod doctor;
 pub mod events;
 pub mod explain;
 pub mod healthcheck;
@@ -110,6 +111,15 @@ pub enum Command {
     /// Sign a payload as a source would and post it to a running bridge
     #[command(after_help = "Example:\n  leadping-bridge send --source voice call.json")]
     Send(send::SendArgs),
+    /// Find what keeps the bridge from working here: config, secrets, disk, clock, targets
+    #[command(
+        after_help = "Example:\n  leadping-bridge doctor --public-url https://bridge.example.com\n\n\
+        Each target is asked one harmless read with its credential, and once without. No secret is\n\
+        printed, nothing is changed.\n\n\
+        Exit codes: 0 nothing is wrong; 1 something is (with --strict: a warning too), each with its\n\
+        remedy; 64 the configuration cannot be read."
+    )]
+    Doctor(doctor::DoctorArgs),
     /// Ask a running bridge whether it is ready, for container health checks
     #[command(after_help = "Example:\n  leadping-bridge healthcheck")]
     Healthcheck(healthcheck::HealthcheckArgs),
@@ -160,6 +170,7 @@ impl Command {
             Self::Demo(args) => demo::run(args).await,
             Self::Sandbox(args) => sandbox::run(args, global).await,
             Self::Check(args) => check::run(args, global).await,
+            Self::Doctor(args) => doctor::run(args, global).await,
             Self::Schema(args) => schema::run(args).await,
             Self::Completions(args) => schema::run_completions(args).await,
             Self::Test(args) => test::run(args, global).await,

@@ -9,9 +9,11 @@
 mod agree;
 mod commands;
 mod docs;
+mod doctor;
 mod examples;
 mod explain;
 mod faulty_start;
+mod forget;
 mod help;
 mod hostile;
 mod kill;
@@ -27,4 +29,5 @@ mod shipped;
 mod shipped_place;
 mod sources;
 mod stop;
+mod store;
 mod wire;

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::super::rows::from_ms;
 use super::super::{Backup, Compacted, Fault, Restored, StoreError};
-use super::check::{Look, check_file, open_to_read};
+use super::check::{Look, OLDER, check_file, open_to_read};
 use super::files::{beside, rewrite};
 use super::lock;
 
@@ -143,9 +143,7 @@ fn prepare(from: &Path, copy: &Path) -> Result<(Backup, usize), RestoreError> {
     let connection =
         Connection::open_with_flags(copy, OpenFlags::default()).map_err(StoreError::from)?;
     let faults = check_file(&connection, Look::Full)?;
-    // An older version is brought up to date by the next start.
-    let older = |fault: &Fault| fault.law == "version" && fault.what.contains("this program's is");
-    if let Some(fault) = faults.into_iter().find(|fault| !older(fault)) {
+    if let Some(fault) = faults.into_iter().find(|fault| fault.law != OLDER) {
         let file = from.to_owned();
         return Err(RestoreError::Unsound { file, fault });
     }

@@ -25,6 +25,11 @@ pub fn get(api: NlpearlApi, address: &str) -> Request {
     Request::get(&path(api, address))
 }
 
+/// The account that the credential belongs to; only version 1 documents it.
+pub fn account() -> Request {
+    Request::get(&["v1", "Account"])
+}
+
 fn path(api: NlpearlApi, address: &str) -> [&str; 5] {
     let version = match api {
         NlpearlApi::V1 => "v1",
