@@ -176,7 +176,7 @@ mod tests {
 
     const MOUNTS: &str = "\
 22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
-30 22 0:26 / /tmp rw,nosuid shared:5 - tmpfs tmpfs rw
+30 22 0:26 / /memory rw,nosuid shared:5 - tmpfs tmpfs rw
 31 22 0:27 / /data rw shared:6 - ext4 /dev/vdb rw
 32 31 0:28 / /data/my\\040net rw shared:7 - nfs4 server:/x rw
 33 22 0:29 / /data rw shared:8 - xfs /dev/vdc rw
@@ -186,9 +186,9 @@ mod tests {
     fn the_innermost_mount_counts_and_of_two_the_last() {
         for (path, kind) in [
             ("/", "ext4"),
-            ("/home/x", "ext4"),
-            ("/tmp/x", "tmpfs"),
-            ("/tmpfile", "ext4"),
+            ("/var/x", "ext4"),
+            ("/memory/x", "tmpfs"),
+            ("/memoryfile", "ext4"),
             ("/data", "xfs"),
             ("/data/my net/store", "nfs4"),
         ] {

@@ -171,7 +171,7 @@ pub fn check(path: &Path, look: Look) -> Result<Vec<Fault>, StoreError> {
                 law: "constraint",
                 what: String::from("rows that the tables forbid"),
                 count: i64::try_from(rows.len()).unwrap_or(i64::MAX),
-                places: rows,
+                places: rows.into_iter().take(MOST_TOLD).collect(),
                 remedy: REPORT,
             });
         }
@@ -199,7 +199,7 @@ pub(super) fn check_file(connection: &Connection, look: Look) -> Result<Vec<Faul
             law: "file",
             what: String::from("the file is damaged"),
             count: i64::try_from(said.len()).unwrap_or(i64::MAX),
-            places: said,
+            places: said.into_iter().take(MOST_TOLD).collect(),
             remedy: "stop the bridge, keep the file, and restore the last good backup (`store restore`); then look at the disk",
         }]);
     }
@@ -243,8 +243,8 @@ pub(super) fn check_file(connection: &Connection, look: Look) -> Result<Vec<Faul
 
 fn sqlite_says(connection: &Connection, look: Look) -> Vec<String> {
     let statement = match look {
-        Look::Quick => "PRAGMA quick_check(5)",
-        Look::Full => "PRAGMA integrity_check(5)",
+        Look::Quick => "PRAGMA quick_check(100)",
+        Look::Full => "PRAGMA integrity_check(100)",
     };
     connection
         .prepare(statement)

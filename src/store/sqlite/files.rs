@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -13,6 +14,8 @@ use super::writer::Job;
 use super::{SqliteStore, closed};
 
 const BLOCK: usize = 1 << 20;
+const EMPTY_TRIES: u32 = 20;
+const EMPTY_PAUSE: Duration = Duration::from_millis(50);
 
 impl SqliteStore {
     /// Runs `work` on the writer's connection, outside any transaction; webhooks wait for it.
@@ -32,12 +35,19 @@ impl SqliteStore {
     /// Moves everything committed into the file and cuts the log to nothing. `false`: a reader
     /// kept it from that.
     pub async fn empty_log(&self) -> Result<bool, StoreError> {
-        self.alone(|connection| {
-            let busy: i64 =
-                connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-            Ok(busy == 0)
-        })
-        .await
+        for _ in 0..EMPTY_TRIES {
+            let truncated = self.alone(|connection| {
+                let truncate = "PRAGMA wal_checkpoint(TRUNCATE)";
+                let busy: i64 = connection.query_row(truncate, [], |row| row.get(0))?;
+                Ok(busy == 0)
+            });
+            if truncated.await? {
+                return Ok(true);
+            }
+            // The checkpoint beside the writer was under way; it takes milliseconds.
+            tokio::time::sleep(EMPTY_PAUSE).await;
+        }
+        Ok(false)
     }
 
     /// Writes the whole file anew: what was removed is nowhere in it any more.
