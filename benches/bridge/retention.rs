@@ -72,6 +72,21 @@ pub async fn run(scale: &Scale, report: &mut Report) -> anyhow::Result<()> {
             daemon.stop()?;
         }
     }
+    compare(quiet, swept, report);
+    let rate = removed as f64 / during;
+    report.show("  removed meanwhile", format!("{rate:.0} events/s"));
+    if removed == 0 {
+        report.fault("nothing was removed beside the load");
+    }
+    let before = old_events(&store)?;
+    let daemon = Daemon::start(&place)?;
+    tokio::time::sleep(ALONE).await;
+    let alone = (before - old_events(&store)?) as f64 / ALONE.as_secs_f64();
+    report.show("  removed without load", format!("{alone:.0} events/s"));
+    daemon.stop()
+}
+
+fn compare(quiet: Vec<f64>, swept: Vec<f64>, report: &mut Report) {
     let (quiet, swept) = (Spread::of(quiet), Spread::of(swept));
     report.show(
         "ack p99, nothing removed",
@@ -88,17 +103,6 @@ pub async fn run(scale: &Scale, report: &mut Report) -> anyhow::Result<()> {
     let ratio = swept.percentile(0.99) / quiet.percentile(0.99);
     let (must, aim) = (2.0, 1.5);
     report.judge("  p99 grows by", (ratio, ""), Bound::AtMost { must, aim });
-    let rate = removed as f64 / during;
-    report.show("  removed meanwhile", format!("{rate:.0} events/s"));
-    if removed == 0 {
-        report.fault("nothing was removed beside the load");
-    }
-    let before = old_events(&store)?;
-    let daemon = Daemon::start(&place)?;
-    tokio::time::sleep(ALONE).await;
-    let alone = (before - old_events(&store)?) as f64 / ALONE.as_secs_f64();
-    report.show("  removed without load", format!("{alone:.0} events/s"));
-    daemon.stop()
 }
 
 async fn make_tables(store: &std::path::Path) -> anyhow::Result<()> {
