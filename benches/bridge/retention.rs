@@ -142,7 +142,7 @@ fn fill(store: &std::path::Path, count: usize) -> anyhow::Result<()> {
         )?;
         insert(
             "INSERT INTO event_body VALUES (?1, ?2)",
-            params![place, body],
+            params![place, body.as_bytes()],
         )?;
         if number % ONE_DELIVERED_IN == 0 {
             // Its lead has a newer one, as most have.
