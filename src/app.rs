@@ -23,7 +23,7 @@ use crate::receive::{BodyLimits, Receiver, ReceiverParts};
 use crate::record::Recorder;
 use crate::resolve::Resolver;
 use crate::store::sqlite::{Commit, Handover, SqliteStore};
-use crate::store::{Desk, LoadedBy, Store};
+use crate::store::{Desk, LoadedBy, Store, Sweep, SweepAt};
 use crate::telemetry::damper::{Damper, Say};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::otlp::{self, Exporter, Queue};
@@ -39,6 +39,9 @@ pub use pulse::Pulse;
 /// How often retention looks for what is old, and a failed store is tried again.
 const RETENTION_EVERY: Duration = Duration::from_secs(600);
 const WRITE_TRY_EVERY: Duration = Duration::from_secs(1);
+/// Between two steps of retention: so many times what the last one took, and at least so long.
+const SWEEP_REST: u32 = 4;
+const SWEEP_PAUSE: Duration = Duration::from_millis(10);
 /// Requests to the decider that may wait.
 const REQUESTS: usize = 64;
 
@@ -395,14 +398,25 @@ async fn sweep(store: &Store, clock: &Clock, retention: Duration, stop: &Cancell
         .ok()
         .and_then(|retention| now.checked_sub(retention).ok())
         .unwrap_or(jiff::Timestamp::MIN);
-    while !stop.is_cancelled() {
-        match store.forget_before(before).await {
-            Ok(0) => return,
-            Ok(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+    let mut sweep = Sweep::of(before);
+    let mut events = 0;
+    while sweep.at != SweepAt::Done && !stop.is_cancelled() {
+        let started = std::time::Instant::now();
+        match store.sweep(sweep).await {
+            Ok(swept) => {
+                sweep.at = swept.next;
+                events += swept.events;
+            }
             Err(error) => {
                 tracing::warn!(%error, "retention stopped half way; it goes on later");
                 return;
             }
         }
+        // The busier the writer, the longer a step took, and the rarer they are.
+        let pause = (started.elapsed() * SWEEP_REST).max(SWEEP_PAUSE);
+        tokio::time::sleep(pause).await;
+    }
+    if events > 0 {
+        tracing::info!(events, "what was older than the retention time is removed");
     }
 }

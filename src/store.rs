@@ -17,18 +17,25 @@ use crate::event::{Event, EventId, EventState, Reading, Sequence};
 use crate::lead::{LeadHistory, LeadKey, SystemId};
 
 mod gauge;
+mod care;
+mod erase;
 mod judgement;
+mod life;
 mod links;
 mod parked;
 mod replay;
+mod retention;
 pub mod rows;
 pub mod sqlite;
 
+pub use care::{Backup, Compacted, Fault, Restored};
+pub use erase::{EraseStep, Erased, FileTraces, Mention, Person, PersonRows};
 pub use gauge::ParkedCount;
 pub use judgement::{Decided, Decider, Desk, Leased};
 pub use links::{Learnt, LinkPage, LinkRow, Linked, Links, NamedLead, NewLink};
 pub use parked::{Freed, FreedTo, Parked, ParkedAction, ParkedPlace};
 pub use replay::{ReplayOf, ReplaySpan, ReplayStep};
+pub use retention::{Sweep, SweepAt, Swept};
 
 /// Why a verb did not happen. Nothing was written.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -689,13 +696,6 @@ impl Store {
     pub async fn known_leads(&self, ids: Vec<SystemId>) -> Result<Vec<KnownLead>, StoreError> {
         let Self::Sqlite(store) = self;
         store.known_leads(ids).await
-    }
-
-    /// Removes what is older than `before` and final, in one bounded step; returns how many
-    /// events went.
-    pub async fn forget_before(&self, before: Timestamp) -> Result<usize, StoreError> {
-        let Self::Sqlite(store) = self;
-        store.forget_before(before).await
     }
 
     /// Ends the writer after everything queued has been written.

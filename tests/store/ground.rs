@@ -42,10 +42,13 @@ impl Ground {
         Self { engine, directory }
     }
 
-    pub fn open(&self) -> Result<(Store, Handover), StoreError> {
+    pub fn path(&self) -> std::path::PathBuf {
         let Engine::Sqlite = self.engine;
-        let path = self.directory.path().join("deep/bridge.db");
-        SqliteStore::open(&path, Box::new(|_| {}))
+        self.directory.path().join("deep/bridge.db")
+    }
+
+    pub fn open(&self) -> Result<(Store, Handover), StoreError> {
+        SqliteStore::open(&self.path(), Box::new(|_| {}))
             .map(|(store, handed)| (Store::Sqlite(store), handed))
     }
 
@@ -62,9 +65,7 @@ impl Ground {
     }
 
     fn connect(&self) -> rusqlite::Connection {
-        let Engine::Sqlite = self.engine;
-        let path = self.directory.path().join("deep/bridge.db");
-        let connection = rusqlite::Connection::open(path).unwrap();
+        let connection = rusqlite::Connection::open(self.path()).unwrap();
         connection.busy_timeout(PATIENCE).unwrap();
         connection
     }
@@ -79,6 +80,14 @@ impl Ground {
             connection.execute(statement, []).unwrap() > 0,
             "nothing was damaged"
         );
+    }
+
+    /// One number, asked of the engine itself.
+    pub fn number(&self, statement: &str) -> i64 {
+        let connection = self.connect();
+        connection
+            .query_row(statement, [], |row| row.get(0))
+            .unwrap()
     }
 
     /// Deliveries counted one by one: (target, state) → how many.

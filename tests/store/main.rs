@@ -26,10 +26,12 @@ mod ground;
 mod judge;
 
 mod append;
+mod care;
 mod corrupt;
 mod decide;
 mod desk;
 mod entries;
+mod erase;
 mod held;
 mod history;
 mod keys;
