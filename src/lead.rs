@@ -95,6 +95,8 @@ pub struct Entry {
 #[derive(Debug, Clone, PartialEq)]
 pub struct OwnWrite {
     pub delivery: DeliveryId,
+    /// What the entry that it made, or amended, is marked with.
+    pub entry: DeliveryId,
     /// The event that it came from.
     pub event: Sequence,
     pub members: Map<String, Value>,
@@ -258,6 +260,33 @@ impl LeadState {
             }
         }
         self.calls.len() > before
+    }
+
+    /// Another lead turns out to be this one.
+    pub fn absorb(&mut self, gone: Self) {
+        for id in gone.ids {
+            if !self.ids.contains(&id) {
+                self.ids.push(id);
+            }
+        }
+        self.learn_calls(&gone.calls);
+        self.pearls.extend(gone.pearls);
+        self.previous = self.previous.take().or(gone.previous);
+        for (source, applied) in gone.applied {
+            let newest = self.applied.entry(source).or_insert(applied);
+            newest.sequence = newest.sequence.max(applied.sequence);
+            newest.occurred_at = newest.occurred_at.max(applied.occurred_at);
+        }
+        for (slot, course) in gone.courses {
+            // Of two courses in one place the one with the newer word is where the lead is.
+            if self.targets.get(&slot) <= gone.targets.get(&slot) {
+                self.courses.insert(slot, course);
+            }
+        }
+        for (slot, sequence) in gone.targets {
+            let newest = self.targets.entry(slot).or_insert(sequence);
+            *newest = (*newest).max(sequence);
+        }
     }
 
     /// Takes in that the event `sequence` of `source` was applied.

@@ -10,7 +10,8 @@ use leadping_bridge::store::{EventPage, EventRow, Store};
 
 use crate::faults::RETRY_AFTER_SECONDS;
 use crate::senders::Senders;
-use crate::world::{CONCURRENCY, World};
+use crate::one_way::CONCURRENCY;
+use crate::world::World;
 
 pub fn check(mut world: World, senders: &Senders) {
     world.stop_bridge();

@@ -15,6 +15,7 @@ fn awaiting(kind: &'static str, status: i64, writes: &[(i64, i64, Value)]) -> Gi
         .iter()
         .map(|(event, until, members)| OwnWrite {
             delivery: DeliveryId(uuid::Uuid::from_u128(event.unsigned_abs().into())),
+            entry: DeliveryId(uuid::Uuid::from_u128(event.unsigned_abs().into())),
             event: Sequence(*event),
             members: members.as_object().unwrap().clone(),
             until: at(*until),
@@ -85,6 +86,7 @@ fn what_each_system_calls_its_value() {
     fn hears(kind: &str, facts: Facts, members: Value, expected: bool) {
         let write = OwnWrite {
             delivery: DeliveryId(uuid::Uuid::nil()),
+            entry: DeliveryId(uuid::Uuid::nil()),
             event: Sequence(1),
             members: members.as_object().unwrap().clone(),
             until: at(0),
