@@ -115,7 +115,9 @@ impl Past {
         let mut state = self.state(names);
         state.absorb(gone.state(names));
         Self::of(state, names, |name, _, _| {
-            let both = [self, gone].into_iter().filter_map(|past| past.target(name));
+            let both = [self, gone]
+                .into_iter()
+                .filter_map(|past| past.target(name));
             let mut entries: Vec<Has> = both.flat_map(|target| target.entries.to_vec()).collect();
             entries.sort_by_key(|entry| std::cmp::Reverse(entry.event));
             entries.truncate(MAX_ENTRIES);

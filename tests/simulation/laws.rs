@@ -9,8 +9,8 @@ use leadping_bridge::store::sqlite::SqliteStore;
 use leadping_bridge::store::{EventPage, EventRow, Store};
 
 use crate::faults::RETRY_AFTER_SECONDS;
-use crate::senders::Senders;
 use crate::one_way::CONCURRENCY;
+use crate::senders::Senders;
 use crate::world::World;
 
 pub fn check(mut world: World, senders: &Senders) {

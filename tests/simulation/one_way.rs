@@ -23,8 +23,7 @@ pub fn setup() -> Setup {
 
 /// The table gets the row that was missing.
 pub fn cover_everything(world: &World) {
-    let row =
-        "\n[[row]]\nstatus = 220\nleadping = { category = \"Invalid\", outcome = \"220\" }\n";
+    let row = "\n[[row]]\nstatus = 220\nleadping = { category = \"Invalid\", outcome = \"220\" }\n";
     world.write_table("voice", &format!("{VOICE}{row}"));
 }
 

@@ -37,8 +37,19 @@ fn every_system_ends_with_what_the_rules_name() {
     });
     // What never happened was not tested; one seed alone may lack something.
     let words = [
-        "delivery", "detail", "unchanged", "echo", "stale", "outranked", "looping", "unlinked",
-        "absent", "unmapped", "row", "superseded", "parked",
+        "delivery",
+        "detail",
+        "unchanged",
+        "echo",
+        "stale",
+        "outranked",
+        "looping",
+        "unlinked",
+        "absent",
+        "unmapped",
+        "row",
+        "superseded",
+        "parked",
     ];
     for word in words.into_iter().filter(|_| seeds > 1) {
         assert!(tally.contains_key(word), "never {word}: {tally:?}");
@@ -162,7 +173,9 @@ impl Driver {
         self.world.sandbox().clear_faults();
         self.drain();
         let status = *self.dice.pick(&[400, 409, 422]);
-        let scope = *self.dice.pick(&[FaultScope::Set, FaultScope::Amend, FaultScope::Update]);
+        let scope = *self
+            .dice
+            .pick(&[FaultScope::Set, FaultScope::Amend, FaultScope::Update]);
         let rule = FaultRule::once(scope, Fault::Answer(FaultAnswer::status(status)));
         self.world.sandbox().add_fault(rule);
         let webhook = self.senders.one(&mut self.dice, self.world.now());
@@ -179,7 +192,9 @@ impl Driver {
         self.drain();
         let system = *self.dice.pick(&System::ALL);
         let fault = Fault::Answer(FaultAnswer::status(401));
-        self.world.sandbox().add_fault(FaultRule::always(FaultScope::Any, fault).at(system));
+        self.world
+            .sandbox()
+            .add_fault(FaultRule::always(FaultScope::Any, fault).at(system));
         for _ in 0..3 {
             self.post();
             self.world.advance(Duration::from_millis(400));

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use leadping_bridge::app::App;
 use leadping_bridge::clock::{Clock, ManualClock};
 use leadping_bridge::config;
+use leadping_bridge::config::Config;
 use leadping_bridge::event::EventId;
 use leadping_bridge::map;
-use leadping_bridge::config::Config;
 use leadping_bridge::sandbox::{
     RequestLimit, Sandbox, SandboxOptions, WebhookReceiver, WebhookState,
 };
@@ -258,10 +258,11 @@ impl World {
                 WebhookState::Delivered | WebhookState::Refused | WebhookState::GivenUp
             )
         });
-        all_told && self.count(
-            "SELECT (SELECT count(*) FROM event WHERE state = 'received')
+        all_told
+            && self.count(
+                "SELECT (SELECT count(*) FROM event WHERE state = 'received')
                   + (SELECT count(*) FROM delivery WHERE state IN ('due', 'in_flight'))",
-        ) == 0
+            ) == 0
     }
 
     pub fn what_is_left(&self) -> String {

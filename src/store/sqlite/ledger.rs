@@ -56,8 +56,7 @@ impl Past<'_> {
         while let Some(row) = rows.next()? {
             let ended: Option<i64> = row.get(3)?;
             let ended = ended.map(from_ms).transpose()?;
-            let delivery =
-                DeliveryId(parse_uuid(row.get_ref(0)?.as_blob().unwrap_or_default())?);
+            let delivery = DeliveryId(parse_uuid(row.get_ref(0)?.as_blob().unwrap_or_default())?);
             let entry: Option<Vec<u8>> = row.get(4)?;
             writes.push(OwnWrite {
                 delivery,

@@ -160,7 +160,10 @@ fn config((place, sandbox): (&str, &str), on_newer: &str) -> String {
             "voice",
             "kind = \"nlpearl\"\nlinks = { crm = \"/externalId\" }",
         ),
-        source("crm", "kind = \"capillary\"\nevents = [\"leadUpdated\", \"leadStatusUpdated\"]"),
+        source(
+            "crm",
+            "kind = \"capillary\"\nevents = [\"leadUpdated\", \"leadStatusUpdated\"]",
+        ),
         source(
             "leadping",
             "kind = \"leadping\"\nlinks = { crm = \"/lead/metadata/externalId\" }",
@@ -172,7 +175,8 @@ fn config((place, sandbox): (&str, &str), on_newer: &str) -> String {
              occurred_at = \"/at\"\nevent_id = \"/id\"",
         ),
     ];
-    let limits = "rate_limit = { requests = 60000, per_seconds = 60, burst = 1000 }\ntimeout_ms = 2000";
+    let limits =
+        "rate_limit = { requests = 60000, per_seconds = 60, burst = 1000 }\ntimeout_ms = 2000";
     let target = |name: &str, more: &str| {
         format!(
             "[targets.{name}]\nkind = \"{name}\"\nbase_url = \"{sandbox}\"\n{limits}\n{more}\n\

@@ -78,7 +78,11 @@ pub struct AtTarget {
 type Words = (String, String);
 
 fn words(target: &str, members: &Members) -> Words {
-    let text = |member: &str| members.get(member).map_or(String::new(), ToString::to_string);
+    let text = |member: &str| {
+        members
+            .get(member)
+            .map_or(String::new(), ToString::to_string)
+    };
     match target {
         "leadping" => (text("category"), text("outcome")),
         _ => (String::new(), text("status") + &text("reasonId")),
@@ -98,7 +102,10 @@ pub struct Lead {
 /// 0 is strongest.
 fn rank(source: &str) -> usize {
     let order = ["crm", "voice"];
-    order.iter().position(|it| *it == source).unwrap_or(order.len())
+    order
+        .iter()
+        .position(|it| *it == source)
+        .unwrap_or(order.len())
 }
 
 pub struct Reference<'w> {
@@ -115,7 +122,10 @@ impl Reference<'_> {
         for (sequence, said) in events {
             let lead = self.leads.entry(said.lead).or_default();
             if lead.learn(&said.names) {
-                let waiting = lead.waiting.iter().filter(|it| lead.is_one(said, &events[it]));
+                let waiting = lead
+                    .waiting
+                    .iter()
+                    .filter(|it| lead.is_one(said, &events[it]));
                 for waiting in waiting.copied().collect::<Vec<_>>() {
                     self.decide(waiting, *sequence);
                 }
@@ -196,9 +206,8 @@ impl Lead {
 
     /// The stamps that later events are compared with.
     fn note(&mut self, said: &Said, expected: &Expected) {
-        let applies = |verdict: &&str| {
-            ["echo", "unchanged", "detail", "delivery"].contains(verdict)
-        };
+        let applies =
+            |verdict: &&str| ["echo", "unchanged", "detail", "delivery"].contains(verdict);
         if let (true, Some(stamp)) = (expected.verdicts.values().any(applies), said.stamp) {
             let newest = self.stamps.entry(said.source.clone()).or_insert(stamp);
             *newest = stamp.max(*newest);
@@ -279,27 +288,42 @@ impl AtTarget {
     }
 
     /// The entry's set and amends that count, oldest first.
-    fn writes_of<'a>(&'a self, entry: &'a Entry, turn: i64) -> impl DoubleEndedIterator<Item = &'a Write> {
+    fn writes_of<'a>(
+        &'a self,
+        entry: &'a Entry,
+        turn: i64,
+    ) -> impl DoubleEndedIterator<Item = &'a Write> {
         let writes = self.writes.iter().filter(|write| write.entry == entry.id);
         writes.filter(move |write| !Self::is_gone(write, turn))
     }
 
     /// `None`: it never got there, or gave way.
     fn members_of(&self, entry: &Entry, turn: i64) -> Option<Members> {
-        let has_set = self.writes_of(entry, turn).any(|write| write.id == entry.id);
+        let has_set = self
+            .writes_of(entry, turn)
+            .any(|write| write.id == entry.id);
         let newest = self.writes_of(entry, turn).next_back();
-        newest.filter(|_| has_set && !self.gave_way(entry)).map(|write| write.members.clone())
+        newest
+            .filter(|_| has_set && !self.gave_way(entry))
+            .map(|write| write.members.clone())
     }
 
     /// A set gives way to the next one.
     fn gave_way(&self, entry: &Entry) -> bool {
         let set = self.writes.iter().find(|write| write.id == entry.id);
-        let is_newest = self.entries.last().is_some_and(|newest| newest.id == entry.id);
+        let is_newest = self
+            .entries
+            .last()
+            .is_some_and(|newest| newest.id == entry.id);
         !is_newest && set.is_some_and(|set| set.fate == Fate::GaveWay)
     }
 
     fn words_of(&self, target: &str, entry: &Entry, turn: i64) -> Words {
-        let first = self.writes.iter().find(|write| write.id == entry.id).unwrap();
+        let first = self
+            .writes
+            .iter()
+            .find(|write| write.id == entry.id)
+            .unwrap();
         let members = self.writes_of(entry, turn).next_back().unwrap_or(first);
         words(target, &members.members)
     }
@@ -326,12 +350,20 @@ impl AtTarget {
             return "outranked";
         }
         let has = self.entries.iter().rev().take(ENTRIES).find_map(|entry| {
-            Some((entry.id.clone(), same_call(entry), self.members_of(entry, turn)?))
+            Some((
+                entry.id.clone(),
+                same_call(entry),
+                self.members_of(entry, turn)?,
+            ))
         });
         if let Some((id, true, has)) = has
             && covers(&has, members)
         {
-            let entry = self.entries.iter_mut().find(|entry| entry.id == id).unwrap();
+            let entry = self
+                .entries
+                .iter_mut()
+                .find(|entry| entry.id == id)
+                .unwrap();
             if is_disposition {
                 entry.call = entry.call.take().or_else(|| said.call.clone());
             }
@@ -414,11 +446,21 @@ impl AtTarget {
         assert!(may_give_way || !gave_way, "nothing gives way in a queue");
     }
 
-    fn write(&mut self, case: &Case<'_>, target: &str, (entry, members): (Option<String>, Members)) {
+    fn write(
+        &mut self,
+        case: &Case<'_>,
+        target: &str,
+        (entry, members): (Option<String>, Members),
+    ) {
         let said = case.said;
-        let (id, ended, fate) = case.seen.deliveries.get(target).cloned().unwrap_or_else(|| {
-            panic!("nothing was sent to {target} for {said:?}");
-        });
+        let (id, ended, fate) = case
+            .seen
+            .deliveries
+            .get(target)
+            .cloned()
+            .unwrap_or_else(|| {
+                panic!("nothing was sent to {target} for {said:?}");
+            });
         self.writes.push(Write {
             entry: entry.unwrap_or_else(|| id.clone()),
             id,
@@ -440,9 +482,10 @@ impl AtTarget {
     /// These words are the newest.
     fn go_on(&mut self, case: &Case<'_>, wanted: Words) {
         let said = case.said;
-        let stays = self.words.as_ref().is_some_and(|now| {
-            *now == wanted || (!now.0.is_empty() && now.0 == wanted.0)
-        });
+        let stays = self
+            .words
+            .as_ref()
+            .is_some_and(|now| *now == wanted || (!now.0.is_empty() && now.0 == wanted.0));
         let same_words = self.words.as_ref() == Some(&wanted);
         let leaves = self.leaves_terminal(&wanted);
         // What a stronger source set stays its own when a weaker one says it again.
@@ -466,7 +509,9 @@ impl AtTarget {
     pub fn history(&self) -> Vec<(String, Members)> {
         let there = self.entries.iter().filter_map(|entry| {
             let writes = self.writes.iter().filter(|write| write.entry == entry.id);
-            let mut there = writes.filter(|write| write.fate == Fate::Delivered).peekable();
+            let mut there = writes
+                .filter(|write| write.fate == Fate::Delivered)
+                .peekable();
             let is_there = there.peek().is_some_and(|first| first.id == entry.id);
             let newest = there.last().filter(|_| is_there)?;
             Some((entry.id.clone(), newest.members.clone()))
@@ -476,5 +521,7 @@ impl AtTarget {
 }
 
 fn covers(has: &Members, wanted: &Members) -> bool {
-    wanted.iter().all(|(member, value)| has.get(member) == Some(value))
+    wanted
+        .iter()
+        .all(|(member, value)| has.get(member) == Some(value))
 }

@@ -44,7 +44,10 @@ pub struct Said {
 
 /// What the table does with it.
 pub enum Wants {
-    Calls { is_final: bool, calls: Vec<(&'static str, Members)> },
+    Calls {
+        is_final: bool,
+        calls: Vec<(&'static str, Members)>,
+    },
     Nothing,
     Person,
     Unknown,
@@ -101,7 +104,8 @@ impl Said {
             call,
             is_of_call,
             summary: text(&body["summary"]),
-            marker: reason.and_then(|text| Some(text.split_once("[lb:")?.1.split_once(']')?.0.to_owned())),
+            marker: reason
+                .and_then(|text| Some(text.split_once("[lb:")?.1.split_once(']')?.0.to_owned())),
             is_fired: body["number"].is_null(),
         }
     }
@@ -113,7 +117,8 @@ impl Said {
             "crm" => "capillary",
             other => other,
         };
-        let is = |member: &str, said: &str| written.get(member).and_then(text).as_deref() == Some(said);
+        let is =
+            |member: &str, said: &str| written.get(member).and_then(text).as_deref() == Some(said);
         own == target
             && match (own, &self.marker) {
                 ("leadping", marker) => {
@@ -127,7 +132,8 @@ impl Said {
 
     pub fn wants(&self) -> Wants {
         let leadping = |kind: &str, category: &str, outcome: &str| {
-            let mut members = members(json!({ "type": kind, "category": category, "outcome": outcome }));
+            let mut members =
+                members(json!({ "type": kind, "category": category, "outcome": outcome }));
             if let Some(summary) = &self.summary {
                 members.insert("notes".to_owned(), json!(summary));
             }
@@ -135,7 +141,10 @@ impl Said {
         };
         let nlpearl = |status: i64| ("nlpearl", members(json!({ "status": status })));
         let capillary = |status: &str, reason: i64| {
-            ("capillary", members(json!({ "status": status, "reasonId": reason })))
+            (
+                "capillary",
+                members(json!({ "status": status, "reasonId": reason })),
+            )
         };
         let calls = match (self.source.as_str(), self.status.as_str()) {
             ("voice", "1") => vec![leadping("Call", "Open", "New")],
