@@ -239,6 +239,24 @@ impl LeadState {
             .map(|id| id.id.as_str())
     }
 
+    /// The lead's course in this slot. Leads of older stores have none; what they were last decided
+    /// to be at LeadPing is known all the same.
+    pub fn course(&self, slot: &str) -> Option<Course> {
+        let known = self.courses.get(slot).cloned();
+        let previous = self.previous.as_ref();
+        known.or_else(|| {
+            let previous = previous.filter(|_| Slot::parse(slot).is_disposition())?;
+            Some(Course {
+                words: Words {
+                    category: previous.category.clone(),
+                    outcome: previous.outcome.clone(),
+                },
+                source: previous.source.clone(),
+                ..Course::default()
+            })
+        })
+    }
+
     /// Notes the pearl of an NLPearl lead id; whether that is new.
     pub fn learn_pearl(&mut self, lead_id: &str, pearl_id: &str) -> bool {
         let known = self.pearls.get(lead_id).map(String::as_str);

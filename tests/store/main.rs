@@ -35,6 +35,7 @@ mod history;
 mod keys;
 mod link_pages;
 mod links;
+mod older;
 mod opening;
 mod parked;
 mod recorded;

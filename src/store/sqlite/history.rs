@@ -73,7 +73,7 @@ impl Past<'_> {
                     TargetHistory {
                         applied: Some(*applied),
                         entries: self.entries(lead, named, by.is_shadowed(named.target))?,
-                        course: state.courses.get(slot).cloned(),
+                        course: state.course(slot),
                         own_writes,
                     },
                 );
