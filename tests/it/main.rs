@@ -26,6 +26,7 @@ mod sources;
 mod stale;
 mod link_lists;
 mod echoes;
+mod loops;
 mod links;
 mod write_back;
 mod capillary;

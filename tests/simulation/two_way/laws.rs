@@ -38,11 +38,12 @@ pub struct Driven<'d> {
 
 pub fn check(mut world: World, driven: &Driven<'_>) -> Tally {
     world.stop_bridge();
-    let run = read(&world, driven.refusals);
+    let run = read(&world);
     let mut reference = Reference {
         events: &run.events,
         seen: &run.seen,
         supersede: driven.supersede,
+        refusals: driven.refusals,
         leads: BTreeMap::new(),
         expected: BTreeMap::new(),
     };
@@ -88,7 +89,7 @@ pub fn check(mut world: World, driven: &Driven<'_>) -> Tally {
     tally
 }
 
-fn read(world: &World, refusals: &[i64]) -> Run {
+fn read(world: &World) -> Run {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
@@ -124,28 +125,19 @@ fn read(world: &World, refusals: &[i64]) -> Run {
             let said = Said::read(sequence, event.received_at, &event.source, &body);
             run.events.insert(sequence, said);
             run.bodies.insert(sequence, body);
-            run.seen
-                .insert(sequence, seen(&run.rows[&sequence], refusals));
+            run.seen.insert(sequence, seen(&run.rows[&sequence]));
         }
         store.close().await;
         run
     })
 }
 
-fn seen(row: &EventRow, refusals: &[i64]) -> Seen {
-    let sequence = row.sequence.0;
+fn seen(row: &EventRow) -> Seen {
     let deliveries = row.deliveries.iter().map(|delivery| {
         let fate = match delivery.state {
             DeliveryState::Delivered => Fate::Delivered,
             DeliveryState::Superseded => Fate::GaveWay,
-            // Whoever was decided meanwhile did not know yet.
-            DeliveryState::Parked => Fate::RefusedBy(
-                refusals
-                    .iter()
-                    .copied()
-                    .find(|end| *end >= sequence)
-                    .unwrap_or(i64::MAX),
-            ),
+            DeliveryState::Parked => Fate::Refused,
             other => panic!("not at rest: {other:?}"),
         };
         let ended = delivery.settled_at.unwrap_or(Timestamp::MIN);

@@ -20,8 +20,7 @@ const ENTRIES: usize = 16;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     Delivered,
-    /// Parked, as every decision after this event saw.
-    RefusedBy(i64),
+    Refused,
     GaveWay,
 }
 
@@ -51,6 +50,8 @@ pub struct Write {
     pub members: Members,
     pub ended: Timestamp,
     pub fate: Fate,
+    /// From the event after this one on everybody knew that it was refused.
+    known_after: i64,
     echoed_by: Option<i64>,
 }
 
@@ -112,6 +113,8 @@ pub struct Reference<'w> {
     pub events: &'w BTreeMap<i64, Said>,
     pub seen: &'w BTreeMap<i64, Seen>,
     pub supersede: bool,
+    /// The newest event at the end of each time in which targets refused: by then that was known.
+    pub refusals: &'w [i64],
     pub leads: BTreeMap<u64, Lead>,
     pub expected: BTreeMap<i64, Expected>,
 }
@@ -149,7 +152,9 @@ impl Reference<'_> {
                     seen,
                     is_final,
                     turn,
+                    now: self.events[&turn].received_at,
                     supersede: self.supersede,
+                    refusals: self.refusals,
                 };
                 for (target, members) in calls {
                     let verdict = lead.weigh(&case, target, &members);
@@ -176,7 +181,16 @@ struct Case<'c> {
     seen: &'c Seen,
     is_final: bool,
     turn: i64,
+    now: Timestamp,
     supersede: bool,
+    refusals: &'c [i64],
+}
+
+impl Case<'_> {
+    fn known_after(&self) -> i64 {
+        let mut ends = self.refusals.iter().copied();
+        ends.find(|end| *end >= self.turn).unwrap_or(i64::MAX)
+    }
 }
 
 impl Lead {
@@ -253,27 +267,27 @@ impl Lead {
                     && write.echoed_by.is_none_or(|by| by == said.sequence)
             }));
         }
-        let Some(of) = &case.seen.echo_of else {
-            let must = may.iter().find(|write| {
-                let was_there = match said.is_fired {
-                    true => write.ended <= said.received_at,
-                    false => write.ended < said.received_at,
-                };
-                let is_awaited = write.ended + WINDOW >= said.received_at;
-                write.fate == Fate::Delivered && was_there && is_awaited
-            });
-            assert!(must.is_none(), "no echo of {must:?}: {said:?}");
-            return false;
+        let is_awaited = |write: &Write| {
+            write.fate == Fate::Delivered && write.ended + WINDOW >= said.received_at
         };
-        let write = may.into_iter().find(|write| write.id == *of);
-        let write = write.unwrap_or_else(|| panic!("the echo of {of}? {said:?}"));
-        let is_awaited = write.ended + WINDOW >= said.received_at;
-        assert!(
-            is_awaited && write.fate == Fate::Delivered,
-            "the echo of {write:?}? {said:?}"
-        );
-        write.echoed_by = Some(said.sequence);
-        true
+        let must_be = |write: &Write| {
+            let was_there = match said.is_fired {
+                true => write.ended <= said.received_at,
+                false => write.ended < said.received_at,
+            };
+            is_awaited(write) && was_there
+        };
+        let taken = match &case.seen.echo_of {
+            Some(of) => may
+                .into_iter()
+                .find(|write| write.id == *of && is_awaited(write)),
+            None => may.into_iter().find(|write| must_be(write)),
+        };
+        if let Some(write) = taken {
+            write.echoed_by = Some(said.sequence);
+            return true;
+        }
+        false
     }
 }
 
@@ -281,7 +295,7 @@ impl AtTarget {
     fn is_gone(write: &Write, turn: i64) -> bool {
         match write.fate {
             Fate::Delivered => false,
-            Fate::RefusedBy(seen) => seen < turn,
+            Fate::Refused => write.known_after < turn,
             // It gives way when something newer is set.
             Fate::GaveWay => false,
         }
@@ -372,7 +386,9 @@ impl AtTarget {
         }
         let comes_back = self.words.as_ref() != Some(&wanted) && self.had.contains(&wanted);
         self.returns.retain(|at| *at + WINDOW > said.received_at);
-        if comes_back && self.returns.len() >= RETURNS {
+        // What waited that long feeds no loop.
+        let is_fresh = case.now <= said.received_at + WINDOW;
+        if comes_back && is_fresh && self.returns.len() >= RETURNS {
             return "looping";
         }
         self.set(case, target, members.clone());
@@ -453,14 +469,12 @@ impl AtTarget {
         (entry, members): (Option<String>, Members),
     ) {
         let said = case.said;
-        let (id, ended, fate) = case
-            .seen
-            .deliveries
-            .get(target)
-            .cloned()
-            .unwrap_or_else(|| {
-                panic!("nothing was sent to {target} for {said:?}");
-            });
+        let sent = case.seen.deliveries.get(target).cloned();
+        let (id, ended, fate) = sent.unwrap_or_else(|| {
+            // The verdicts differ, then.
+            let id = format!("nothing, for {}", said.sequence);
+            (id, said.received_at, Fate::Delivered)
+        });
         self.writes.push(Write {
             entry: entry.unwrap_or_else(|| id.clone()),
             id,
@@ -468,6 +482,7 @@ impl AtTarget {
             members,
             ended,
             fate,
+            known_after: case.known_after(),
             echoed_by: None,
         });
     }
