@@ -18,6 +18,7 @@ use std::time::Duration;
 mod dice;
 mod faults;
 mod laws;
+mod many;
 mod one_way;
 mod senders;
 mod two_way;
