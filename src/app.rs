@@ -90,6 +90,7 @@ impl App {
         let (requests_in, requests) = mpsc::channel(REQUESTS);
         let receiver = receiver(&config, &ground)?;
         let board = Arc::new(ReplayBoard::default());
+        let replays = Replays::on(board.clone(), &ground.store, ground.clock.now()).await;
         let admin = admin_of(&config, &ground, &workers, (&requests_in, &rules, &board))?;
         let closed = CancellationToken::new();
         let listen = |listener, router| {
@@ -111,7 +112,7 @@ impl App {
             handed,
             requests,
             ground: ground.clone(),
-            replays: Replays::on(board),
+            replays,
         };
         let reached = reload::Reached {
             ground: ground.clone(),

@@ -158,7 +158,7 @@ fn show(progress: &ReplayProgress, as_json: bool) -> anyhow::Result<ExitCode> {
     }
     let state = match progress.state {
         ReplayState::None => {
-            anstream::println!("no replay since the bridge started");
+            anstream::println!("no replay yet");
             return Ok(ExitCode::SUCCESS);
         }
         ReplayState::Running => "running",
