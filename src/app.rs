@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::{self, Admin};
 use crate::clock::{Clock, after};
 use crate::config::Config;
-use crate::decider::{self, DeciderTask, ReplayBoard, Replays, Rules, WriterDesk};
+use crate::decider::{self, DeciderTask, Replays, Rules, WriterDesk};
 use crate::deliver::{Ground, TargetWorker, credential};
 use crate::listen::{self, ListenLimits};
 use crate::map::Tables;
@@ -89,9 +89,8 @@ impl App {
         let desk = seat_desk(&rules, &workers, &ground);
         let (requests_in, requests) = mpsc::channel(REQUESTS);
         let receiver = receiver(&config, &ground)?;
-        let board = Arc::new(ReplayBoard::default());
-        let replays = Replays::on(board.clone(), &ground.store, ground.clock.now()).await;
-        let admin = admin_of(&config, &ground, &workers, (&requests_in, &rules, &board))?;
+        let replays = Replays::load(&ground.store, ground.clock.now()).await;
+        let admin = admin_of(&config, &ground, &workers, (&requests_in, &rules, &replays))?;
         let closed = CancellationToken::new();
         let listen = |listener, router| {
             let limits = ListenLimits::from(&config.server);
@@ -239,11 +238,7 @@ fn admin_of(
     config: &Config,
     ground: &Ground,
     workers: &[Arc<TargetWorker>],
-    (decider, rules, board): (
-        &mpsc::Sender<decider::Request>,
-        &Arc<Rules>,
-        &Arc<ReplayBoard>,
-    ),
+    (decider, rules, replays): (&mpsc::Sender<decider::Request>, &Arc<Rules>, &Replays),
 ) -> anyhow::Result<Arc<Admin>> {
     let token = config.admin.token.as_ref().map(|token| token.load());
     Ok(Arc::new(Admin {
@@ -253,7 +248,7 @@ fn admin_of(
         workers: workers.to_vec(),
         decider: decider.clone(),
         rules: rules.clone(),
-        replay: board.clone(),
+        replay: replays.board().clone(),
         sources: config.sources.keys().cloned().collect(),
         token: token.transpose()?,
     }))

@@ -172,10 +172,10 @@ pub struct Replays {
 }
 
 impl Replays {
-    /// On this board; goes on where the last run of the bridge was.
-    pub async fn on(board: Arc<ReplayBoard>, store: &Store, now: Timestamp) -> Self {
+    /// Goes on where the last run of the bridge was.
+    pub async fn load(store: &Store, now: Timestamp) -> Self {
         let mut replays = Self {
-            board,
+            board: Arc::default(),
             running: None,
         };
         match kept(store).await {
@@ -192,6 +192,10 @@ impl Replays {
             }
         }
         replays
+    }
+
+    pub fn board(&self) -> &Arc<ReplayBoard> {
+        &self.board
     }
 
     pub(super) fn begin(&mut self, order: ReplayOrder, now: Timestamp) {

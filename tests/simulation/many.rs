@@ -154,7 +154,7 @@ impl Senders {
             source: "crm",
             lead,
             name,
-            status: *self.dice.pick::<&str>(&["OPEN", "WON", "LOST"]),
+            status: self.dice.pick::<&str>(&["OPEN", "WON", "LOST"]),
             stamp: Some(self.now),
         }
     }

@@ -287,7 +287,7 @@ impl Scope {
         }
         if let Some(change) = &decision.applied {
             let own = &event.event;
-            subject.state.apply(&own.source, own.sequence, change);
+            Arc::make_mut(&mut subject.state).apply(&own.source, own.sequence, change);
             if subject.lead.is_none() {
                 let ids = ids_of(&own.source, &event.reading.facts);
                 subject = identity::adopt(self, subject, &ids)?;
