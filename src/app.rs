@@ -13,9 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::{self, Admin};
 use crate::clock::{Clock, after};
 use crate::config::Config;
-use crate::decider::{
-    self, DeciderTask, Heartbeat, ReplayBoard, Replays, Rules, Unlinked, WriterDesk,
-};
+use crate::decider::{self, DeciderTask, Heartbeat, Replays, Rules, Unlinked, WriterDesk};
 use crate::deliver::{Ground, TargetWorker, credential};
 use crate::listen::{self, ListenLimits};
 use crate::map::Tables;
@@ -102,8 +100,8 @@ impl App {
         let desk = seat_desk(&rules, &workers, (&ground, &unlinked));
         let (requests_in, requests) = mpsc::channel(REQUESTS);
         let receiver = receiver(&config, &ground)?;
-        let board = Arc::new(ReplayBoard::default());
-        let admin = admin_of(&config, &ground, &workers, (&requests_in, &rules, &board))?;
+        let replays = Replays::load(&ground.store, ground.clock.now()).await;
+        let admin = admin_of(&config, &ground, &workers, (&requests_in, &rules, &replays))?;
         let (closed, heart) = (CancellationToken::new(), Arc::new(Heartbeat::default()));
         let listen = |listener, router| {
             let limits = ListenLimits::from(&config.server);
@@ -124,7 +122,7 @@ impl App {
             handed,
             requests,
             ground: ground.clone(),
-            replays: Replays::on(board),
+            replays,
             heart: heart.clone(),
         };
         let resolvers = resolvers(&config, &ground, &workers, (&unlinked, &requests_in));
@@ -317,11 +315,7 @@ fn admin_of(
     config: &Config,
     ground: &Ground,
     workers: &[Arc<TargetWorker>],
-    (decider, rules, board): (
-        &mpsc::Sender<decider::Request>,
-        &Arc<Rules>,
-        &Arc<ReplayBoard>,
-    ),
+    (decider, rules, replays): (&mpsc::Sender<decider::Request>, &Arc<Rules>, &Replays),
 ) -> anyhow::Result<Arc<Admin>> {
     let token = config.admin.token.as_ref().map(|token| token.load());
     Ok(Arc::new(Admin {
@@ -331,7 +325,7 @@ fn admin_of(
         workers: workers.to_vec(),
         decider: decider.clone(),
         rules: rules.clone(),
-        replay: board.clone(),
+        replay: replays.board().clone(),
         sources: config.sources.keys().cloned().collect(),
         token: token.transpose()?,
     }))

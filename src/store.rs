@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::decision::{DecisionRecord, ParkCause};
 use crate::delivery::{Attempt, DeliveryId, DeliveryState, Lease, Patience};
@@ -294,7 +294,7 @@ pub struct EventPage {
 }
 
 /// A lead by its id in one of the systems named.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LeadQuery {
     pub id: String,
     /// Source names; LeadPing's own ids are looked up too.

@@ -150,7 +150,7 @@ fn tell(found: &[Note], json: bool) -> anyhow::Result<()> {
     if json {
         let is_ok = found.iter().all(|note| note.level != Level::Error);
         let told = serde_json::json!({ "ok": is_ok, "findings": found });
-        anstream::println!("{}", serde_json::to_string_pretty(&told)?);
+        println!("{}", serde_json::to_string_pretty(&told)?);
         return Ok(());
     }
     for note in found {
@@ -159,9 +159,9 @@ fn tell(found: &[Note], json: bool) -> anyhow::Result<()> {
             Level::Warning => ("warning", anstyle::AnsiColor::Yellow.on_default()),
             Level::Error => ("error  ", anstyle::AnsiColor::Red.on_default()),
         };
-        anstream::println!("{style}{word}{style:#} {}: {}", note.about, note.what);
+        println!("{style}{word}{style:#} {}: {}", note.about, note.what);
         if let Some(remedy) = &note.remedy {
-            anstream::println!("        {remedy}");
+            println!("        {remedy}");
         }
     }
     Ok(())

@@ -112,9 +112,9 @@ fn back_up(path: &Path, args: &FileArgs) -> anyhow::Result<ExitCode> {
         Err(error) => return unavailable(&error),
     };
     if args.json {
-        anstream::println!("{}", serde_json::to_string(&backup)?);
+        println!("{}", serde_json::to_string(&backup)?);
     } else {
-        anstream::println!(
+        println!(
             "{}: {} events up to {}, {}, checked",
             args.file.display(),
             backup.events,
@@ -141,21 +141,21 @@ fn restore(path: &Path, args: &FileArgs) -> anyhow::Result<ExitCode> {
         }
     };
     if args.json {
-        anstream::println!("{}", serde_json::to_string(&restored)?);
+        println!("{}", serde_json::to_string(&restored)?);
         return Ok(ExitCode::SUCCESS);
     }
-    anstream::println!(
+    println!(
         "{}: {} events up to {}; later ones are gone",
         restored.file.display(),
         restored.events,
         told_time(restored.newest_event_at)
     );
-    anstream::println!(
+    println!(
         "{} deliveries still to be made are looked up at their targets first",
         restored.looked_up_first
     );
     if let Some(aside) = &restored.kept_aside {
-        anstream::println!("the store that was there: {}", aside.display());
+        println!("the store that was there: {}", aside.display());
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -174,9 +174,9 @@ fn check(path: &Path, args: &CheckArgs) -> anyhow::Result<ExitCode> {
         Err(error) => return unavailable(&error),
     };
     if args.json {
-        anstream::println!("{}", serde_json::to_string_pretty(&faults)?);
+        println!("{}", serde_json::to_string_pretty(&faults)?);
     } else if faults.is_empty() {
-        anstream::println!("{} is sound", path.display());
+        println!("{} is sound", path.display());
     }
     if !args.json {
         faults.iter().for_each(print_fault);
@@ -197,9 +197,9 @@ fn compact(path: &Path, args: &CompactArgs) -> anyhow::Result<ExitCode> {
         Err(error) => return unavailable(&error),
     };
     if args.json {
-        anstream::println!("{}", serde_json::to_string(&compacted)?);
+        println!("{}", serde_json::to_string(&compacted)?);
     } else {
-        anstream::println!(
+        println!(
             "{}: {}, before {}",
             path.display(),
             told_bytes(compacted.bytes),
@@ -210,11 +210,11 @@ fn compact(path: &Path, args: &CompactArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn print_fault(fault: &Fault) {
-    anstream::println!("{}: {} ({})", fault.law, fault.what, fault.count);
+    println!("{}: {} ({})", fault.law, fault.what, fault.count);
     for place in &fault.places {
-        anstream::println!("    {place}");
+        println!("    {place}");
     }
-    anstream::println!("    remedy: {}", fault.remedy);
+    println!("    remedy: {}", fault.remedy);
 }
 
 fn told_time(at: Option<Timestamp>) -> String {

@@ -19,6 +19,10 @@ use tempfile::TempDir;
 
 use crate::judge::{self, Judge};
 
+mod migrations {
+    refinery::embed_migrations!("migrations");
+}
+
 pub const TARGET: &str = "leadping";
 /// 2026-08-01T10:00:00Z.
 pub const START_MS: i64 = 1_785_578_400_000;
@@ -70,6 +74,25 @@ impl Ground {
         connection
     }
 
+    /// The files of a store that was last opened by the version whose newest migration this was,
+    /// with these rows.
+    pub fn of_version(engine: Engine, version: i32, rows: &str) -> Self {
+        let ground = Self::new(engine);
+        std::fs::create_dir(ground.directory.path().join("deep")).unwrap();
+        let mut connection = ground.connect();
+        let target = refinery::Target::Version(version);
+        let runner = migrations::migrations::runner().set_target(target);
+        runner.run(&mut connection).unwrap();
+        connection.execute_batch(rows).unwrap();
+        ground
+    }
+
+    /// One number, asked past the store.
+    pub fn number(&self, query: &str) -> i64 {
+        let connection = self.connect();
+        connection.query_row(query, [], |row| row.get(0)).unwrap()
+    }
+
     /// Damages what is stored, past every check.
     pub fn damage(&self, statement: &str) {
         let connection = self.connect();
@@ -80,14 +103,6 @@ impl Ground {
             connection.execute(statement, []).unwrap() > 0,
             "nothing was damaged"
         );
-    }
-
-    /// One number, asked of the engine itself.
-    pub fn number(&self, statement: &str) -> i64 {
-        let connection = self.connect();
-        connection
-            .query_row(statement, [], |row| row.get(0))
-            .unwrap()
     }
 
     /// Deliveries counted one by one: (target, state) → how many.

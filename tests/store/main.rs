@@ -37,6 +37,7 @@ mod history;
 mod keys;
 mod link_pages;
 mod links;
+mod older;
 mod opening;
 mod parked;
 mod recorded;

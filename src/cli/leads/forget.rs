@@ -30,7 +30,7 @@ pub(super) async fn run(api: &AdminApi, args: ForgetArgs) -> anyhow::Result<Exit
         Err(unanswered) => return Ok(unanswered.into()),
     };
     if args.json {
-        anstream::println!("{}", serde_json::to_string(&forgotten)?);
+        println!("{}", serde_json::to_string(&forgotten)?);
     } else {
         print(&forgotten);
     }
@@ -41,7 +41,7 @@ pub(super) async fn run(api: &AdminApi, args: ForgetArgs) -> anyhow::Result<Exit
 }
 
 fn print(forgotten: &Forgotten) {
-    anstream::println!(
+    println!(
         "erased: {} events, {} deliveries, {} attempts, {} links, {} rejected requests",
         forgotten.events,
         forgotten.deliveries,
@@ -53,31 +53,31 @@ fn print(forgotten: &Forgotten) {
         true => "; the file was written anew",
         false => "",
     };
-    anstream::println!(
+    println!(
         "searched the store's files for {} ids, numbers and addresses{anew}",
         forgotten.searched
     );
     for (file, traces) in &forgotten.traces {
-        anstream::println!("    {file}: {}", found(*traces));
+        println!("    {file}: {}", found(*traces));
     }
     if forgotten.too_short > 0 {
-        anstream::println!(
+        println!(
             "    {} ids are too short to be searched for",
             forgotten.too_short
         );
     }
     if forgotten.shared > 0 {
-        anstream::println!(
+        println!(
             "{} numbers or addresses stand in events of other leads too, and were left there:",
             forgotten.shared
         );
         for event in &forgotten.shared_events {
-            anstream::println!("    event {event}");
+            println!("    event {event}");
         }
-        anstream::println!("    if it is the same person, forget those leads too");
+        println!("    if it is the same person, forget those leads too");
     }
     if forgotten.traces.values().any(|traces| *traces > 0) {
-        anstream::println!(
+        println!(
             "traces are left: new webhooks of the lead came in, or pages still hold what moved off \
              them.\n    Again with --rewrite (webhooks wait meanwhile), or `store compact` with the \
              bridge stopped"
