@@ -24,9 +24,10 @@ use crate::deliver::TargetWorker;
 use crate::problem::Problem;
 use crate::secret::Secret;
 use crate::store::{Store, StoreError};
-use crate::telemetry::metrics::{CONTENT_TYPE, Metrics};
+use crate::telemetry::metrics::Metrics;
 
 mod events;
+mod gauges;
 mod links;
 mod mappings;
 mod parked;
@@ -55,7 +56,7 @@ type Shared = Arc<Admin>;
 /// The admin listener's routes.
 pub fn router(admin: Shared) -> Router {
     Router::new()
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(gauges::metrics))
         .route("/api/v1/events", get(events::list_events))
         .route(
             "/api/v1/events/replay",
@@ -78,15 +79,6 @@ pub fn router(admin: Shared) -> Router {
         .fallback(|| async { not_found() })
         .layer(middleware::from_fn_with_state(admin.clone(), admit))
         .with_state(admin)
-}
-
-async fn metrics(State(admin): State<Shared>) -> Response {
-    targets::update_gauges(&admin).await;
-    (
-        [(header::CONTENT_TYPE, CONTENT_TYPE)],
-        admin.metrics.encode(),
-    )
-        .into_response()
 }
 
 /// With a token: the right one. Without: only a loopback host.

@@ -83,7 +83,7 @@ pub enum Command {
         or a fault of ours."
     )]
     Serve(serve::ServeArgs),
-    /// Show everything on this machine: sandbox, bridge, sample webhooks
+    /// Show everything on this machine: sandbox, bridge, sample webhooks, both ways
     #[command(after_help = "Example:\n  leadping-bridge demo --once")]
     Demo(demo::DemoArgs),
     /// Pretend to be LeadPing, NLPearl and Capillary, strictly, with faults on request

@@ -21,18 +21,23 @@ use crate::event::{Event, Facts, Reading, Sequence, Standing};
 use crate::lead::{LeadHistory, SystemId};
 use crate::map::{Table, Tables};
 use crate::store::{
-    Again, Decided, Decider, Freed, Linked, NewLink, Parked, ParkedAction, StoreError, Undecided,
+    Again, Decided, Decider, Freed, Learnt, Linked, NamedLead, NewLink, Parked, ParkedAction,
+    StoreError, Undecided,
 };
 use crate::systems;
 use crate::systems::place::Place;
 
 mod desk;
 mod refused;
+mod heartbeat;
 mod replay;
+mod unlinked;
 
 pub use desk::WriterDesk;
+pub use heartbeat::Heartbeat;
 pub use refused::RefusedTables;
 pub use replay::{ReplayBoard, ReplayOrder, ReplayProgress, ReplayState, Replays};
+pub use unlinked::Unlinked;
 
 /// Events decided in one transaction.
 const BATCH: usize = 256;
@@ -250,6 +255,11 @@ pub enum Request {
         links: Vec<NewLink>,
         reply: oneshot::Sender<Result<Vec<Linked>, StoreError>>,
     },
+    /// A lead's ids, as somebody who was asked named them.
+    LearnLead {
+        named: NamedLead,
+        reply: oneshot::Sender<Result<Learnt, StoreError>>,
+    },
     /// One step of what a person does about the parked.
     FreeParked {
         parked: Parked,
@@ -260,6 +270,8 @@ pub enum Request {
     Replay(ReplayOrder),
     /// The tables changed: decide again what they may now cover.
     TablesChanged,
+    /// Come by, so that the heart beats.
+    Beat,
 }
 
 pub struct DeciderTask {
@@ -268,6 +280,7 @@ pub struct DeciderTask {
     pub requests: mpsc::Receiver<Request>,
     pub ground: Ground,
     pub replays: Replays,
+    pub heart: Arc<Heartbeat>,
 }
 
 impl DeciderTask {
@@ -278,6 +291,7 @@ impl DeciderTask {
         // How far parked events have been decided again, while that is under way.
         let mut again_after = None;
         loop {
+            self.heart.beat();
             let replay_at = self.replays.next_at();
             tokio::select! {
                 biased;
@@ -285,6 +299,10 @@ impl DeciderTask {
                 Some(request) = self.requests.recv() => match request {
                     Request::SetLink { ids, reply } => self.set_link(ids, reply).await,
                     Request::SetLinks { links, reply } => self.set_links(links, reply).await,
+                    Request::LearnLead { named, reply } => {
+                        // Whoever asked may have gone; the lead stays known.
+                        let _ = reply.send(self.learn_lead(named).await);
+                    }
                     Request::FreeParked { parked, action, reply } => {
                         // Whoever asked may have gone; what was done stays done.
                         let _ = reply.send(self.free_parked(parked, action).await);
@@ -293,6 +311,7 @@ impl DeciderTask {
                         self.replays.begin(order, self.ground.clock.now());
                     }
                     Request::TablesChanged => again_after = Some(Sequence(0)),
+                    Request::Beat => {}
                 },
                 received = self.handed.recv_many(&mut batch, BATCH) => {
                     if received == 0 {
@@ -337,7 +356,7 @@ impl DeciderTask {
                 Sequence(expected - 1)
             }
             Err(error) => {
-                tracing::error!(%error, "events cannot be decided; they are on disk, trying again");
+                self.desk.say_undecidable(&error);
                 tokio::time::sleep(STORE_PAUSE).await;
                 self.catch_up(last).await
             }
@@ -347,11 +366,12 @@ impl DeciderTask {
     /// Reads the store until nothing is left undecided.
     async fn catch_up(&mut self, mut last: Sequence) -> Sequence {
         while !self.ground.stop.is_cancelled() {
+            self.heart.beat();
             match self.decide_stored().await {
                 Ok(None) => break,
                 Ok(Some(newest)) => last = newest,
                 Err(error) => {
-                    tracing::error!(%error, "recorded events cannot be decided; trying again");
+                    self.desk.say_undecidable(&error);
                     tokio::time::sleep(STORE_PAUSE).await;
                 }
             }
@@ -438,11 +458,16 @@ impl DeciderTask {
             .set_links(links, self.desk.rules.snapshot(), self.ground.clock.now())
             .await;
         for linked in result.iter().flatten() {
-            // What stays parked was reported when it was parked.
-            let moved = linked.decided.iter().filter(|event| event.moved());
-            self.desk.tell(&moved.cloned().collect::<Vec<_>>());
+            self.desk.tell_moved(&linked.decided);
         }
         let _ = reply.send(result);
+    }
+
+    async fn learn_lead(&mut self, named: NamedLead) -> Result<Learnt, StoreError> {
+        let (by, now) = (self.desk.rules.snapshot(), self.ground.clock.now());
+        let linked = self.ground.store.learn_lead(named, by, now).await?;
+        self.desk.tell_moved(&linked.decided);
+        Ok(linked.learnt)
     }
 
     async fn free_parked(
@@ -479,6 +504,7 @@ impl DeciderTask {
         );
         match step.await {
             Ok((decided, last)) => {
+                self.desk.note_unlinked(&decided);
                 // What stays parked was reported when it was parked.
                 let moved: Vec<Decided> = decided
                     .into_iter()

@@ -41,6 +41,10 @@ impl SystemId {
             id: id.into(),
         }
     }
+
+    pub fn is(&self, system: &str, id: &str) -> bool {
+        self.system == system && self.id == id
+    }
 }
 
 /// The newest event of one source that was applied: made a delivery, was unchanged, or an echo.
@@ -189,9 +193,9 @@ impl LeadHistory {
     /// LeadPing id goes before the link's.
     pub fn of_state(state: &LeadState, source: &str, facts: &Facts) -> Self {
         let mut ids = state.ids.clone();
-        for id in identity::ids_of(source, facts) {
-            if id.system != LEADPING && !ids.contains(&id) {
-                ids.push(id);
+        for (system, id) in identity::named_by(source, facts) {
+            if system != LEADPING && !ids.iter().any(|known| known.is(system, id)) {
+                ids.push(SystemId::new(system, id));
             }
         }
         let mut pearls = state.pearls.clone();
@@ -248,9 +252,13 @@ impl LeadState {
             .map(|id| id.id.as_str())
     }
 
+    pub fn pearl_of(&self, lead_id: &str) -> Option<&str> {
+        self.pearls.get(lead_id).map(String::as_str)
+    }
+
     /// Notes the pearl of an NLPearl lead id; whether that is new.
     pub fn learn_pearl(&mut self, lead_id: &str, pearl_id: &str) -> bool {
-        let known = self.pearls.get(lead_id).map(String::as_str);
+        let known = self.pearl_of(lead_id);
         // A lead is in as few campaigns as it has ids.
         let has_room = known.is_some() || self.pearls.len() < MAX_PEARLS;
         if known == Some(pearl_id) || !has_room {
@@ -260,15 +268,18 @@ impl LeadState {
         true
     }
 
-    /// Notes the calls that an event names; whether any was new.
-    pub fn learn_calls(&mut self, calls: &[String]) -> bool {
-        let before = self.calls.len();
+    /// Whether [`Self::learn_calls`] would note one.
+    pub fn has_new_call(&self, calls: &[String]) -> bool {
+        self.calls.len() < MAX_CALLS && calls.iter().any(|call| !self.calls.contains(call))
+    }
+
+    /// Notes the calls that an event names.
+    pub fn learn_calls(&mut self, calls: &[String]) {
         for call in calls {
             if self.calls.len() < MAX_CALLS && !self.calls.contains(call) {
                 self.calls.push(call.clone());
             }
         }
-        self.calls.len() > before
     }
 
     /// Takes in that the event `sequence` of `source` was applied.

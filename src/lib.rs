@@ -19,6 +19,7 @@ pub mod explain;
 pub mod plan;
 pub mod examples;
 pub mod deliver;
+pub mod resolve;
 
 // what we know of each vendor
 pub mod systems;

@@ -302,7 +302,7 @@ impl Plan {
             self.count(&event, &before, Count::Out);
             let subject = Subject {
                 lead: Some(lead),
-                state: state.clone(),
+                state: state.clone().into(),
                 learnt: Vec::new(),
             };
             let now = self.judge(&event, &subject).into_sides();

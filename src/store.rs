@@ -16,6 +16,7 @@ use crate::delivery::{Attempt, DeliveryId, DeliveryState, Lease, Patience};
 use crate::event::{Event, EventId, EventState, Reading, Sequence};
 use crate::lead::{LeadHistory, LeadKey, SystemId};
 
+mod gauge;
 mod judgement;
 mod links;
 mod parked;
@@ -23,8 +24,9 @@ mod replay;
 pub mod rows;
 pub mod sqlite;
 
+pub use gauge::ParkedCount;
 pub use judgement::{Decided, Decider, Desk, Leased};
-pub use links::{Learnt, LinkPage, LinkRow, Linked, Links, NewLink};
+pub use links::{Learnt, LinkPage, LinkRow, Linked, Links, NamedLead, NewLink};
 pub use parked::{Freed, FreedTo, Parked, ParkedAction, ParkedPlace};
 pub use replay::{ReplayOf, ReplaySpan, ReplayStep};
 
@@ -495,6 +497,17 @@ impl Store {
         store.set_link(ids, by, now).await
     }
 
+    /// Learns the ids of one lead as from an event that names them, and decides what waited.
+    pub async fn learn_lead(
+        &self,
+        named: NamedLead,
+        by: Arc<dyn Decider>,
+        now: Timestamp,
+    ) -> Result<Linked, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.learn_lead(named, by, now).await
+    }
+
     /// Teaches many links in one transaction, in their order, and decides what waited for each.
     pub async fn set_links(
         &self,
@@ -659,6 +672,17 @@ impl Store {
     ) -> Result<Vec<Event>, StoreError> {
         let Self::Sqlite(store) = self;
         store.recorded_of(lead, through, limit).await
+    }
+
+    /// Events of this source that wait for a link, in the order recorded.
+    pub async fn unlinked(
+        &self,
+        source: &str,
+        after: Sequence,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.unlinked(source.to_owned(), after, limit).await
     }
 
     /// The leads that these ids mean today, each once or more; unknown ids are left out.

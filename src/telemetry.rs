@@ -1,9 +1,17 @@
 //! Logs and metrics: what the daemon says of itself.
 //!
 //! Logs go to stderr, for a person on a terminal and as JSON otherwise. Bodies, secrets, phone
-//! numbers, e-mails and query strings are never in them. `metrics` counts.
+//! numbers, e-mails and query strings are never in them. `metrics` counts, `traces` tells one event's
+//! way, `otlp` pushes both to a collector.
 
+pub mod damper;
 pub mod metrics;
+#[cfg(feature = "otel")]
+pub mod otlp;
+#[cfg(not(feature = "otel"))]
+#[path = "telemetry/no_otlp.rs"]
+pub mod otlp;
+pub mod traces;
 
 use std::io::{IsTerminal, stderr};
 

@@ -14,6 +14,7 @@ use crate::map;
 use crate::map::Tables;
 use crate::receive::Receiver;
 use crate::store::{LoadedBy, StoreError, TableLoaded, TablesLoaded};
+use crate::telemetry::damper::{Damper, Say};
 
 pub(super) struct Reloader {
     dir: PathBuf,
@@ -21,6 +22,7 @@ pub(super) struct Reloader {
     reached: Reached,
     /// One reload at a time: a slow one must not put older tables in the place of newer ones.
     turn: tokio::sync::Mutex<()>,
+    damper: Damper,
 }
 
 /// What a reload reaches.
@@ -47,6 +49,7 @@ impl Reloader {
             wanted: config.mapping_kinds(),
             reached,
             turn: tokio::sync::Mutex::default(),
+            damper: Damper::default(),
         }
     }
 
@@ -95,7 +98,9 @@ impl Reloader {
         }
         // First written down: a decision names no table that is not kept.
         if let Err(error) = remember(&self.reached.ground, &tables, by).await {
-            tracing::error!(%error, "the new tables cannot be written down; the old ones stay in force");
+            if let Say::Aloud { unsaid } = self.damper.ask("", self.reached.ground.clock.now()) {
+                tracing::error!(%error, unsaid, "the new tables cannot be written down; the old ones stay in force, trying again");
+            }
             self.refuse(vec![String::from("the store could not write them down")]);
             return Reloaded::NotYet;
         }

@@ -136,11 +136,11 @@ impl Register for Leads {
         Ok(self.by_id.get(&id_key(id)).copied())
     }
 
-    fn load_lead(&mut self, lead: LeadKey) -> Result<LeadState, Infallible> {
+    fn load_lead(&mut self, lead: LeadKey) -> Result<Arc<LeadState>, Infallible> {
         let Some(lead) = self.leads.get(&lead) else {
-            return Ok(LeadState::default());
+            return Ok(Arc::default());
         };
-        Ok(LeadState {
+        Ok(Arc::new(LeadState {
             ids: lead
                 .ids
                 .iter()
@@ -149,13 +149,13 @@ impl Register for Leads {
             calls: lead.calls.iter().map(|call| call.to_string()).collect(),
             pearls: lead.pearls.clone(),
             ..LeadState::default()
-        })
+        }))
     }
 
     fn save_lead(
         &mut self,
         lead: Option<LeadKey>,
-        state: &LeadState,
+        state: &Arc<LeadState>,
     ) -> Result<LeadKey, Infallible> {
         let lead = lead.unwrap_or_else(|| {
             // The store counts up from 1.

@@ -23,12 +23,14 @@ mod decide;
 mod deliver;
 mod entries;
 mod forget;
+mod gauge;
 mod history;
 mod known;
 mod ledger;
 mod link;
 mod links;
 mod list;
+mod log;
 mod parked;
 mod recorded;
 mod replay;
@@ -121,6 +123,7 @@ impl SqliteStore {
         migrations::migrations::runner()
             .run(&mut connection)
             .map_err(|error| StoreError::Unavailable(format!("migration failed: {error}")))?;
+        let log = log::Log::start(path, &mut connection)?;
         let scope = Scope::load(connection)?;
         let (jobs, queue) = mpsc::channel(QUEUE);
         let (handover, handed) = mpsc::channel(HANDOVER);
@@ -135,7 +138,7 @@ impl SqliteStore {
             desk: desk.clone(),
             writable: writable.clone(),
             on_commit,
-            checkpointer: writer::Checkpointer::start(path)?,
+            log,
             _lock: lock,
         };
         let thread = std::thread::Builder::new()

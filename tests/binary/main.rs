@@ -8,6 +8,7 @@
 
 mod agree;
 mod commands;
+mod demo;
 mod docs;
 mod examples;
 mod exits;
@@ -29,4 +30,7 @@ mod shipped;
 mod shipped_place;
 mod sources;
 mod stop;
+#[cfg(target_os = "linux")]
+mod service;
+mod deploy;
 mod wire;

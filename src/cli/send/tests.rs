@@ -41,6 +41,7 @@ fn config(listen: SocketAddr, source: SourceConfig) -> Config {
             watch: false,
         },
         decide: crate::config::DecideConfig::default(),
+        telemetry: crate::config::TelemetryConfig::default(),
         sources: BTreeMap::from([(source.name.clone(), source)]),
         targets: BTreeMap::new(),
     }
@@ -58,6 +59,7 @@ fn source(secret: PathBuf) -> SourceConfig {
         dedupe_window: TIMEOUT,
         redelivery: TIMEOUT,
         rate_limit: None,
+        resolve: None,
         auth: vec![AuthConfig {
             scheme: AuthScheme::Query {
                 parameter: "token".into(),

@@ -146,7 +146,7 @@ pub(super) fn peek_history(
 struct Foreseen<'a> {
     past: Past<'a>,
     links: HashMap<SystemId, LeadKey>,
-    leads: HashMap<LeadKey, LeadState>,
+    leads: HashMap<LeadKey, Arc<LeadState>>,
     gone: HashSet<LeadKey>,
     made: i64,
 }
@@ -173,18 +173,18 @@ impl Register for Foreseen<'_> {
         }
     }
 
-    fn load_lead(&mut self, lead: LeadKey) -> Result<LeadState, StoreError> {
+    fn load_lead(&mut self, lead: LeadKey) -> Result<Arc<LeadState>, StoreError> {
         match self.leads.get(&lead) {
             Some(state) => Ok(state.clone()),
-            None if self.gone.contains(&lead) => Ok(LeadState::default()),
-            None => self.past.load_lead(lead),
+            None if self.gone.contains(&lead) => Ok(Arc::default()),
+            None => Ok(Arc::new(self.past.load_lead(lead)?)),
         }
     }
 
     fn save_lead(
         &mut self,
         lead: Option<LeadKey>,
-        state: &LeadState,
+        state: &Arc<LeadState>,
     ) -> Result<LeadKey, StoreError> {
         let lead = lead.unwrap_or_else(|| {
             // The store counts up from 1.

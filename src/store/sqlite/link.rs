@@ -1,6 +1,8 @@
 //! Links: which ids of which systems are one lead, kept for `lead::identity`, which knows how that
 //! is learnt. Only leads and links are written here.
 
+use std::sync::Arc;
+
 use super::super::StoreError;
 use super::writer::Scope;
 use crate::lead::identity::Register;
@@ -20,11 +22,11 @@ impl Register for Scope {
         Ok(found)
     }
 
-    fn load_lead(&mut self, lead: LeadKey) -> Result<LeadState, StoreError> {
+    fn load_lead(&mut self, lead: LeadKey) -> Result<Arc<LeadState>, StoreError> {
         if let Some(state) = self.known.lead(lead) {
             return Ok(state.clone());
         }
-        let state = self.past().load_lead(lead)?;
+        let state = Arc::new(self.past().load_lead(lead)?);
         self.known.learn_lead(lead, &state);
         Ok(state)
     }
@@ -32,9 +34,9 @@ impl Register for Scope {
     fn save_lead(
         &mut self,
         lead: Option<LeadKey>,
-        state: &LeadState,
+        state: &Arc<LeadState>,
     ) -> Result<LeadKey, StoreError> {
-        let text = serde_json::to_string(state)?;
+        let text = serde_json::to_string(&**state)?;
         self.connection
             .prepare_cached(
                 "INSERT INTO lead (lead, state) VALUES (?1, ?2)

@@ -11,6 +11,7 @@ use super::decide::select_events;
 use super::forget::uuid_floor;
 use super::history::Past;
 use super::list::lead_condition;
+use crate::decision::ParkCause;
 use crate::event::{Event, Sequence};
 use crate::lead::SystemId;
 
@@ -73,6 +74,28 @@ impl SqliteStore {
             let mut events = select_events(connection, &condition, parameters)?;
             events.reverse();
             Ok(events)
+        })
+        .await
+    }
+
+    pub async fn unlinked(
+        &self,
+        source: String,
+        after: Sequence,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        let cause = ParkCause::unlinked(&source);
+        self.read(move |connection| {
+            select_events(
+                connection,
+                "e.state = 'parked' AND e.cause = ?1 AND e.sequence > ?2
+                 ORDER BY e.sequence LIMIT ?3",
+                (
+                    cause.as_str(),
+                    after.0,
+                    i64::try_from(limit).unwrap_or(i64::MAX),
+                ),
+            )
         })
         .await
     }
