@@ -32,6 +32,7 @@ mod events;
 mod explain;
 mod gauges;
 mod leads;
+mod forget;
 mod links;
 mod mappings;
 mod page;
@@ -42,6 +43,7 @@ mod replay;
 mod targets;
 
 pub use document::document;
+pub use forget::{ForgetBody, Forgotten};
 pub use links::{LinkBody, LinkSet, LinkView, LinksBody, LinksSet, MAX_LINKS, SameAs};
 pub use mappings::Reloaded;
 pub use parked::{ParkedBody, ParkedFreed};

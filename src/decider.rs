@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
@@ -19,7 +19,7 @@ use crate::decision::Decision;
 use crate::deliver::Ground;
 use crate::event::{Event, Facts, Reading, Sequence, Standing};
 use crate::lead::{LeadHistory, SystemId};
-use crate::map::Tables;
+use crate::map::{Table, Tables};
 use crate::store::{
     Again, Decided, Decider, Freed, Learnt, Linked, NamedLead, NewLink, Parked, ParkedAction,
     StoreError, Undecided,
@@ -32,12 +32,14 @@ use hits::Hits;
 mod desk;
 mod hits;
 mod heartbeat;
+mod refused;
 mod replay;
 mod unlinked;
 
 pub use desk::WriterDesk;
 pub use heartbeat::Heartbeat;
 pub use hits::RowHits;
+pub use refused::RefusedTables;
 pub use replay::{ReplayBoard, ReplayOrder, ReplayProgress, ReplayState, Replays};
 pub use unlinked::Unlinked;
 
@@ -53,6 +55,7 @@ pub struct Rules {
     policy: Policy,
     tables: ArcSwap<Tables>,
     hits: Hits,
+    refused: ArcSwapOption<RefusedTables>,
 }
 
 impl Rules {
@@ -82,6 +85,7 @@ impl Rules {
             },
             tables: ArcSwap::from_pointee(tables),
             hits: Hits::default(),
+            refused: ArcSwapOption::empty(),
         }
     }
 
@@ -103,16 +107,40 @@ impl Rules {
         &self.policy
     }
 
+    /// From now on these are in force.
     pub fn replace_tables(&self, tables: Tables) {
         self.tables.store(Arc::new(tables));
+        self.refused.store(None);
     }
 
-    fn decide_by(
+    /// The tables that were read last, if they could not take the place of those in force.
+    pub fn refused(&self) -> Option<Arc<RefusedTables>> {
+        self.refused.load_full()
+    }
+
+    /// Notes what was read last; what was noted before.
+    pub fn refuse(&self, refused: Option<RefusedTables>) -> Option<Arc<RefusedTables>> {
+        self.refused.swap(refused.map(Arc::new))
+    }
+
+    /// The question that deciding this event is, put to whoever answers it, with the table that
+    /// its source has: to decide it, or to tell how it is decided.
+    pub fn ask<T>(
+        &self,
+        (event, history): (&Undecided, &LeadHistory),
+        now: Timestamp,
+        answer: impl FnOnce(&Question<'_>, Option<&Table>) -> T,
+    ) -> T {
+        self.ask_by(&self.tables.load(), (event, history), now, answer)
+    }
+
+    fn ask_by<T>(
         &self,
         tables: &Tables,
         (event, history): (&Undecided, &LeadHistory),
         now: Timestamp,
-    ) -> Decision {
+        answer: impl FnOnce(&Question<'_>, Option<&Table>) -> T,
+    ) -> T {
         let question = Question {
             event: &event.event,
             reading: &event.reading,
@@ -126,10 +154,7 @@ impl Rules {
             .sources
             .get(&event.event.source)
             .and_then(|source| tables.get(&source.mapping));
-        match table {
-            Some(table) => decide::decide(&question, table),
-            None => decide::without_table(&question),
-        }
+        answer(&question, table.map(AsRef::as_ref))
     }
 
     /// The rules as they are now, for one transaction: all of its events, and its second try if it
@@ -168,6 +193,17 @@ impl Snapshot {
     pub fn rules(&self) -> &Rules {
         &self.rules
     }
+
+    /// As [`Rules::ask`].
+    pub fn ask<T>(
+        &self,
+        (event, history): (&Undecided, &LeadHistory),
+        now: Timestamp,
+        answer: impl FnOnce(&Question<'_>, Option<&Table>) -> T,
+    ) -> T {
+        let known = (event, history);
+        self.rules.ask_by(&self.tables, known, now, answer)
+    }
 }
 
 /// Rules that nobody replaces, as `plan` has them.
@@ -183,7 +219,7 @@ impl Decider for Rules {
     }
 
     fn decide(&self, event: &Undecided, history: &LeadHistory, now: Timestamp) -> Decision {
-        self.decide_by(&self.tables.load(), (event, history), now)
+        self.ask((event, history), now, decide::decide_by)
     }
 
     fn is_shadowed(&self, target: &str) -> bool {
@@ -202,7 +238,7 @@ impl Decider for Snapshot {
     }
 
     fn decide(&self, event: &Undecided, history: &LeadHistory, now: Timestamp) -> Decision {
-        self.rules.decide_by(&self.tables, (event, history), now)
+        self.ask((event, history), now, decide::decide_by)
     }
 
     fn is_shadowed(&self, target: &str) -> bool {
