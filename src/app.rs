@@ -14,9 +14,7 @@ use crate::admin::auth::Doorman;
 use crate::admin::{self, Admin};
 use crate::clock::{Clock, after};
 use crate::config::Config;
-use crate::decider::{
-    self, DeciderTask, Heartbeat, ReplayBoard, Replays, Rules, Unlinked, WriterDesk,
-};
+use crate::decider::{self, DeciderTask, Heartbeat, Replays, Rules, Unlinked, WriterDesk};
 use crate::deliver::{Ground, TargetWorker, credential};
 use crate::listen::{self, ListenLimits};
 use crate::map::Tables;
@@ -24,7 +22,7 @@ use crate::receive::{BodyLimits, Receiver, ReceiverParts};
 use crate::record::Recorder;
 use crate::resolve::Resolver;
 use crate::store::sqlite::{Commit, Handover, SqliteStore};
-use crate::store::{Desk, LoadedBy, Store};
+use crate::store::{Desk, LoadedBy, Store, Sweep, SweepAt};
 use crate::telemetry::damper::{Damper, Say};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::otlp::{self, Exporter, Queue};
@@ -34,12 +32,16 @@ use crate::web;
 mod export;
 mod pulse;
 mod reload;
+mod watch;
 
 pub use pulse::Pulse;
 
 /// How often retention looks for what is old, and a failed store is tried again.
 const RETENTION_EVERY: Duration = Duration::from_secs(600);
 const WRITE_TRY_EVERY: Duration = Duration::from_secs(1);
+/// Between two steps of retention: so many times what the last one took, and at least so long.
+const SWEEP_REST: u32 = 4;
+const SWEEP_PAUSE: Duration = Duration::from_millis(10);
 /// Requests to the decider that may wait.
 const REQUESTS: usize = 64;
 
@@ -100,7 +102,7 @@ impl App {
         let desk = seat_desk(&rules, &workers, (&ground, &unlinked));
         let (requests_in, requests) = mpsc::channel(REQUESTS);
         let receiver = receiver(&config, &ground)?;
-        let board = Arc::new(ReplayBoard::default());
+        let replays = Replays::load(&ground.store, ground.clock.now()).await;
         let reached = reload::Reached {
             ground: ground.clone(),
             rules,
@@ -110,7 +112,7 @@ impl App {
             doorman: Arc::new(Doorman::load(&config.admin)?),
         };
         let reloader = Arc::new(reload::Reloader::new(&config, reached));
-        let admin = admin_of(&config, &reloader, &board);
+        let admin = admin_of(&config, &reloader, &replays);
         let (closed, heart) = (CancellationToken::new(), Arc::new(Heartbeat::default()));
         let listen = |listener, router| {
             let limits = ListenLimits::from(&config.server);
@@ -129,7 +131,7 @@ impl App {
             handed,
             requests,
             ground: ground.clone(),
-            replays: Replays::on(board),
+            replays,
             heart: heart.clone(),
         };
         let resolvers = resolvers(&config, &ground, &workers, (&unlinked, &requests_in));
@@ -221,7 +223,7 @@ fn in_background(
     let mut background = vec![tokio::spawn(decider.run()), house];
     background.extend(resolvers.into_iter().map(|one| tokio::spawn(one.run())));
     if config.mappings.watch {
-        let watching = reload::watch(reloader.clone(), ground.stop.clone());
+        let watching = watch::watch(reloader.clone(), ground.stop.clone());
         background.push(tokio::spawn(watching));
     }
     background
@@ -310,11 +312,7 @@ async fn rules_in_force(
     Ok(Arc::new(Rules::new(config, tables)))
 }
 
-fn admin_of(
-    config: &Config,
-    reloader: &Arc<reload::Reloader>,
-    board: &Arc<ReplayBoard>,
-) -> Arc<Admin> {
+fn admin_of(config: &Config, reloader: &Arc<reload::Reloader>, replays: &Replays) -> Arc<Admin> {
     let (reached, reloader) = (reloader.reached(), reloader.clone());
     Arc::new(Admin {
         store: reached.ground.store.clone(),
@@ -323,7 +321,7 @@ fn admin_of(
         workers: reached.workers.clone(),
         decider: reached.decider.clone(),
         rules: reached.rules.clone(),
-        replay: board.clone(),
+        replay: replays.board().clone(),
         plan: Arc::default(),
         sources: config.sources.keys().cloned().collect(),
         doorman: reached.doorman.clone(),
@@ -397,15 +395,26 @@ async fn sweep(store: &Store, clock: &Clock, retention: Duration, stop: &Cancell
         .ok()
         .and_then(|retention| now.checked_sub(retention).ok())
         .unwrap_or(jiff::Timestamp::MIN);
-    while !stop.is_cancelled() {
-        match store.forget_before(before).await {
-            Ok(0) => return,
-            Ok(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+    let mut sweep = Sweep::of(before);
+    let mut events = 0;
+    while sweep.at != SweepAt::Done && !stop.is_cancelled() {
+        let started = std::time::Instant::now();
+        match store.sweep(sweep).await {
+            Ok(swept) => {
+                sweep.at = swept.next;
+                events += swept.events;
+            }
             Err(error) => {
                 tracing::warn!(%error, "retention stopped half way; it goes on later");
                 return;
             }
         }
+        // The busier the writer, the longer a step took, and the rarer they are.
+        let pause = (started.elapsed() * SWEEP_REST).max(SWEEP_PAUSE);
+        tokio::time::sleep(pause).await;
+    }
+    if events > 0 {
+        tracing::info!(events, "what was older than the retention time is removed");
     }
 }
 

@@ -1,14 +1,20 @@
 //! The command line: one file per command, and here what they share.
 //!
-//! A command returns its exit code; an error it did not foresee becomes 70 in `main`.
+//! A command returns its exit code; an error that names none is one it did not foresee: 70.
+
+// First: its macros stand in for the standard ones in every command.
+#[macro_use]
+pub mod print;
 
 pub mod admin_api;
 pub mod check;
 pub mod config_file;
 pub mod demo;
+pub mod doctor;
 pub mod events;
 pub mod explain;
 pub mod healthcheck;
+pub mod input;
 pub mod leads;
 pub mod links;
 pub mod parked;
@@ -18,6 +24,7 @@ pub mod schema;
 pub mod send;
 pub mod serve;
 pub mod targets;
+pub mod store;
 pub mod test;
 
 use std::path::PathBuf;
@@ -27,7 +34,10 @@ use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::Config;
+use crate::store::StoreError;
 use crate::telemetry::LogFormat;
+
+const DEFAULT_CONFIG: &str = "config/bridge.toml";
 
 /// Carries voice-campaign and CRM webhooks to LeadPing as dispositions, and loses none
 #[derive(Debug, Parser)]
@@ -52,7 +62,7 @@ pub struct GlobalArgs {
         long,
         global = true,
         value_name = "FILE",
-        default_value = "config/bridge.toml",
+        default_value = DEFAULT_CONFIG,
         env = "LEADPING_BRIDGE_CONFIG"
     )]
     pub config: PathBuf,
@@ -110,6 +120,15 @@ pub enum Command {
     /// Sign a payload as a source would and post it to a running bridge
     #[command(after_help = "Example:\n  leadping-bridge send --source voice call.json")]
     Send(send::SendArgs),
+    /// Find what keeps the bridge from working here: config, secrets, disk, clock, targets
+    #[command(
+        after_help = "Example:\n  leadping-bridge doctor --public-url https://bridge.example.com\n\n\
+        Each target is asked one harmless read with its credential, and once without. No secret is\n\
+        printed, nothing is changed.\n\n\
+        Exit codes: 0 nothing is wrong; 1 something is (with --strict: a warning too), each with its\n\
+        remedy; 64 the configuration cannot be read."
+    )]
+    Doctor(doctor::DoctorArgs),
     /// Ask a running bridge whether it is ready, for container health checks
     #[command(after_help = "Example:\n  leadping-bridge healthcheck")]
     Healthcheck(healthcheck::HealthcheckArgs),
@@ -132,6 +151,9 @@ pub enum Command {
     /// Show targets, and pause or resume sending to one
     #[command(after_help = "Example:\n  leadping-bridge targets pause leadping")]
     Targets(targets::TargetsArgs),
+    /// Back the store up, restore, check and compact it
+    #[command(after_help = "Example:\n  leadping-bridge store backup /backup/bridge-2026-08-01.db")]
+    Store(store::StoreArgs),
     /// Print the JSON Schema of a file, for editors that complete and check while you type
     #[command(after_help = "Example:\n  leadping-bridge schema mapping > mappings/schema.json")]
     Schema(schema::SchemaArgs),
@@ -160,6 +182,7 @@ impl Command {
             Self::Demo(args) => demo::run(args).await,
             Self::Sandbox(args) => sandbox::run(args, global).await,
             Self::Check(args) => check::run(args, global).await,
+            Self::Doctor(args) => doctor::run(args, global).await,
             Self::Schema(args) => schema::run(args).await,
             Self::Completions(args) => schema::run_completions(args).await,
             Self::Test(args) => test::run(args, global).await,
@@ -167,7 +190,7 @@ impl Command {
                 with_config(global, async |config| explain::run(args, config).await).await
             }
             Self::Plan(args) => {
-                with_config(global, async |config| plan::run(args, config).await).await
+                with_config(global, async |config| plan::run(args, config, global).await).await
             }
             Self::Send(args) => {
                 with_config(global, async |config| send::run(args, &config).await).await
@@ -190,6 +213,9 @@ impl Command {
             Self::Links(args) => {
                 with_config(global, async |config| links::run(args, &config).await).await
             }
+            Self::Store(args) => {
+                with_config(global, async |config| store::run(args, config).await).await
+            }
         }
     }
 }
@@ -205,18 +231,49 @@ async fn with_config(
     }
 }
 
-/// What scripts can rely on. Wrong usage is 2, and clap's own doing.
+/// What scripts can rely on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     Fine = 0,
     /// The checked thing did not hold.
     Unmet = 1,
+    /// Also clap's own doing.
+    WrongUsage = 2,
     /// Config or mapping, found before any port is bound.
     BadConfig = 64,
     /// Store or admin API not reachable.
     Unavailable = 69,
     /// A fault of ours.
     Internal = 70,
+}
+
+impl Exit {
+    /// An error that ends the command with this code.
+    pub fn because(self, message: impl Into<String>) -> anyhow::Error {
+        let message = message.into();
+        Refusal {
+            exit: self,
+            message,
+        }
+        .into()
+    }
+
+    /// What a command that failed with this error ends with.
+    pub fn of(error: &anyhow::Error) -> Self {
+        let named = error.chain().find_map(|cause| {
+            let refusal = cause.downcast_ref::<Refusal>().map(|refusal| refusal.exit);
+            refusal.or_else(|| cause.is::<StoreError>().then_some(Self::Unavailable))
+        });
+        named.unwrap_or(Self::Internal)
+    }
+}
+
+/// An error that was foreseen.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+struct Refusal {
+    exit: Exit,
+    message: String,
 }
 
 impl From<Exit> for ExitCode {
@@ -244,6 +301,19 @@ mod tests {
             let example = format!("Example:\n  leadping-bridge {name}");
             assert!(help.unwrap_or_default().starts_with(&example), "{name}");
         }
+    }
+
+    #[test]
+    fn an_error_ends_with_the_code_that_it_names_wherever_it_was_wrapped() {
+        #[track_caller]
+        fn check(error: anyhow::Error, expected: Exit) {
+            assert_eq!(Exit::of(&error), expected, "{error:#}");
+        }
+        check(Exit::WrongUsage.because("no file"), Exit::WrongUsage);
+        let wrapped = Exit::BadConfig.because("no secret").context("reading");
+        check(wrapped, Exit::BadConfig);
+        check(StoreError::NotFound.into(), Exit::Unavailable);
+        check(anyhow::anyhow!("what is this"), Exit::Internal);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::decision::Decision;
 use crate::deliver::Ground;
 use crate::event::{Event, Facts, Reading, Sequence, Standing};
 use crate::lead::{LeadHistory, SystemId};
-use crate::map::Tables;
+use crate::map::{Table, Tables};
 use crate::store::{
     Again, Decided, Decider, Freed, Learnt, Linked, NamedLead, NewLink, Parked, ParkedAction,
     StoreError, Undecided,
@@ -32,12 +32,14 @@ use hits::Hits;
 mod desk;
 mod hits;
 mod heartbeat;
+mod refused;
 mod replay;
 mod unlinked;
 
 pub use desk::WriterDesk;
 pub use heartbeat::Heartbeat;
 pub use hits::RowHits;
+pub use refused::RefusedTables;
 pub use replay::{ReplayBoard, ReplayOrder, ReplayProgress, ReplayState, Replays};
 pub use unlinked::Unlinked;
 
@@ -53,14 +55,7 @@ pub struct Rules {
     policy: Policy,
     tables: ArcSwap<Tables>,
     hits: Hits,
-    reload_fault: ArcSwapOption<ReloadFault>,
-}
-
-/// Why the tables on disk are not the ones in force.
-#[derive(Debug)]
-pub struct ReloadFault {
-    pub at: Timestamp,
-    pub findings: Vec<String>,
+    refused: ArcSwapOption<RefusedTables>,
 }
 
 impl Rules {
@@ -89,8 +84,8 @@ impl Rules {
                 reports: reports(config),
             },
             tables: ArcSwap::from_pointee(tables),
-            reload_fault: ArcSwapOption::empty(),
             hits: Hits::default(),
+            refused: ArcSwapOption::empty(),
         }
     }
 
@@ -120,25 +115,40 @@ impl Rules {
         &self.policy
     }
 
+    /// From now on these are in force.
     pub fn replace_tables(&self, tables: Tables) {
         self.tables.store(Arc::new(tables));
+        self.refused.store(None);
     }
 
-    /// The last reload's fault, until one works.
-    pub fn reload_fault(&self) -> Option<Arc<ReloadFault>> {
-        self.reload_fault.load_full()
+    /// The tables that were read last, if they could not take the place of those in force.
+    pub fn refused(&self) -> Option<Arc<RefusedTables>> {
+        self.refused.load_full()
     }
 
-    pub fn set_reload_fault(&self, fault: Option<ReloadFault>) {
-        self.reload_fault.store(fault.map(Arc::new));
+    /// Notes what was read last; what was noted before.
+    pub fn refuse(&self, refused: Option<RefusedTables>) -> Option<Arc<RefusedTables>> {
+        self.refused.swap(refused.map(Arc::new))
     }
 
-    fn decide_by(
+    /// The question that deciding this event is, put to whoever answers it, with the table that
+    /// its source has: to decide it, or to tell how it is decided.
+    pub fn ask<T>(
+        &self,
+        (event, history): (&Undecided, &LeadHistory),
+        now: Timestamp,
+        answer: impl FnOnce(&Question<'_>, Option<&Table>) -> T,
+    ) -> T {
+        self.ask_by(&self.tables.load(), (event, history), now, answer)
+    }
+
+    fn ask_by<T>(
         &self,
         tables: &Tables,
         (event, history): (&Undecided, &LeadHistory),
         now: Timestamp,
-    ) -> Decision {
+        answer: impl FnOnce(&Question<'_>, Option<&Table>) -> T,
+    ) -> T {
         let question = Question {
             event: &event.event,
             reading: &event.reading,
@@ -152,10 +162,7 @@ impl Rules {
             .sources
             .get(&event.event.source)
             .and_then(|source| tables.get(&source.mapping));
-        match table {
-            Some(table) => decide::decide(&question, table),
-            None => decide::without_table(&question),
-        }
+        answer(&question, table.map(AsRef::as_ref))
     }
 
     /// The rules as they are now, for one transaction: all of its events, and its second try if it
@@ -194,6 +201,17 @@ impl Snapshot {
     pub fn rules(&self) -> &Rules {
         &self.rules
     }
+
+    /// As [`Rules::ask`].
+    pub fn ask<T>(
+        &self,
+        (event, history): (&Undecided, &LeadHistory),
+        now: Timestamp,
+        answer: impl FnOnce(&Question<'_>, Option<&Table>) -> T,
+    ) -> T {
+        let known = (event, history);
+        self.rules.ask_by(&self.tables, known, now, answer)
+    }
 }
 
 /// Rules that nobody replaces, as `plan` has them.
@@ -209,7 +227,7 @@ impl Decider for Rules {
     }
 
     fn decide(&self, event: &Undecided, history: &LeadHistory, now: Timestamp) -> Decision {
-        self.decide_by(&self.tables.load(), (event, history), now)
+        self.ask((event, history), now, decide::decide_by)
     }
 
     fn is_shadowed(&self, target: &str) -> bool {
@@ -228,7 +246,7 @@ impl Decider for Snapshot {
     }
 
     fn decide(&self, event: &Undecided, history: &LeadHistory, now: Timestamp) -> Decision {
-        self.rules.decide_by(&self.tables, (event, history), now)
+        self.ask((event, history), now, decide::decide_by)
     }
 
     fn is_shadowed(&self, target: &str) -> bool {

@@ -27,6 +27,9 @@ pub mod systems;
 // what is kept
 pub mod store;
 
+// what was recorded, looked at again
+pub mod review;
+
 // for people
 pub mod admin;
 pub mod web;

@@ -9,35 +9,44 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::decision::{DecisionRecord, ParkCause};
 use crate::delivery::{Attempt, DeliveryId, DeliveryState, Lease, Patience};
 use crate::event::{Event, EventId, EventState, Reading, Sequence};
-use crate::lead::{LeadHistory, LeadKey, SystemId};
+use crate::lead::{LeadKey, SystemId};
 
 mod audit;
 pub mod flow;
+mod care;
+mod erase;
 mod gauge;
 mod judgement;
 mod latency;
+mod life;
 mod links;
 mod parked;
+mod recorded;
 mod rejects;
 mod replay;
+mod retention;
 pub mod rows;
 pub mod sqlite;
 mod timeline;
 
 pub use audit::{AuditKey, AuditRow, NewAudit};
+pub use care::{Backup, Compacted, Fault, Restored};
+pub use erase::{EraseStep, Erased, FileTraces, Mention, Person, PersonRows};
 pub use flow::{Flow, FlowSpan};
 pub use gauge::ParkedCount;
 pub use judgement::{Decided, Decider, Desk, Leased};
 pub use latency::Latency;
 pub use links::{Learnt, LinkPage, LinkRow, Linked, Links, NamedLead, NewLink};
 pub use parked::{Freed, FreedTo, Parked, ParkedAction, ParkedPlace, ParkedRow};
+pub use recorded::{KnownLead, Peeked, RecordedFrom, RecordedSpan};
 pub use rejects::RejectRow;
 pub use replay::{ReplayOf, ReplaySpan, ReplayStep};
+pub use retention::{Sweep, SweepAt, Swept};
 pub use timeline::{AttemptRow, LeadCard, LeadFound, LeadPage, LeadTimeline, TargetHas};
 
 /// Why a verb did not happen. Nothing was written.
@@ -49,6 +58,9 @@ pub enum StoreError {
     /// The disk or the database refused.
     #[error("the store cannot write or read: {0}")]
     Unavailable(String),
+    /// The file is no store, or not one that this version reads.
+    #[error("{0}")]
+    Foreign(&'static str),
     /// A row says something that cannot be.
     #[error("the store holds something that cannot be: {0}")]
     Corrupt(String),
@@ -286,36 +298,11 @@ pub struct EventPage {
 }
 
 /// A lead by its id in one of the systems named.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LeadQuery {
     pub id: String,
     /// Source names; LeadPing's own ids are looked up too.
     pub sources: Vec<String>,
-}
-
-/// From where recorded events are read again.
-#[derive(Debug, Clone, Copy)]
-pub enum RecordedFrom {
-    /// So many of the newest.
-    Last(u64),
-    /// Those received since then; a few older ones may stand among them.
-    Since(Timestamp),
-}
-
-/// The first and the last event of what is read again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RecordedSpan {
-    pub first: Sequence,
-    pub last: Sequence,
-}
-
-/// A lead as the link table knows it.
-#[derive(Debug, Clone)]
-pub struct KnownLead {
-    pub lead: LeadKey,
-    pub ids: Vec<SystemId>,
-    /// NLPearl lead id → pearl id.
-    pub pearls: std::collections::BTreeMap<String, String>,
 }
 
 /// A verified request that could not be an event.
@@ -329,7 +316,7 @@ pub struct RejectedRequest {
     pub body: Bytes,
 }
 
-/// A set of mapping tables that came into force.
+/// A set of mapping tables that is about to come into force.
 #[derive(Debug, Clone)]
 pub struct TablesLoaded {
     /// Of the set.
@@ -375,12 +362,13 @@ impl LoadedBy {
     }
 }
 
-/// A set of tables that was in force from then on, until the next one.
+/// A set of tables that was in force until the next one.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct TableVersion {
     pub hash: String,
     /// Mapping name → hash of its text.
     pub tables: std::collections::BTreeMap<String, String>,
+    /// When it had been read and was written down: the moment before it came into force.
     #[serde(serialize_with = "rows::timestamp")]
     pub loaded_at: Timestamp,
     pub loaded_by: LoadedBy,
@@ -467,14 +455,11 @@ impl Store {
         store.decide_again(again, after, by, now).await
     }
 
-    /// What deciding this event now would see of its lead; writes nothing.
-    pub async fn peek_history(
-        &self,
-        event: Undecided,
-        by: Arc<dyn Decider>,
-    ) -> Result<LeadHistory, StoreError> {
+    /// What deciding this event now would see of its lead, and what would be decided before it;
+    /// writes nothing.
+    pub async fn peek(&self, event: Undecided, by: Arc<dyn Decider>) -> Result<Peeked, StoreError> {
         let Self::Sqlite(store) = self;
-        store.peek_history(event, by).await
+        store.peek(event, by).await
     }
 
     /// Teaches that these ids are one lead, and decides what waited for it.
@@ -609,7 +594,7 @@ impl Store {
         store.targets().await
     }
 
-    /// Keeps which tables are in force from now on, with their texts; the set that was in force
+    /// Keeps which tables are about to come into force, with their texts; the set that was in force
     /// last is not kept twice.
     pub async fn remember_tables(&self, loaded: TablesLoaded) -> Result<(), StoreError> {
         let Self::Sqlite(store) = self;
@@ -659,17 +644,22 @@ impl Store {
         store.unlinked(source.to_owned(), after, limit).await
     }
 
+    /// Recorded events of a lead, of any state, in the order recorded: the newest through
+    /// `through`.
+    pub async fn recorded_of(
+        &self,
+        lead: LeadQuery,
+        through: Sequence,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.recorded_of(lead, through, limit).await
+    }
+
     /// The leads that these ids mean today, each once or more; unknown ids are left out.
     pub async fn known_leads(&self, ids: Vec<SystemId>) -> Result<Vec<KnownLead>, StoreError> {
         let Self::Sqlite(store) = self;
         store.known_leads(ids).await
-    }
-
-    /// Removes what is older than `before` and final, in one bounded step; returns how many
-    /// events went.
-    pub async fn forget_before(&self, before: Timestamp) -> Result<usize, StoreError> {
-        let Self::Sqlite(store) = self;
-        store.forget_before(before).await
     }
 
     /// What became of the events received in a span, and how long deliveries took.

@@ -14,6 +14,7 @@ pub mod mask;
 pub mod members;
 pub mod nlpearl;
 pub mod outbound;
+pub mod person;
 pub mod place;
 
 use crate::config::{SourceConfig, SourceKind};

@@ -44,6 +44,8 @@ pub fn start_logging(format: LogFormat, level: LevelFilter) {
         .from_env_lossy();
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // A log that nobody reads any more must not end the work: telling so on stderr panics.
+        .log_internal_errors(false)
         .with_writer(stderr);
     let coloured = anstream::AutoStream::choice(&stderr()) != anstream::ColorChoice::Never;
     // A second start would be a second logger: the first stays.

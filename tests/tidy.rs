@@ -26,6 +26,7 @@ const PURE: &[&str] = &[
     "schema",
     "plan",
     "lead/identity",
+    "lead/after",
     "examples",
 ];
 
@@ -67,7 +68,7 @@ fn allowed(room: &str) -> Vec<&'static str> {
         "cli" | "app" => with_nouns(&[
             "app", "explain", "examples", "plan", "receive", "verify", "record", "decider", "map",
             "decide", "deliver", "resolve", "systems", "store", "admin", "web", "listen",
-            "problem", "schema", "sandbox",
+            "problem", "schema", "sandbox", "review",
         ]),
         "receive" => with_nouns(&["verify", "record", "listen", "problem"]),
         "verify" => vec!["config", "secret", "clock"],
@@ -92,11 +93,16 @@ fn allowed(room: &str) -> Vec<&'static str> {
             "config", "decide", "decision", "event", "lead", "map", "systems",
         ],
         "plan" => vec![
-            "config", "decider", "decision", "delivery", "event", "lead", "map", "store", "systems",
+            "config", "decider", "decision", "delivery", "event", "explain", "lead", "map",
+            "store", "systems",
+        ],
+        "review" => vec![
+            "config", "decider", "event", "explain", "lead", "map", "plan", "store",
         ],
         "examples" => with_nouns(&["decide", "explain", "map", "systems"]),
         "admin" => with_nouns(&[
-            "decider", "explain", "plan", "deliver", "decide", "map", "store", "problem", "systems",
+            "decider", "explain", "plan", "deliver", "decide", "map", "review", "store", "problem",
+            "systems",
         ]),
         "web" => with_nouns(&[
             "admin", "decider", "deliver", "explain", "map", "problem", "store", "systems",

@@ -16,7 +16,8 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::{
-    Shared, audit, events, explain, leads, links, mappings, parked, plan, rejects, replay, targets,
+    Shared, audit, events, explain, forget, leads, links, mappings, parked, plan, rejects, replay,
+    targets,
 };
 
 /// Every answer that says no, as `application/problem+json`.
@@ -40,6 +41,8 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
             replay::cancel_replay
         ))
         .routes(routes!(events::show_event))
+        .routes(routes!(explain::explain_event))
+        .routes(routes!(forget::forget_lead))
         .routes(routes!(leads::show_lead))
         .routes(routes!(parked::list_parked))
         .routes(routes!(parked::release_parked))

@@ -1,28 +1,29 @@
 //! `POST /api/v1/explain`: what one payload would become, and why. `POST /api/v1/mappings/try`: the
-//! same by a table that is not in force. Both decide as the daemon does, and write nothing.
+//! same by a table that is not in force. `GET /api/v1/events/{id}/explain`: a recorded event's story.
+//! All decide as the daemon does, and write nothing.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tokio::runtime::Handle;
 use utoipa::ToSchema;
 
-use super::{Admin, Shared, bad, bad_body, fault, store_problem};
+use super::{Admin, Shared, bad, bad_body, fault, not_found, store_problem};
 use crate::config::SourceConfig;
-use crate::decide::Question;
 use crate::decider::Rules;
 use crate::diagnostic::{Finding, Severity, SourceFile};
 use crate::event::EventKind;
-use crate::explain::{self, Explanation};
+use crate::explain;
 use crate::map::{self, Tables};
 use crate::problem::Problem;
-use crate::store::{Decider, Undecided};
+use crate::review::{self, ByTables, EventStory, PayloadStory, ReviewError};
 
 /// A webhook that did not come in.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -57,7 +58,7 @@ pub struct Tried {
     pub findings: Vec<String>,
     /// As `explain` tells it.
     #[schema(value_type = Object)]
-    pub explanation: Explanation,
+    pub explanation: PayloadStory,
 }
 
 /// What one payload would become, and why: row, decision, requests
@@ -66,7 +67,7 @@ pub struct Tried {
 pub(super) async fn explain(
     State(admin): State<Shared>,
     body: Result<Json<ExplainBody>, JsonRejection>,
-) -> Result<Json<Explanation>, Problem> {
+) -> Result<Json<PayloadStory>, Problem> {
     let Json(body) = body.map_err(|rejection| {
         bad_body(&rejection, "the body is a JSON object with the string source, the object payload, and optionally kind (lead or call)")
     })?;
@@ -123,32 +124,54 @@ async fn tell(
     admin: &Shared,
     rules: Arc<Rules>,
     (name, kind, payload): (&str, Option<EventKind>, Map<String, Value>),
-) -> Result<Explanation, Problem> {
+) -> Result<PayloadStory, Problem> {
     let source = source(admin, name)?;
     let body = Bytes::from(serde_json::to_vec(&payload).map_err(|_| fault())?);
     let now = admin.clock.now();
     let event = explain::as_if_received(&source.name, kind, body, now);
-    let mapping = source.mapping.clone();
-    let reading = rules.read(&event);
-    let event = Undecided { event, reading };
-    let history = admin.store.peek_history(event.clone(), rules.snapshot());
-    let history = history.await.map_err(|error| store_problem(&error))?;
-    let config = admin.config.clone();
-    let told = tokio::task::spawn_blocking(move || {
-        let tables = rules.tables();
-        let table = tables.get(&mapping)?;
-        let question = Question {
-            event: &event.event,
-            reading: &event.reading,
-            history: &history,
-            shadowed: rules.shadowed(),
-            places: rules.places(),
-            policy: rules.policy(),
-            now,
-        };
-        Some(explain::explain(&question, table, &config))
+    let at = admin.clone();
+    off_thread(async move {
+        let rules = rules.snapshot();
+        review::explain_payload(Some(&at.store), &rules, &at.config, (event, now)).await
+    })
+    .await
+}
+
+/// Deciding runs expressions: not on a thread that answers others.
+async fn off_thread<T: Send + 'static>(
+    work: impl Future<Output = Result<T, ReviewError>> + Send + 'static,
+) -> Result<T, Problem> {
+    let runtime = Handle::current();
+    let told = tokio::task::spawn_blocking(move || runtime.block_on(work));
+    told.await
+        .map_err(|_| fault())?
+        .map_err(|error| match error {
+            ReviewError::Store(error) => store_problem(&error),
+            error => {
+                tracing::error!(%error, "an explanation failed");
+                fault()
+            }
+        })
+}
+
+/// What a recorded event became, and what it would become: as it came in, and now
+#[utoipa::path(get, path = "/api/v1/events/{id}/explain", tag = "events",
+    params(("id" = String, Path, description = "The event's id")),
+    responses((status = 200, body = Object, description = "As `explain --event` prints it as JSON")))]
+pub(super) async fn explain_event(
+    State(admin): State<Shared>,
+    Path(id): Path<String>,
+) -> Result<Json<EventStory>, Problem> {
+    let id = id.parse().map_err(|_| not_found())?;
+    let tables = ByTables {
+        current: (*admin.rules.tables()).clone(),
+        candidate: None,
+    };
+    let now = admin.clock.now();
+    let told = off_thread(async move {
+        review::explain_event(&admin.store, &admin.config, tables, (id, now)).await
     });
-    told.await.ok().flatten().ok_or_else(fault)
+    told.await?.map(Json).ok_or_else(not_found)
 }
 
 /// The tables in force with others in the place of some, checked as a reload checks them; with
@@ -170,7 +193,7 @@ pub(super) fn candidates(
             return Err(vec![unknown]);
         };
         let file = SourceFile {
-            path: Path::new(&format!("{mapping}.toml")).to_owned(),
+            path: PathBuf::from(format!("{mapping}.toml")),
             text: text.into(),
         };
         let (table, findings) = map::parse_table(&mapping, &file, Some(*kind));

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::audit::{Change, Told, audited};
 use super::auth::Caller;
 use super::{Shared, not_found, store_problem};
+use crate::decider::RefusedTables;
 use crate::problem::Problem;
 use crate::store::TableVersion;
 
@@ -19,6 +20,8 @@ const VERSIONS: usize = 100;
 #[derive(Serialize, ToSchema)]
 pub(super) struct Mappings {
     in_force: SetView,
+    /// What is in the files now, if it has faults: then the tables in force are older.
+    refused: Option<RefusedTables>,
     /// Newest first; each was in force until the one before it in this list.
     versions: Vec<TableVersion>,
 }
@@ -81,6 +84,7 @@ pub(super) async fn list_mappings(State(admin): State<Shared>) -> Result<Json<Ma
             hash: tables.hash.to_string(),
             tables: views.collect(),
         },
+        refused: admin.rules.refused().as_deref().cloned(),
         versions,
     }))
 }

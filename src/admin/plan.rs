@@ -4,7 +4,7 @@
 //! One at a time, over a bounded number of events, on a thread of its own; it writes nothing and
 //! sends nothing. What was recorded after it began is not in it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::Json;
@@ -14,23 +14,19 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
 use super::explain::{candidates, faulty};
 use super::{Shared, bad, bad_body, fault, store_problem};
-use crate::event::Sequence;
-use crate::lead::SystemId;
-use crate::lead::identity::ids_of;
-use crate::plan::{Plan, Sides, id_key};
+use crate::plan::{Plan, Sides};
 use crate::problem::Problem;
-use crate::store::{Decider, RecordedFrom, RecordedSpan, Store, StoreError, Undecided};
+use crate::review::{self, Progress, ReviewError, Work};
+use crate::store::{RecordedFrom, RecordedSpan, Store, StoreError};
 
 /// What the bridge decides again beside its work; the command `plan` has no such bound.
 const MOST_EVENTS: u64 = 200_000;
 const DEFAULT_EVENTS: u64 = 10_000;
-/// Events read at once; between two of them it can be cancelled.
-const PAGE: usize = 500;
 
 /// Other tables, and the traffic to try them on.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -90,6 +86,7 @@ pub struct PlanBoard(Mutex<Newest>);
 #[derive(Debug, Default)]
 struct Newest {
     number: u64,
+    stop: CancellationToken,
     progress: PlanProgress,
 }
 
@@ -102,15 +99,16 @@ impl PlanBoard {
         self.lock().progress.clone()
     }
 
-    /// The number of a new plan, unless one is running.
-    fn begin(&self, progress: PlanProgress) -> Option<u64> {
+    /// The number of a new plan and what ends it, unless one is running.
+    fn begin(&self, progress: PlanProgress) -> Option<(u64, CancellationToken)> {
         let mut newest = self.lock();
         if newest.progress.state == PlanState::Running {
             return None;
         }
         newest.number += 1;
+        newest.stop = CancellationToken::new();
         newest.progress = progress;
-        Some(newest.number)
+        Some((newest.number, newest.stop.clone()))
     }
 
     /// Notes something about this plan, while it runs; `false` once it was cancelled.
@@ -150,11 +148,11 @@ pub(super) async fn start_plan(
         .map_err(|_| fault())?
         .map_err(|findings| faulty(&findings))?;
     let current = (*admin.rules.tables()).clone();
-    let span = span(&admin.store, last, body.since).await;
-    let span = span.map_err(|error| store_problem(&error))?;
+    let from = bounded(&admin.store, last, body.since).await;
+    let (from, events) = from.map_err(|error| store_problem(&error))?;
     let progress = PlanProgress {
         state: PlanState::Running,
-        events: span.map_or(0, |span| (span.last.0 - span.first.0 + 1).unsigned_abs()),
+        events,
         tables: Some(Hashes {
             current: current.hash.to_string(),
             candidate: candidate.hash.to_string(),
@@ -162,16 +160,10 @@ pub(super) async fn start_plan(
         findings,
         ..PlanProgress::default()
     };
-    let number = admin.plan.begin(progress.clone());
-    let number = number.ok_or_else(|| Problem::new(StatusCode::CONFLICT, "a plan is running"))?;
+    let run = admin.plan.begin(progress.clone());
+    let run = run.ok_or_else(|| Problem::new(StatusCode::CONFLICT, "a plan is running"))?;
     let plan = Plan::new(&admin.config, Sides { current, candidate });
-    let since = body.since.unwrap_or(Timestamp::MIN);
-    let run = Run {
-        admin: admin.clone(),
-        number,
-        since,
-    };
-    tokio::task::spawn_blocking(move || run.finish(plan, span));
+    tokio::spawn(carry_out(admin, run, from, plan));
     Ok((StatusCode::ACCEPTED, Json(progress)))
 }
 
@@ -188,7 +180,11 @@ pub(super) async fn plan_progress(State(admin): State<Shared>) -> Json<PlanProgr
 pub(super) async fn cancel_plan(
     State(admin): State<Shared>,
 ) -> Result<Json<PlanProgress>, Problem> {
-    let number = admin.plan.lock().number;
+    let (number, stop) = {
+        let newest = admin.plan.lock();
+        (newest.number, newest.stop.clone())
+    };
+    stop.cancel();
     let cancelled = admin
         .plan
         .note(number, |progress| progress.state = PlanState::Cancelled);
@@ -198,100 +194,69 @@ pub(super) async fn cancel_plan(
     }
 }
 
-async fn span(
+/// The newest of them, and about how many those are.
+async fn bounded(
     store: &Store,
     last: u64,
     since: Option<Timestamp>,
-) -> Result<Option<RecordedSpan>, StoreError> {
-    let newest = store.recorded_span(RecordedFrom::Last(last)).await?;
-    let Some(since) = since else {
-        return Ok(newest);
+) -> Result<(RecordedFrom, u64), StoreError> {
+    let (newest, recent) = (RecordedFrom::Last(last), since.map(RecordedFrom::Since));
+    let of_newest = store.recorded_span(newest).await?;
+    let of_recent = match recent {
+        Some(recent) => store.recorded_span(recent).await?,
+        None => of_newest,
     };
-    let recent = store.recorded_span(RecordedFrom::Since(since)).await?;
-    Ok(newest.zip(recent).map(|(newest, recent)| RecordedSpan {
-        first: newest.first.max(recent.first),
-        last: newest.last,
-    }))
+    let first = |span: Option<RecordedSpan>| span.map_or(i64::MAX, |span| span.first.0);
+    let (from, span) = match recent {
+        Some(recent) if first(of_recent) >= first(of_newest) => (recent, of_recent),
+        _ => (newest, of_newest),
+    };
+    let events = span.map_or(0, |span| (span.last.0 - span.first.0 + 1).unsigned_abs());
+    Ok((from, events))
 }
 
-/// A plan under way, on a thread that may wait.
-struct Run {
+/// Carries a plan out, and says how far it is and how it ends.
+async fn carry_out(
     admin: Shared,
-    number: u64,
-    since: Timestamp,
-}
-
-impl Run {
-    fn finish(self, plan: Plan, span: Option<RecordedSpan>) {
-        let board = &self.admin.plan;
-        let ended = self.decide_all(plan, span).and_then(|plan| {
-            let comparison = plan.map(|plan| plan.finish(&self.admin.config));
-            Ok(comparison.map(serde_json::to_value).transpose()?)
+    (number, stop): (u64, CancellationToken),
+    from: RecordedFrom,
+    plan: Plan,
+) {
+    let (at, ending) = (admin.clone(), stop.clone());
+    let on_progress = move |done: Progress| {
+        at.plan.note(number, |progress| {
+            progress.events_done = done.events.unsigned_abs();
         });
-        let failed = ended.is_err();
-        if let Err(error) = &ended {
+        if at.decider.is_closed() {
+            ending.cancel();
+        }
+    };
+    let work = Work {
+        on_progress: Box::new(on_progress),
+        stop,
+    };
+    let planned = review::plan(&admin.store, from, plan, work).await;
+    let at = admin.clone();
+    let compared = tokio::task::spawn_blocking(move || {
+        let planned = planned?;
+        let comparison = serde_json::to_value(planned.plan.finish(&at.config));
+        let comparison = comparison.map_err(|error| ReviewError::Failed(error.to_string()))?;
+        Ok((comparison, planned.plan.events().unsigned_abs()))
+    });
+    let ended: Result<(Value, u64), ReviewError> = match compared.await {
+        Ok(compared) => compared,
+        Err(error) => Err(ReviewError::Failed(error.to_string())),
+    };
+    admin.plan.note(number, |progress| match ended {
+        Ok((comparison, events)) => {
+            progress.state = PlanState::Finished;
+            progress.events_done = events;
+            progress.comparison = Some(comparison);
+        }
+        Err(ReviewError::Cancelled) => progress.state = PlanState::Cancelled,
+        Err(error) => {
             tracing::error!(%error, "a plan ended before its end");
+            progress.state = PlanState::Failed;
         }
-        board.note(self.number, |progress| {
-            progress.comparison = ended.ok().flatten();
-            progress.state = match failed {
-                true => PlanState::Failed,
-                false => PlanState::Finished,
-            };
-        });
-    }
-
-    /// `None` if it was cancelled.
-    fn decide_all(
-        &self,
-        mut plan: Plan,
-        span: Option<RecordedSpan>,
-    ) -> Result<Option<Plan>, StoreError> {
-        let Some(span) = span else {
-            return Ok(Some(plan));
-        };
-        let (runtime, store) = (Handle::current(), &self.admin.store);
-        let rules = plan.reader();
-        let mut recall = |sequence: Sequence| {
-            let before = Sequence(sequence.0 - 1);
-            let events = runtime.block_on(store.recorded(before, sequence, 1))?;
-            Ok(events.into_iter().next())
-        };
-        let mut seen: HashSet<u128> = HashSet::new();
-        let mut after = Sequence(span.first.0 - 1);
-        loop {
-            let events = runtime.block_on(store.recorded(after, span.last, PAGE))?;
-            let Some(last) = events.last() else {
-                return Ok(Some(plan));
-            };
-            after = last.sequence;
-            let recent = events
-                .into_iter()
-                .filter(|event| event.received_at >= self.since);
-            let events: Vec<Undecided> = recent
-                .map(|event| {
-                    let reading = rules.read(&event);
-                    Undecided { event, reading }
-                })
-                .collect();
-            let ids: Vec<SystemId> = events
-                .iter()
-                .flat_map(|event| ids_of(&event.event.source, &event.reading.facts))
-                .filter(|id| seen.insert(id_key(id)))
-                .collect();
-            plan.know(runtime.block_on(store.known_leads(ids))?);
-            for event in &events {
-                plan.decide(event, &mut recall)?;
-            }
-            let done = plan.events().unsigned_abs();
-            let stopping = self.admin.decider.is_closed();
-            let runs = self
-                .admin
-                .plan
-                .note(self.number, |progress| progress.events_done = done);
-            if !runs || stopping {
-                return Ok(None);
-            }
-        }
-    }
+    });
 }

@@ -103,6 +103,11 @@ pub(super) async fn start_replay(
             share,
             number,
         };
+        at.replay.note(&order);
+        if let Err(error) = at.replay.keep(&at.store).await {
+            at.replay.end(ReplayState::Failed);
+            return Err(store_problem(&error));
+        }
         let sent = at.decider.send(Request::Replay(order)).await;
         sent.map_err(|_| stopping())?;
         forecast.started = true;
@@ -150,10 +155,13 @@ pub(super) async fn cancel_replay(
     };
     let at = admin.clone();
     let cancelled = audited(&admin, change, async move {
-        match at.replay.end(ReplayState::Cancelled) {
-            true => Ok(at.replay.progress()),
-            false => Err(Problem::new(StatusCode::CONFLICT, "no replay is running")),
+        if !at.replay.end(ReplayState::Cancelled) {
+            return Err(Problem::new(StatusCode::CONFLICT, "no replay is running"));
         }
+        let progress = at.replay.progress();
+        let kept = at.replay.keep(&at.store).await;
+        kept.map_err(|error| store_problem(&error))?;
+        Ok(progress)
     });
     cancelled.await.map(Json)
 }

@@ -77,7 +77,7 @@ async fn change(api: &AdminApi, args: OneArgs, verb: &str) -> anyhow::Result<Exi
         Err(unanswered) => return Ok(unanswered.into()),
     };
     if args.json {
-        anstream::println!("{target:#}");
+        println!("{target:#}");
     } else {
         print_target(&target);
     }
@@ -89,9 +89,9 @@ fn print_target(target: &Value) {
         "shadow" => ", in shadow mode: nothing is sent",
         _ => "",
     };
-    anstream::println!("{}  {}{mode}", word(&target["name"]), state(target));
+    println!("{}  {}{mode}", word(&target["name"]), state(target));
     for line in wrapped(word(&target["base_url"]), 76) {
-        anstream::println!("    {line}");
+        println!("    {line}");
     }
     let counts = target["deliveries"].as_object();
     let counts: Vec<String> = counts
@@ -102,14 +102,14 @@ fn print_target(target: &Value) {
         .collect();
     if !counts.is_empty() {
         for line in wrapped(&counts.join(", "), 76) {
-            anstream::println!("    {line}");
+            println!("    {line}");
         }
     }
     if !target["oldest_due_at"].is_null() {
-        anstream::println!("    oldest due since {}", time(&target["oldest_due_at"]));
+        println!("    oldest due since {}", time(&target["oldest_due_at"]));
     }
     let limit = &target["rate_limit"];
-    anstream::println!(
+    println!(
         "    limit {} in {} s, {} used; {} of {} calls under way",
         limit["requests"],
         limit["per_seconds"].as_f64().unwrap_or_default(),
@@ -119,10 +119,9 @@ fn print_target(target: &Value) {
     );
     let latency = &target["latency"];
     if latency.is_object() {
-        anstream::println!(
+        println!(
             "    answers in {} ms, 19 of 20 within {} ms",
-            latency["median_ms"],
-            latency["p95_ms"]
+            latency["median_ms"], latency["p95_ms"]
         );
     }
 }

@@ -504,6 +504,7 @@ impl Health {
     }
 }
 
+mod forget;
 mod stopped;
 
 pub use stopped::Stopped;

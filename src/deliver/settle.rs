@@ -213,6 +213,12 @@ impl TargetWorker {
         self.store.save_health(&self.config.name, health).await
     }
 
+    /// Nothing in memory or in the saved health names these leads any more.
+    pub async fn forget_leads(&self, is_forgotten: &(dyn Fn(&str) -> bool + Sync)) {
+        self.health().forget_leads(is_forgotten);
+        self.save_health().await;
+    }
+
     pub(super) async fn save_health(&self) {
         if let Err(error) = self.try_save_health().await
             && let Say::Aloud { unsaid } = self.damper.ask("health", self.clock.now())

@@ -14,7 +14,7 @@ use crate::event::Facts;
 pub const MASKED: &str = "[masked]";
 
 /// So many digits are enough for a telephone.
-const DIGITS_OF_A_NUMBER: usize = 7;
+pub(super) const DIGITS_OF_A_NUMBER: usize = 7;
 const LONGEST_ID: usize = 128;
 const LONGEST_WORD: usize = 64;
 const LONGEST_TIME: usize = 40;
@@ -102,7 +102,7 @@ const MEMBERS: &[(Shown, &[&str])] = &[
 ];
 
 /// Members that hold a way to reach somebody: no id anywhere in the body may repeat it.
-const CONTACTS: &[&str] = &["phone", "mobile", "msisdn", "whatsapp"];
+pub(super) const CONTACTS: &[&str] = &["phone", "mobile", "msisdn", "whatsapp"];
 const CONTACTS_OF_A_CALL: &[&str] = &["to", "from"];
 
 /// A webhook's body. `source` tells what its pointers lead to; without one (a source that is no
@@ -215,7 +215,7 @@ fn parts(pointer: &str) -> Vec<String> {
 }
 
 /// A member's name whatever the sender's spelling.
-fn normal(name: &str) -> String {
+pub(super) fn normal(name: &str) -> String {
     name.trim().to_lowercase()
 }
 
@@ -348,7 +348,7 @@ fn marker(text: &str) -> String {
     }
 }
 
-fn digits_of(text: &str) -> String {
+pub(super) fn digits_of(text: &str) -> String {
     text.chars().filter(char::is_ascii_digit).collect()
 }
 

@@ -70,9 +70,9 @@ impl Shell {
             } else {
                 String::new()
             },
-            fault: dashboard.admin.rules.reload_fault().map(|fault| FaultView {
+            fault: dashboard.admin.rules.refused().map(|fault| FaultView {
                 at: words::Moment::new(fault.at, now),
-                findings: fault.findings.clone(),
+                findings: fault.faults.clone(),
             }),
             may_leave: dashboard.asks_for_token(),
             assets: &ADDRESSES,

@@ -72,7 +72,7 @@ pub(super) async fn try_a_payload(
         Ok(body) => match try_payload(&dashboard.admin, body).await {
             Ok(tried) => {
                 page.findings = tried.findings;
-                page.told = Some(tell(&dashboard, tried.explanation));
+                page.told = Some(tell(&dashboard, tried.explanation.explanation));
             }
             Err(problem) if problem.status().is_client_error() => {
                 page.fault = Some(problem.detail().to_owned());

@@ -58,7 +58,7 @@ async fn with_a_token_every_documented_route_is_there_and_takes_no_other_method(
         let call = (upper(&method), path.as_str());
         let answer = world.call_admin((&call.0, call.1), &[TOKEN], None).await;
         assert!(![401, 403, 405, 500].contains(&answer.status), "{call:?}");
-        let known_to_lack = path.ends_with("nobody") || path.ends_with("0000");
+        let known_to_lack = path.contains("nobody") || path.contains("0000");
         assert!(
             known_to_lack || answer.body["detail"] != nothing,
             "{call:?} is not routed"

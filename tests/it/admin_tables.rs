@@ -83,6 +83,25 @@ async fn rows_count_what_they_decided_since_their_table_came() {
 }
 
 #[tokio::test]
+async fn a_recorded_event_is_explained_by_the_tables_in_force() {
+    let world = two_won_one_lost_one_unmapped().await;
+    let event = world.events("lead=lead_c").await.remove(0);
+    world
+        .replace_table("voice", &other().replace("Lost", "Invalid"))
+        .await;
+    let path = format!("/api/v1/events/{}/explain", event["id"].as_str().unwrap());
+    let story = world.get(&path).await;
+    assert_eq!(story["became"]["deliveries"][0]["category"], "Lost");
+    assert_eq!(
+        story["current"]["requests"][0]["body"]["category"],
+        "Invalid"
+    );
+    let missing = "/api/v1/events/01986f0e-7c00-7000-8000-000000000001/explain";
+    assert_eq!(world.admin(missing, None).await.status, 404);
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn a_bad_table_is_refused_with_its_findings_and_the_old_one_stays() {
     let world = Setup::shipped().voice(TABLE).start().await;
     let again = world.post_admin("mappings/reload", &json!({})).await;

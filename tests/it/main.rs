@@ -29,6 +29,7 @@ mod lead_story;
 mod link_lists;
 mod resolve;
 mod echoes;
+mod loops;
 mod links;
 mod write_back;
 mod capillary;

@@ -1,13 +1,14 @@
 //! The audit trail and the list of rejects: newest first, in pages, and kept over a restart.
 
 use bytes::Bytes;
-use leadping_bridge::store::{AuditKey, NewAudit, RejectedRequest, Store};
+use leadping_bridge::store::{AuditKey, NewAudit, RejectedRequest, Store, Sweep, SweepAt};
 
 use crate::ground::{Engine, Scene, at};
 
 on_every_engine!(
     what_was_done_is_listed_newest_first_and_kept,
     rejects_are_listed_newest_first,
+    what_was_done_long_ago_is_forgotten,
 );
 
 async fn note(store: &Store, what: &'static str, ms: i64) -> AuditKey {
@@ -43,6 +44,19 @@ async fn what_was_done_is_listed_newest_first_and_kept(engine: Engine) {
     let next = scene.store.audits(Some(one[0].number), 10).await.unwrap();
     assert_eq!(next.len(), 1);
     assert_eq!(next[0].what, "targets.pause");
+}
+
+async fn what_was_done_long_ago_is_forgotten(engine: Engine) {
+    let scene = Scene::on(engine);
+    note(&scene.store, "targets.pause", 0).await;
+    note(&scene.store, "targets.resume", 1000).await;
+    let mut sweep = Sweep::of(at(500));
+    while sweep.at != SweepAt::Done {
+        sweep.at = scene.store.sweep(sweep).await.unwrap().next;
+    }
+    let kept = scene.store.audits(None, 10).await.unwrap();
+    assert_eq!(kept.len(), 1);
+    assert_eq!(kept[0].what, "targets.resume");
 }
 
 async fn rejects_are_listed_newest_first(engine: Engine) {

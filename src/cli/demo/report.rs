@@ -31,22 +31,22 @@ const CALLS: &[(System, Operation, &str)] = &[
 ];
 
 pub(super) fn opening(demo: &Demo) {
-    anstream::println!(
+    println!(
         "{BOLD}leadping-bridge demo{BOLD:#}: bridge and senders on this machine, and LeadPing, NLPearl and Capillary pretended"
     );
-    anstream::println!(
+    println!(
         "  webhooks   {}/webhooks/{{voice,crm,leadping}}",
         demo.webhooks
     );
-    anstream::println!("  admin API  {}/api/v1/events", demo.admin);
-    anstream::println!("  dashboard  {}/", demo.admin);
-    anstream::println!("  sandbox    {}/_sandbox", demo.sandbox.base_url());
-    anstream::println!();
-    anstream::println!(
+    println!("  admin API  {}/api/v1/events", demo.admin);
+    println!("  dashboard  {}/", demo.admin);
+    println!("  sandbox    {}/_sandbox", demo.sandbox.base_url());
+    println!();
+    println!(
         "  {GOOD}✓{GOOD:#} sent by the demo; ↩ fired by a system because it was written to: an echo changes nothing"
     );
     let (source, shows, lead, becomes) = ("source", "webhook", "lead", "category / outcome");
-    anstream::println!("{DIM}  {source:<8} {shows:<22} {lead:<10} {becomes:<26} calls{DIM:#}");
+    println!("{DIM}  {source:<8} {shows:<22} {lead:<10} {becomes:<26} calls{DIM:#}");
 }
 
 /// One line per webhook; whether all ended as expected.
@@ -58,18 +58,16 @@ pub(super) fn rows(outcomes: &[Outcome]) -> bool {
         let (style, sign) = if met { (GOOD, "✓") } else { (BAD, "✗") };
         let sample = outcome.sample;
         let head = row(sample.source, sample.shows, &Line::of(outcome));
-        anstream::println!("{style}{sign}{style:#} {head}");
+        println!("{style}{sign}{style:#} {head}");
         for back in &outcome.back {
             let row = row(&back.source, &back.says, &Line::of_back(back));
-            anstream::println!("{DIM}↩ {row}{DIM:#}");
+            println!("{DIM}↩ {row}{DIM:#}");
         }
         if !met {
             let back: Vec<String> = outcome.back.iter().map(reported).collect();
-            anstream::println!(
+            println!(
                 "  {BAD}expected {:?}, calls {:?}, back {:?} instead of {back:?}{BAD:#}",
-                sample.expected,
-                sample.calls,
-                sample.back
+                sample.expected, sample.calls, sample.back
             );
         }
     }
@@ -89,8 +87,8 @@ fn row(source: &str, shows: &str, line: &Line) -> String {
 
 /// What the sandbox got: how often each call was made; whether none is missing.
 pub(super) fn calls(sandbox: &Sandbox) -> bool {
-    anstream::println!();
-    anstream::println!("{DIM}  calls that arrived{DIM:#}");
+    println!();
+    println!("{DIM}  calls that arrived{DIM:#}");
     let mut all = true;
     for (system, operation, call) in CALLS {
         let writes = sandbox.writes_at(*system);
@@ -104,7 +102,7 @@ pub(super) fn calls(sandbox: &Sandbox) -> bool {
         } else {
             (BAD, "✗")
         };
-        anstream::println!(
+        println!(
             "{style}{sign}{style:#} {:<10} {call:<45} {count:>3}",
             system.as_str()
         );
@@ -121,41 +119,41 @@ pub(super) fn closing(demo: &Demo, outcomes: &[Outcome], met: bool) {
     let echoes = outcomes.iter().flat_map(|outcome| &outcome.back);
     let echoes = echoes.filter(|back| Line::of_back(back).becomes == "echo");
     let style = if met { GOOD } else { BAD };
-    anstream::println!();
-    anstream::println!(
+    println!();
+    println!(
         "{style}{} of {} ended as expected{style:#}; {back} webhooks came back of what was written, {} of them echoes; {} dispositions at LeadPing",
         expected.count(),
         outcomes.len(),
         echoes.count(),
         demo.sandbox.writes().len()
     );
-    anstream::println!();
-    anstream::println!("  events     curl {}/api/v1/events", demo.admin);
-    anstream::println!("  parked     curl {}/api/v1/parked", demo.admin);
-    anstream::println!("  targets    curl {}/api/v1/targets", demo.admin);
-    anstream::println!("  metrics    curl {}/metrics", demo.admin);
-    anstream::println!(
+    println!();
+    println!("  events     curl {}/api/v1/events", demo.admin);
+    println!("  parked     curl {}/api/v1/parked", demo.admin);
+    println!("  targets    curl {}/api/v1/targets", demo.admin);
+    println!("  metrics    curl {}/metrics", demo.admin);
+    println!(
         "  what the vendors got    curl {}/_sandbox/journal",
         demo.sandbox.base_url()
     );
-    anstream::println!(
+    println!(
         "  what they fired         curl {}/_sandbox/webhooks",
         demo.sandbox.base_url()
     );
 }
 
 pub(super) fn waiting(demo: &Demo) {
-    anstream::println!();
-    anstream::println!("Send one yourself:");
-    anstream::println!(
+    println!();
+    println!("Send one yourself:");
+    println!(
         "  leadping-bridge send --config {} --source voice --url {} FILE.json",
         demo.config_path.display(),
         demo.webhooks
     );
-    anstream::println!("Have the campaign give a lead another status:");
-    anstream::println!(
+    println!("Have the campaign give a lead another status:");
+    println!(
         "  curl -X POST {}/_sandbox/nlpearl/leads/68c3f1a2b4d5e6f708192a3c/status -d '{{\"status\":100}}'",
         demo.sandbox.base_url()
     );
-    anstream::println!("Ctrl-C ends the demo and removes its files.");
+    println!("Ctrl-C ends the demo and removes its files.");
 }

@@ -1,6 +1,7 @@
 //! `send` and `healthcheck` against a stand-in that verifies what it is sent.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
@@ -114,7 +115,8 @@ async fn exit_codes_tell_accepted_refused_and_unreachable() {
             kind,
             json: true,
         };
-        run(args, &config).await.unwrap()
+        let ended = run(args, &config).await;
+        ended.unwrap_or_else(|error| crate::cli::Exit::of(&error).into())
     };
     let call = Some(EventKind::Call);
     assert_eq!(code("voice", call, &payload, None).await, ExitCode::SUCCESS);

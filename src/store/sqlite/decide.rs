@@ -472,19 +472,8 @@ impl Scope {
         not: Option<Sequence>,
         sitting: &mut Sitting<'_>,
     ) -> Result<(), StoreError> {
-        let mut waiting = Vec::new();
-        for id in ids.iter().filter(|id| id.system != LEADPING) {
-            waiting.extend(select_events(
-                &self.connection,
-                "e.lead_hash = ?1 AND e.source = ?2 AND e.state = 'parked' AND e.cause GLOB 'unlinked:*'",
-                (lead_hash(&id.system, &id.id), &id.system),
-            )?);
-        }
-        waiting.sort_by_key(|event| event.sequence);
-        for event in waiting
-            .into_iter()
-            .filter(|event| Some(event.sequence) != not)
-        {
+        let waiting = waiting_for(&self.connection, ids)?.into_iter();
+        for event in waiting.filter(|event| Some(event.sequence) != not) {
             let event = read_again(event, sitting.by);
             let facts = &event.reading.facts;
             let ids = ids_of(&event.event.source, facts);
@@ -494,6 +483,23 @@ impl Scope {
         }
         Ok(())
     }
+}
+
+/// The events that wait for a link of these ids, in the order recorded.
+pub(super) fn waiting_for(
+    connection: &Connection,
+    ids: &[SystemId],
+) -> Result<Vec<Event>, StoreError> {
+    let mut waiting = Vec::new();
+    for id in ids.iter().filter(|id| id.system != LEADPING) {
+        waiting.extend(select_events(
+            connection,
+            "e.lead_hash = ?1 AND e.source = ?2 AND e.state = 'parked' AND e.cause GLOB 'unlinked:*'",
+            (lead_hash(&id.system, &id.id), &id.system),
+        )?);
+    }
+    waiting.sort_by_key(|event| event.sequence);
+    Ok(waiting)
 }
 
 /// What a new delivery waits for.
