@@ -5,10 +5,10 @@ DENY_VERSION := 0.20.2
 DENY := $(shell cargo deny --version 2>/dev/null | grep -q '^cargo-deny 0\.20\.' && command -v cargo-deny || echo target/tools/bin/cargo-deny)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format-check lint deny toolchain-check bench audit needs-rust needs-compiler
+.PHONY: help demo test check format-check lint deny toolchain-check deploy-check bench audit needs-rust needs-compiler
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
 
 demo: needs-compiler ## sandbox, bridge and sample webhooks on this machine; Ctrl-C ends it
 	cargo run --release --locked -- demo
@@ -35,6 +35,17 @@ lint: needs-compiler
 
 deny: needs-rust $(DENY)
 	$(DENY) --locked check bans licenses sources
+
+# What the tests cannot ask: the tools that will read these files, those that are installed.
+deploy-check: ## lint deploy/ with promtool, amtool, systemd-analyze, caddy, docker, where there
+	@lint() { \
+		if command -v "$$1" >/dev/null; then echo "$$*" >&2; "$$@" || exit 1; else echo "not installed, left out: $$*" >&2; fi; }; \
+	lint promtool check rules deploy/prometheus/alerts.yml; \
+	lint promtool test rules deploy/prometheus/alerts.test.yml; \
+	lint amtool check-config deploy/prometheus/alertmanager.yml; \
+	lint systemd-analyze security --offline=true --no-pager --threshold=20 deploy/systemd/leadping-bridge.service >/dev/null; \
+	lint caddy validate --adapter caddyfile --config deploy/proxy/Caddyfile; \
+	if docker compose version >/dev/null 2>&1; then lint docker compose -f deploy/compose.yaml config --quiet; fi
 
 # Container and workstation build with the same compiler.
 toolchain-check:

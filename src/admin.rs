@@ -24,15 +24,18 @@ use crate::deliver::TargetWorker;
 use crate::problem::Problem;
 use crate::secret::Secret;
 use crate::store::{Store, StoreError};
-use crate::telemetry::metrics::{CONTENT_TYPE, Metrics};
+use crate::telemetry::metrics::Metrics;
 
 mod events;
+mod gauges;
+mod forget;
 mod links;
 mod mappings;
 mod parked;
 mod replay;
 mod targets;
 
+pub use forget::{ForgetBody, Forgotten};
 pub use links::{LinkBody, LinkSet, LinkView, LinksBody, LinksSet, MAX_LINKS, SameAs};
 pub use parked::{ParkedBody, ParkedFreed};
 pub use replay::{Forecast, ReplayBody};
@@ -55,7 +58,7 @@ type Shared = Arc<Admin>;
 /// The admin listener's routes.
 pub fn router(admin: Shared) -> Router {
     Router::new()
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(gauges::metrics))
         .route("/api/v1/events", get(events::list_events))
         .route(
             "/api/v1/events/replay",
@@ -67,6 +70,7 @@ pub fn router(admin: Shared) -> Router {
         .route("/api/v1/parked", get(parked::list_parked))
         .route("/api/v1/parked/release", post(parked::release))
         .route("/api/v1/parked/discard", post(parked::discard))
+        .route("/api/v1/leads/forget", post(forget::forget_lead))
         .route("/api/v1/mappings", get(mappings::list_mappings))
         .route("/api/v1/targets", get(targets::list_targets))
         .route(
@@ -78,15 +82,6 @@ pub fn router(admin: Shared) -> Router {
         .fallback(|| async { not_found() })
         .layer(middleware::from_fn_with_state(admin.clone(), admit))
         .with_state(admin)
-}
-
-async fn metrics(State(admin): State<Shared>) -> Response {
-    targets::update_gauges(&admin).await;
-    (
-        [(header::CONTENT_TYPE, CONTENT_TYPE)],
-        admin.metrics.encode(),
-    )
-        .into_response()
 }
 
 /// With a token: the right one. Without: only a loopback host.

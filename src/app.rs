@@ -13,22 +13,33 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::{self, Admin};
 use crate::clock::{Clock, after};
 use crate::config::Config;
-use crate::decider::{self, DeciderTask, ReplayBoard, Replays, Rules, WriterDesk};
+use crate::decider::{self, DeciderTask, Heartbeat, Replays, Rules, Unlinked, WriterDesk};
 use crate::deliver::{Ground, TargetWorker, credential};
 use crate::listen::{self, ListenLimits};
 use crate::map::Tables;
 use crate::receive::{BodyLimits, Receiver, ReceiverParts};
 use crate::record::Recorder;
+use crate::resolve::Resolver;
 use crate::store::sqlite::{Commit, Handover, SqliteStore};
-use crate::store::{Desk, LoadedBy, Store};
+use crate::store::{Desk, LoadedBy, Store, Sweep, SweepAt};
+use crate::telemetry::damper::{Damper, Say};
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::otlp::{self, Exporter, Queue};
 use crate::verify::Gate;
 
+mod export;
+mod pulse;
 mod reload;
+mod watch;
+
+pub use pulse::Pulse;
 
 /// How often retention looks for what is old, and a failed store is tried again.
 const RETENTION_EVERY: Duration = Duration::from_secs(600);
 const WRITE_TRY_EVERY: Duration = Duration::from_secs(1);
+/// Between two steps of retention: so many times what the last one took, and at least so long.
+const SWEEP_REST: u32 = 4;
+const SWEEP_PAUSE: Duration = Duration::from_millis(10);
 /// Requests to the decider that may wait.
 const REQUESTS: usize = 64;
 
@@ -52,7 +63,11 @@ pub fn unusable_credentials(config: &Config) -> Vec<String> {
             "{references} is not usable: {fault} (for targets.{name}.{keys})"
         ))
     });
-    gates.chain(tokens).collect()
+    let collector = config.telemetry.otlp.iter().filter_map(|otlp| {
+        let fault = otlp::unusable_header(otlp.header.as_ref()?)?;
+        Some(format!("{fault} (for telemetry.otlp.secret)"))
+    });
+    gates.chain(tokens).chain(collector).collect()
 }
 
 /// A running bridge.
@@ -69,6 +84,8 @@ pub struct App {
     background: Vec<JoinHandle<()>>,
     store: Store,
     reloader: Arc<reload::Reloader>,
+    exporter: Option<Exporter>,
+    pulse: Arc<Pulse>,
 }
 
 impl App {
@@ -76,22 +93,16 @@ impl App {
     pub async fn start(config: Config, tables: Tables, clock: Clock) -> anyhow::Result<Self> {
         let (webhooks, webhook_address) = bind(config.server.listen, "server.listen").await?;
         let (admin_listener, admin_address) = bind(config.admin.listen, "admin.listen").await?;
-        let metrics = Arc::new(Metrics::new());
-        let (store, handed) = open_store(&config, &metrics).await?;
-        let ground = Ground {
-            store,
-            clock,
-            metrics,
-            stop: CancellationToken::new(),
-        };
+        let (ground, handed, spans) = ground_of(&config, clock).await?;
         let rules = rules_in_force(&config, tables, &ground).await?;
         let workers = start_workers(&config, &ground).await?;
-        let desk = seat_desk(&rules, &workers, &ground);
+        let unlinked = unlinked(&config);
+        let desk = seat_desk(&rules, &workers, (&ground, &unlinked));
         let (requests_in, requests) = mpsc::channel(REQUESTS);
         let receiver = receiver(&config, &ground)?;
-        let board = Arc::new(ReplayBoard::default());
-        let admin = admin_of(&config, &ground, &workers, (&requests_in, &rules, &board))?;
-        let closed = CancellationToken::new();
+        let replays = Replays::load(&ground.store, ground.clock.now()).await;
+        let admin = admin_of(&config, &ground, &workers, (&requests_in, &rules, &replays))?;
+        let (closed, heart) = (CancellationToken::new(), Arc::new(Heartbeat::default()));
         let listen = |listener, router| {
             let limits = ListenLimits::from(&config.server);
             tokio::spawn(listen::serve(
@@ -104,15 +115,18 @@ impl App {
         };
         let listeners = vec![
             listen(webhooks, receiver.clone().router()),
-            listen(admin_listener, admin::router(admin)),
+            listen(admin_listener, admin::router(admin.clone())),
         ];
         let decider = DeciderTask {
             desk,
             handed,
             requests,
             ground: ground.clone(),
-            replays: Replays::on(board),
+            replays,
+            heart: heart.clone(),
         };
+        let resolvers = resolvers(&config, &ground, &workers, (&unlinked, &requests_in));
+        let pulse = Pulse::of(&ground.store, &requests_in, heart);
         let reached = reload::Reached {
             ground: ground.clone(),
             rules,
@@ -121,12 +135,7 @@ impl App {
             decider: requests_in,
         };
         let reloader = Arc::new(reload::Reloader::new(&config, reached));
-        let house = tokio::spawn(keep_house(ground.clone(), config.store.retention));
-        let mut background = vec![tokio::spawn(decider.run()), house];
-        if config.mappings.watch {
-            let watching = reload::watch(reloader.clone(), ground.stop.clone());
-            background.push(tokio::spawn(watching));
-        }
+        let background = in_background(&config, &ground, (decider, resolvers), &reloader);
         // Tables may have changed while the bridge was down.
         reloader.tables_changed().await;
         let grace = config.server.shutdown_grace;
@@ -142,12 +151,19 @@ impl App {
             background,
             store: ground.store,
             reloader,
+            exporter: export::start(&config, spans, admin),
+            pulse: Arc::new(pulse),
         })
     }
 
     /// Reads tables and `{ file }` secrets again, as SIGHUP asks.
     pub async fn reload(&self) {
         self.reloader.reload(LoadedBy::Signal).await;
+    }
+
+    /// For a watchdog.
+    pub fn pulse(&self) -> Arc<Pulse> {
+        self.pulse.clone()
     }
 
     /// Refuses new webhooks, finishes what is under way within the grace, writes everything down.
@@ -164,6 +180,10 @@ impl App {
         for listener in self.listeners {
             let ended = tokio::time::timeout(self.grace, listener).await;
             report(ended.unwrap_or(Ok(())), "a listener");
+        }
+        // After everything that makes spans, before the store that the gauges are read from.
+        if let Some(exporter) = self.exporter {
+            exporter.stop().await;
         }
         self.store.close().await;
     }
@@ -183,6 +203,60 @@ async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<(TcpListener, So
     Ok((listener, bound))
 }
 
+/// What tells of events that wait for a link, for each source that has somebody asked.
+fn unlinked(config: &Config) -> Vec<Arc<Unlinked>> {
+    let asking = config.sources.values();
+    asking
+        .filter(|source| source.resolve.is_some())
+        .map(|source| Arc::new(Unlinked::of(&source.name)))
+        .collect()
+}
+
+fn in_background(
+    config: &Config,
+    ground: &Ground,
+    (decider, resolvers): (DeciderTask, Vec<Resolver>),
+    reloader: &Arc<reload::Reloader>,
+) -> Vec<JoinHandle<()>> {
+    let house = tokio::spawn(keep_house(ground.clone(), config.store.retention));
+    let mut background = vec![tokio::spawn(decider.run()), house];
+    background.extend(resolvers.into_iter().map(|one| tokio::spawn(one.run())));
+    if config.mappings.watch {
+        let watching = watch::watch(reloader.clone(), ground.stop.clone());
+        background.push(tokio::spawn(watching));
+    }
+    background
+}
+
+/// For each source that has somebody asked.
+fn resolvers(
+    config: &Config,
+    ground: &Ground,
+    workers: &[Arc<TargetWorker>],
+    told: (&[Arc<Unlinked>], &mpsc::Sender<decider::Request>),
+) -> Vec<Resolver> {
+    let sources = config.sources.keys();
+    sources
+        .filter_map(|source| Resolver::of(config, source, (ground, workers), told))
+        .collect()
+}
+
+/// Store, clock and counters, on which everything else stands.
+async fn ground_of(config: &Config, clock: Clock) -> anyhow::Result<(Ground, Handover, Queue)> {
+    let metrics = Arc::new(Metrics::new());
+    let (traces, spans) = otlp::traces(config.telemetry.otlp.as_ref(), &metrics);
+    let (store, handed) = open_store(config, &metrics).await?;
+    export::prime(&metrics, config, &store).await?;
+    let ground = Ground {
+        store,
+        clock,
+        metrics,
+        traces,
+        stop: CancellationToken::new(),
+    };
+    Ok((ground, handed, spans))
+}
+
 async fn start_workers(config: &Config, ground: &Ground) -> anyhow::Result<Vec<Arc<TargetWorker>>> {
     let mut workers = Vec::new();
     for target in config.targets.values() {
@@ -195,13 +269,16 @@ async fn start_workers(config: &Config, ground: &Ground) -> anyhow::Result<Vec<A
 fn seat_desk(
     rules: &Arc<Rules>,
     workers: &[Arc<TargetWorker>],
-    ground: &Ground,
+    (ground, unlinked): (&Ground, &[Arc<Unlinked>]),
 ) -> Arc<WriterDesk> {
     let desk = Arc::new(WriterDesk {
+        unlinked: unlinked.to_vec(),
         rules: rules.clone(),
         workers: workers.to_vec(),
         clock: ground.clock.clone(),
         metrics: ground.metrics.clone(),
+        traces: ground.traces.clone(),
+        damper: Damper::default(),
     });
     let seated: Arc<dyn Desk> = desk.clone();
     ground.store.decide_at(&seated);
@@ -238,11 +315,7 @@ fn admin_of(
     config: &Config,
     ground: &Ground,
     workers: &[Arc<TargetWorker>],
-    (decider, rules, board): (
-        &mpsc::Sender<decider::Request>,
-        &Arc<Rules>,
-        &Arc<ReplayBoard>,
-    ),
+    (decider, rules, replays): (&mpsc::Sender<decider::Request>, &Arc<Rules>, &Replays),
 ) -> anyhow::Result<Arc<Admin>> {
     let token = config.admin.token.as_ref().map(|token| token.load());
     Ok(Arc::new(Admin {
@@ -252,7 +325,7 @@ fn admin_of(
         workers: workers.to_vec(),
         decider: decider.clone(),
         rules: rules.clone(),
-        replay: board.clone(),
+        replay: replays.board().clone(),
         sources: config.sources.keys().cloned().collect(),
         token: token.transpose()?,
     }))
@@ -275,6 +348,7 @@ fn receiver(config: &Config, ground: &Ground) -> anyhow::Result<Arc<Receiver>> {
         sources,
         recorder: Arc::new(Recorder::new(ground.store.clone())),
         metrics: Arc::new(ground.metrics.receive(entries)),
+        traces: ground.traces.clone(),
         clock: ground.clock.clone(),
         stopping: ground.stop.clone(),
     };
@@ -289,7 +363,7 @@ async fn keep_house(ground: Ground, retention: Duration) {
     let Ground {
         store, clock, stop, ..
     } = ground;
-    let mut next_sweep = clock.now();
+    let (damper, mut next_sweep) = (Damper::default(), clock.now());
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -298,7 +372,9 @@ async fn keep_house(ground: Ground, retention: Duration) {
         if !store.is_writable()
             && let Err(error) = store.try_write().await
         {
-            tracing::error!(%error, "the store still cannot write");
+            if let Say::Aloud { unsaid } = damper.ask("store", clock.now()) {
+                tracing::error!(%error, unsaid, "the store still cannot write; webhooks are refused until it can, a try is made every second");
+            }
             continue;
         }
         if clock.now() < next_sweep {
@@ -316,14 +392,25 @@ async fn sweep(store: &Store, clock: &Clock, retention: Duration, stop: &Cancell
         .ok()
         .and_then(|retention| now.checked_sub(retention).ok())
         .unwrap_or(jiff::Timestamp::MIN);
-    while !stop.is_cancelled() {
-        match store.forget_before(before).await {
-            Ok(0) => return,
-            Ok(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+    let mut sweep = Sweep::of(before);
+    let mut events = 0;
+    while sweep.at != SweepAt::Done && !stop.is_cancelled() {
+        let started = std::time::Instant::now();
+        match store.sweep(sweep).await {
+            Ok(swept) => {
+                sweep.at = swept.next;
+                events += swept.events;
+            }
             Err(error) => {
                 tracing::warn!(%error, "retention stopped half way; it goes on later");
                 return;
             }
         }
+        // The busier the writer, the longer a step took, and the rarer they are.
+        let pause = (started.elapsed() * SWEEP_REST).max(SWEEP_PAUSE);
+        tokio::time::sleep(pause).await;
+    }
+    if events > 0 {
+        tracing::info!(events, "what was older than the retention time is removed");
     }
 }

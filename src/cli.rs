@@ -1,14 +1,21 @@
 //! The command line: one file per command, and here what they share.
 //!
-//! A command returns its exit code; an error it did not foresee becomes 70 in `main`.
+//! A command returns its exit code; an error that names none is one it did not foresee: 70.
+
+// First: its macros stand in for the standard ones in every command.
+#[macro_use]
+pub mod print;
 
 pub mod admin_api;
 pub mod check;
 pub mod config_file;
 pub mod demo;
+pub mod doctor;
 pub mod events;
 pub mod explain;
 pub mod healthcheck;
+pub mod input;
+pub mod leads;
 pub mod links;
 pub mod parked;
 pub mod plan;
@@ -16,6 +23,7 @@ pub mod sandbox;
 pub mod schema;
 pub mod send;
 pub mod serve;
+pub mod store;
 pub mod test;
 
 use std::path::PathBuf;
@@ -25,7 +33,10 @@ use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::Config;
+use crate::store::StoreError;
 use crate::telemetry::LogFormat;
+
+const DEFAULT_CONFIG: &str = "config/bridge.toml";
 
 /// Carries voice-campaign and CRM webhooks to LeadPing as dispositions, and loses none
 #[derive(Debug, Parser)]
@@ -50,7 +61,7 @@ pub struct GlobalArgs {
         long,
         global = true,
         value_name = "FILE",
-        default_value = "config/bridge.toml",
+        default_value = DEFAULT_CONFIG,
         env = "LEADPING_BRIDGE_CONFIG"
     )]
     pub config: PathBuf,
@@ -75,7 +86,7 @@ pub enum Command {
         or a fault of ours."
     )]
     Serve(serve::ServeArgs),
-    /// Show everything on this machine: sandbox, bridge, sample webhooks
+    /// Show everything on this machine: sandbox, bridge, sample webhooks, both ways
     #[command(after_help = "Example:\n  leadping-bridge demo --once")]
     Demo(demo::DemoArgs),
     /// Pretend to be LeadPing, NLPearl and Capillary, strictly, with faults on request
@@ -108,6 +119,15 @@ pub enum Command {
     /// Sign a payload as a source would and post it to a running bridge
     #[command(after_help = "Example:\n  leadping-bridge send --source voice call.json")]
     Send(send::SendArgs),
+    /// Find what keeps the bridge from working here: config, secrets, disk, clock, targets
+    #[command(
+        after_help = "Example:\n  leadping-bridge doctor --public-url https://bridge.example.com\n\n\
+        Each target is asked one harmless read with its credential, and once without. No secret is\n\
+        printed, nothing is changed.\n\n\
+        Exit codes: 0 nothing is wrong; 1 something is (with --strict: a warning too), each with its\n\
+        remedy; 64 the configuration cannot be read."
+    )]
+    Doctor(doctor::DoctorArgs),
     /// Ask a running bridge whether it is ready, for container health checks
     #[command(after_help = "Example:\n  leadping-bridge healthcheck")]
     Healthcheck(healthcheck::HealthcheckArgs),
@@ -124,6 +144,12 @@ pub enum Command {
         after_help = "Example:\n  leadping-bridge links set voice 68c3f1a2b4d5e6f708192a3b lead_7Q2M4"
     )]
     Links(links::LinksArgs),
+    /// Back the store up, restore, check and compact it
+    #[command(after_help = "Example:\n  leadping-bridge store backup /backup/bridge-2026-08-01.db")]
+    Store(store::StoreArgs),
+    /// Erase a lead
+    #[command(after_help = "Example:\n  leadping-bridge leads forget lead_7Q2M4")]
+    Leads(leads::LeadsArgs),
     /// Print the JSON Schema of a file, for editors that complete and check while you type
     #[command(after_help = "Example:\n  leadping-bridge schema mapping > mappings/schema.json")]
     Schema(schema::SchemaArgs),
@@ -152,6 +178,7 @@ impl Command {
             Self::Demo(args) => demo::run(args).await,
             Self::Sandbox(args) => sandbox::run(args, global).await,
             Self::Check(args) => check::run(args, global).await,
+            Self::Doctor(args) => doctor::run(args, global).await,
             Self::Schema(args) => schema::run(args).await,
             Self::Completions(args) => schema::run_completions(args).await,
             Self::Test(args) => test::run(args, global).await,
@@ -159,7 +186,7 @@ impl Command {
                 with_config(global, async |config| explain::run(args, config).await).await
             }
             Self::Plan(args) => {
-                with_config(global, async |config| plan::run(args, config).await).await
+                with_config(global, async |config| plan::run(args, config, global).await).await
             }
             Self::Send(args) => {
                 with_config(global, async |config| send::run(args, &config).await).await
@@ -176,6 +203,12 @@ impl Command {
             Self::Links(args) => {
                 with_config(global, async |config| links::run(args, &config).await).await
             }
+            Self::Store(args) => {
+                with_config(global, async |config| store::run(args, config).await).await
+            }
+            Self::Leads(args) => {
+                with_config(global, async |config| leads::run(args, &config).await).await
+            }
         }
     }
 }
@@ -191,18 +224,49 @@ async fn with_config(
     }
 }
 
-/// What scripts can rely on. Wrong usage is 2, and clap's own doing.
+/// What scripts can rely on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     Fine = 0,
     /// The checked thing did not hold.
     Unmet = 1,
+    /// Also clap's own doing.
+    WrongUsage = 2,
     /// Config or mapping, found before any port is bound.
     BadConfig = 64,
     /// Store or admin API not reachable.
     Unavailable = 69,
     /// A fault of ours.
     Internal = 70,
+}
+
+impl Exit {
+    /// An error that ends the command with this code.
+    pub fn because(self, message: impl Into<String>) -> anyhow::Error {
+        let message = message.into();
+        Refusal {
+            exit: self,
+            message,
+        }
+        .into()
+    }
+
+    /// What a command that failed with this error ends with.
+    pub fn of(error: &anyhow::Error) -> Self {
+        let named = error.chain().find_map(|cause| {
+            let refusal = cause.downcast_ref::<Refusal>().map(|refusal| refusal.exit);
+            refusal.or_else(|| cause.is::<StoreError>().then_some(Self::Unavailable))
+        });
+        named.unwrap_or(Self::Internal)
+    }
+}
+
+/// An error that was foreseen.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+struct Refusal {
+    exit: Exit,
+    message: String,
 }
 
 impl From<Exit> for ExitCode {
@@ -230,6 +294,19 @@ mod tests {
             let example = format!("Example:\n  leadping-bridge {name}");
             assert!(help.unwrap_or_default().starts_with(&example), "{name}");
         }
+    }
+
+    #[test]
+    fn an_error_ends_with_the_code_that_it_names_wherever_it_was_wrapped() {
+        #[track_caller]
+        fn check(error: anyhow::Error, expected: Exit) {
+            assert_eq!(Exit::of(&error), expected, "{error:#}");
+        }
+        check(Exit::WrongUsage.because("no file"), Exit::WrongUsage);
+        let wrapped = Exit::BadConfig.because("no secret").context("reading");
+        check(wrapped, Exit::BadConfig);
+        check(StoreError::NotFound.into(), Exit::Unavailable);
+        check(anyhow::anyhow!("what is this"), Exit::Internal);
     }
 
     #[test]

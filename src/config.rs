@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-pub use self::effective::{MissingSecret, missing_secrets, redacted};
+pub use self::effective::{MissingSecret, missing_secrets, redacted, referenced_secrets};
 pub use self::environment::process_environment;
 pub use self::fields::{Field, Fields};
 pub use self::load::{Inspection, TablesWanted, inspect, load};
@@ -39,6 +39,7 @@ pub struct Config {
     pub store: StoreConfig,
     pub mappings: MappingsConfig,
     pub decide: DecideConfig,
+    pub telemetry: TelemetryConfig,
     /// By name.
     pub sources: BTreeMap<String, SourceConfig>,
     /// By name.
@@ -80,6 +81,36 @@ pub struct StoreConfig {
 pub struct MappingsConfig {
     pub dir: PathBuf,
     pub watch: bool,
+}
+
+/// What is exported besides the log and `/metrics`.
+#[derive(Debug, Clone, Default)]
+pub struct TelemetryConfig {
+    pub otlp: Option<OtlpConfig>,
+}
+
+/// A collector that takes OTLP over HTTP.
+#[derive(Debug, Clone)]
+pub struct OtlpConfig {
+    /// Without a trailing slash; `/v1/traces` and `/v1/metrics` are appended.
+    pub endpoint: String,
+    pub header: Option<HeaderSecret>,
+    pub traces: bool,
+    pub metrics: bool,
+    /// 0 to 1: the share of events that are traced.
+    pub sample_ratio: f64,
+    /// Between two exports of the metrics.
+    pub interval: Duration,
+    /// For one export.
+    pub timeout: Duration,
+}
+
+/// A header that carries a secret.
+#[derive(Debug, Clone)]
+pub struct HeaderSecret {
+    pub name: String,
+    pub prefix: String,
+    pub secret: SecretReference,
 }
 
 /// How several sources' words on one lead become one truth.
@@ -164,8 +195,31 @@ pub struct SourceConfig {
     /// Without a sender's id: how long an equal body counts as a redelivery.
     pub redelivery: Duration,
     pub rate_limit: Option<RateLimit>,
+    /// Who is asked whose lead this is, where no webhook says it.
+    pub resolve: Option<ResolveConfig>,
     /// One entry that passes admits the request. Never empty.
     pub auth: Vec<AuthConfig>,
+}
+
+/// A target that is asked who an unknown lead is. Proven to be there and of kind nlpearl.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResolveConfig {
+    pub target: String,
+    /// How long "nothing there" holds; then the lead's next event has it asked again.
+    pub nothing_for: Duration,
+    pub by: ResolveBy,
+}
+
+/// What the lead is asked for by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ResolveBy {
+    /// Its id, in the pearl that its webhooks name: the source is NLPearl's.
+    Id,
+    /// Its id here is the external id of leads of this source of NLPearl's, in one of these pearls.
+    ExternalId {
+        through: String,
+        pearls: Vec<String>,
+    },
 }
 
 impl SourceConfig {

@@ -22,7 +22,7 @@ pub use policy::{Policy, Reported};
 use crate::decision::{AppliedChange, Decision, DecisionRecord, ParkCause, TargetVerdict, Verdict};
 use crate::delivery::{self, Slot};
 use crate::event::{Event, Facts, Reading, Standing};
-use crate::lead::{LeadHistory, Previous, TargetHistory};
+use crate::lead::{LeadHistory, Only, Previous, TargetHistory};
 
 use echo::Heard;
 use weigh::{Case, Weighed};
@@ -67,6 +67,14 @@ impl Question<'_> {
             others: &self.history.ids,
             pearls: &self.history.pearls,
         }
+    }
+}
+
+/// Decides one event by the table of its source; `None`: the source has none any more.
+pub fn decide_by(question: &Question<'_>, table: Option<&Table>) -> Decision {
+    match table {
+        Some(table) => decide(question, table),
+        None => without_table(question),
     }
 }
 
@@ -178,7 +186,7 @@ fn plan(question: &Question<'_>, mut record: DecisionRecord, wishes: Vec<Wish>) 
         };
         for address in &addresses {
             let slot = delivery::slot(&wish.target, address, &wish.members);
-            if only.is_some_and(|only| !only.is(Slot::parse(&slot))) {
+            if only.is_some_and(|only| !is_meant(only, &slot, &addresses, question)) {
                 continue;
             }
             let case = Case {
@@ -210,6 +218,21 @@ fn plan(question: &Question<'_>, mut record: DecisionRecord, wishes: Vec<Wish>) 
     }
     made.applied = (!change.targets.is_empty()).then_some(change);
     made
+}
+
+/// Whether a decision about one place is about this slot. If the lead is no more where it was, it
+/// is about wherever it has come to since: where this event decided nothing yet.
+fn is_meant(only: &Only, slot: &str, addresses: &[String], question: &Question<'_>) -> bool {
+    let named = Slot::parse(slot);
+    let history = question.history.targets.get(slot);
+    let entries = history.map_or(&[][..], |history| &history.entries);
+    let own = question.event.sequence;
+    only.is(named)
+        && match &only.lead_id {
+            Some(place) if addresses.contains(place) => named.lead_id == Some(place),
+            Some(_) => entries.iter().all(|entry| entry.event != own),
+            None => true,
+        }
 }
 
 /// Where the lead is at a wish's target, or the verdict that it is nowhere to be told, and why the
@@ -308,8 +331,7 @@ fn take_in(made: &mut Decision, change: &mut AppliedChange, weighed: Weighed, pa
     made.record.targets.insert(key, weighed.verdict);
 }
 
-/// The decision on an event whose source has no table any more.
-pub fn without_table(question: &Question<'_>) -> Decision {
+fn without_table(question: &Question<'_>) -> Decision {
     let why = String::from("its source has no mapping");
     parked(
         record(question, Verdict::Invalid, Some(why)),

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
@@ -19,18 +19,25 @@ use crate::decision::Decision;
 use crate::deliver::Ground;
 use crate::event::{Event, Facts, Reading, Sequence, Standing};
 use crate::lead::{LeadHistory, SystemId};
-use crate::map::Tables;
+use crate::map::{Table, Tables};
 use crate::store::{
-    Again, Decided, Decider, Freed, Linked, NewLink, Parked, ParkedAction, StoreError, Undecided,
+    Again, Decided, Decider, Freed, Learnt, Linked, NamedLead, NewLink, Parked, ParkedAction,
+    StoreError, Undecided,
 };
 use crate::systems;
 use crate::systems::place::Place;
 
 mod desk;
+mod heartbeat;
+mod refused;
 mod replay;
+mod unlinked;
 
 pub use desk::WriterDesk;
+pub use heartbeat::Heartbeat;
+pub use refused::RefusedTables;
 pub use replay::{ReplayBoard, ReplayOrder, ReplayProgress, ReplayState, Replays};
+pub use unlinked::Unlinked;
 
 /// Events decided in one transaction.
 const BATCH: usize = 256;
@@ -43,6 +50,7 @@ pub struct Rules {
     places: BTreeMap<String, Place>,
     policy: Policy,
     tables: ArcSwap<Tables>,
+    refused: ArcSwapOption<RefusedTables>,
 }
 
 impl Rules {
@@ -71,6 +79,7 @@ impl Rules {
                 reports: reports(config),
             },
             tables: ArcSwap::from_pointee(tables),
+            refused: ArcSwapOption::empty(),
         }
     }
 
@@ -92,16 +101,40 @@ impl Rules {
         &self.policy
     }
 
+    /// From now on these are in force.
     pub fn replace_tables(&self, tables: Tables) {
         self.tables.store(Arc::new(tables));
+        self.refused.store(None);
     }
 
-    fn decide_by(
+    /// The tables that were read last, if they could not take the place of those in force.
+    pub fn refused(&self) -> Option<Arc<RefusedTables>> {
+        self.refused.load_full()
+    }
+
+    /// Notes what was read last; what was noted before.
+    pub fn refuse(&self, refused: Option<RefusedTables>) -> Option<Arc<RefusedTables>> {
+        self.refused.swap(refused.map(Arc::new))
+    }
+
+    /// The question that deciding this event is, put to whoever answers it, with the table that
+    /// its source has: to decide it, or to tell how it is decided.
+    pub fn ask<T>(
+        &self,
+        (event, history): (&Undecided, &LeadHistory),
+        now: Timestamp,
+        answer: impl FnOnce(&Question<'_>, Option<&Table>) -> T,
+    ) -> T {
+        self.ask_by(&self.tables.load(), (event, history), now, answer)
+    }
+
+    fn ask_by<T>(
         &self,
         tables: &Tables,
         (event, history): (&Undecided, &LeadHistory),
         now: Timestamp,
-    ) -> Decision {
+        answer: impl FnOnce(&Question<'_>, Option<&Table>) -> T,
+    ) -> T {
         let question = Question {
             event: &event.event,
             reading: &event.reading,
@@ -115,10 +148,7 @@ impl Rules {
             .sources
             .get(&event.event.source)
             .and_then(|source| tables.get(&source.mapping));
-        match table {
-            Some(table) => decide::decide(&question, table),
-            None => decide::without_table(&question),
-        }
+        answer(&question, table.map(AsRef::as_ref))
     }
 
     /// The rules as they are now, for one transaction: all of its events, and its second try if it
@@ -157,6 +187,17 @@ impl Snapshot {
     pub fn rules(&self) -> &Rules {
         &self.rules
     }
+
+    /// As [`Rules::ask`].
+    pub fn ask<T>(
+        &self,
+        (event, history): (&Undecided, &LeadHistory),
+        now: Timestamp,
+        answer: impl FnOnce(&Question<'_>, Option<&Table>) -> T,
+    ) -> T {
+        let known = (event, history);
+        self.rules.ask_by(&self.tables, known, now, answer)
+    }
 }
 
 /// Rules that nobody replaces, as `plan` has them.
@@ -172,7 +213,7 @@ impl Decider for Rules {
     }
 
     fn decide(&self, event: &Undecided, history: &LeadHistory, now: Timestamp) -> Decision {
-        self.decide_by(&self.tables.load(), (event, history), now)
+        self.ask((event, history), now, decide::decide_by)
     }
 
     fn is_shadowed(&self, target: &str) -> bool {
@@ -191,7 +232,7 @@ impl Decider for Snapshot {
     }
 
     fn decide(&self, event: &Undecided, history: &LeadHistory, now: Timestamp) -> Decision {
-        self.rules.decide_by(&self.tables, (event, history), now)
+        self.ask((event, history), now, decide::decide_by)
     }
 
     fn is_shadowed(&self, target: &str) -> bool {
@@ -214,6 +255,11 @@ pub enum Request {
         links: Vec<NewLink>,
         reply: oneshot::Sender<Result<Vec<Linked>, StoreError>>,
     },
+    /// A lead's ids, as somebody who was asked named them.
+    LearnLead {
+        named: NamedLead,
+        reply: oneshot::Sender<Result<Learnt, StoreError>>,
+    },
     /// One step of what a person does about the parked.
     FreeParked {
         parked: Parked,
@@ -224,6 +270,8 @@ pub enum Request {
     Replay(ReplayOrder),
     /// The tables changed: decide again what they may now cover.
     TablesChanged,
+    /// Come by, so that the heart beats.
+    Beat,
 }
 
 pub struct DeciderTask {
@@ -232,6 +280,7 @@ pub struct DeciderTask {
     pub requests: mpsc::Receiver<Request>,
     pub ground: Ground,
     pub replays: Replays,
+    pub heart: Arc<Heartbeat>,
 }
 
 impl DeciderTask {
@@ -242,6 +291,7 @@ impl DeciderTask {
         // How far parked events have been decided again, while that is under way.
         let mut again_after = None;
         loop {
+            self.heart.beat();
             let replay_at = self.replays.next_at();
             tokio::select! {
                 biased;
@@ -249,6 +299,10 @@ impl DeciderTask {
                 Some(request) = self.requests.recv() => match request {
                     Request::SetLink { ids, reply } => self.set_link(ids, reply).await,
                     Request::SetLinks { links, reply } => self.set_links(links, reply).await,
+                    Request::LearnLead { named, reply } => {
+                        // Whoever asked may have gone; the lead stays known.
+                        let _ = reply.send(self.learn_lead(named).await);
+                    }
                     Request::FreeParked { parked, action, reply } => {
                         // Whoever asked may have gone; what was done stays done.
                         let _ = reply.send(self.free_parked(parked, action).await);
@@ -257,6 +311,7 @@ impl DeciderTask {
                         self.replays.begin(order, self.ground.clock.now());
                     }
                     Request::TablesChanged => again_after = Some(Sequence(0)),
+                    Request::Beat => {}
                 },
                 received = self.handed.recv_many(&mut batch, BATCH) => {
                     if received == 0 {
@@ -301,7 +356,7 @@ impl DeciderTask {
                 Sequence(expected - 1)
             }
             Err(error) => {
-                tracing::error!(%error, "events cannot be decided; they are on disk, trying again");
+                self.desk.say_undecidable(&error);
                 tokio::time::sleep(STORE_PAUSE).await;
                 self.catch_up(last).await
             }
@@ -311,11 +366,12 @@ impl DeciderTask {
     /// Reads the store until nothing is left undecided.
     async fn catch_up(&mut self, mut last: Sequence) -> Sequence {
         while !self.ground.stop.is_cancelled() {
+            self.heart.beat();
             match self.decide_stored().await {
                 Ok(None) => break,
                 Ok(Some(newest)) => last = newest,
                 Err(error) => {
-                    tracing::error!(%error, "recorded events cannot be decided; trying again");
+                    self.desk.say_undecidable(&error);
                     tokio::time::sleep(STORE_PAUSE).await;
                 }
             }
@@ -402,11 +458,16 @@ impl DeciderTask {
             .set_links(links, self.desk.rules.snapshot(), self.ground.clock.now())
             .await;
         for linked in result.iter().flatten() {
-            // What stays parked was reported when it was parked.
-            let moved = linked.decided.iter().filter(|event| event.moved());
-            self.desk.tell(&moved.cloned().collect::<Vec<_>>());
+            self.desk.tell_moved(&linked.decided);
         }
         let _ = reply.send(result);
+    }
+
+    async fn learn_lead(&mut self, named: NamedLead) -> Result<Learnt, StoreError> {
+        let (by, now) = (self.desk.rules.snapshot(), self.ground.clock.now());
+        let linked = self.ground.store.learn_lead(named, by, now).await?;
+        self.desk.tell_moved(&linked.decided);
+        Ok(linked.learnt)
     }
 
     async fn free_parked(
@@ -443,6 +504,7 @@ impl DeciderTask {
         );
         match step.await {
             Ok((decided, last)) => {
+                self.desk.note_unlinked(&decided);
                 // What stays parked was reported when it was parked.
                 let moved: Vec<Decided> = decided
                     .into_iter()

@@ -20,7 +20,9 @@ use crate::clock::{Clock, after};
 use crate::config::{TargetConfig, TargetMode};
 use crate::delivery::{Lease, Leave};
 use crate::store::{Leased, Store, StoreError, TakeDue, Takeable};
+use crate::telemetry::damper::{Damper, Say};
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::traces::Traces;
 
 mod amend;
 mod attempt;
@@ -29,12 +31,16 @@ pub mod breaker;
 pub mod call;
 pub mod credential;
 pub mod health;
+mod inquire;
 pub mod judge;
 pub mod limit;
 mod record;
 mod refusal;
+mod say;
 pub mod schedule;
 mod settle;
+
+pub use inquire::Told;
 
 use call::Caller;
 use health::{Health, Permission};
@@ -60,6 +66,8 @@ pub struct TargetWorker {
     calls: TaskTracker,
     stop: CancellationToken,
     metrics: Arc<Metrics>,
+    traces: Traces,
+    damper: Damper,
 }
 
 /// What a worker needs from outside.
@@ -68,6 +76,7 @@ pub struct Ground {
     pub store: Store,
     pub clock: Clock,
     pub metrics: Arc<Metrics>,
+    pub traces: Traces,
     pub stop: CancellationToken,
 }
 
@@ -78,6 +87,7 @@ impl TargetWorker {
             store,
             clock,
             metrics,
+            traces,
             stop,
         } = ground;
         let now = clock.now();
@@ -123,6 +133,8 @@ impl TargetWorker {
             store,
             clock,
             metrics,
+            traces,
+            damper: Damper::default(),
             stop,
         }))
     }
@@ -352,7 +364,9 @@ impl TargetWorker {
         let taken = match taken {
             Ok(taken) => taken,
             Err(error) => {
-                tracing::error!(target.name = %self.config.name, %error, "nothing can be taken from the store; trying again");
+                if let Say::Aloud { unsaid } = self.damper.ask("take", self.clock.now()) {
+                    tracing::error!(target.name = %self.config.name, %error, unsaid, "nothing can be taken from the store; trying again");
+                }
                 self.wake(1);
                 tokio::time::sleep(STORE_PAUSE).await;
                 return 0;

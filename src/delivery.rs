@@ -12,7 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use uuid::Uuid;
 
-use crate::event::{Sequence, uuid_at};
+use crate::event::{EventId, Sequence, uuid_at};
 use crate::lead::LeadKey;
 
 /// The public id of a delivery, a UUID v7; unique across stores, because it marks our entries at
@@ -154,6 +154,7 @@ pub struct Lease {
     pub row: i64,
     pub token: i64,
     pub id: DeliveryId,
+    pub event: EventId,
     /// The event's place in the order recorded.
     pub sequence: Sequence,
     pub lead: LeadKey,

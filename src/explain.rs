@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::config::{Config, TargetConfig};
 use crate::decide::{self, Question};
 use crate::decision::{Decision, DecisionRecord, ParkCause, PlannedDelivery};
-use crate::event::{Facts, Standing};
+use crate::event::{Event, EventId, EventKind, Facts, Sequence, Standing};
 use crate::lead::{LeadHistory, Previous};
 use crate::map::{self, Considered, Mismatch, Row, RowRef, Table};
 use crate::systems::outbound;
@@ -21,9 +21,26 @@ pub struct Explanation {
     #[serde(flatten)]
     pub standing: Standing,
     pub facts: Facts,
+    /// Events that wait for a link that this one teaches, in the order in which they are decided,
+    /// before this one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub decided_first: Vec<FirstStory>,
     pub lead: LeadStory,
     /// Rows of the event's status, in the order looked at; the last one spoke, if it matched.
     pub rows: Vec<RowStory>,
+    pub decision: DecisionRecord,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<ParkCause>,
+    pub requests: Vec<RequestStory>,
+}
+
+/// What becomes of an event that waited for this one.
+#[derive(Debug, Serialize)]
+pub struct FirstStory {
+    pub event: EventId,
+    pub source: String,
+    #[serde(serialize_with = "timestamp")]
+    pub received_at: Timestamp,
     pub decision: DecisionRecord,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<ParkCause>,
@@ -63,26 +80,45 @@ pub struct RequestStory {
     pub withheld: bool,
 }
 
-/// Tells the story of `event` by `table` and the lead's past.
-pub fn explain(question: &Question<'_>, table: &Table, config: &Config) -> Explanation {
+/// Tells the story of an event by the table of its source, if it has one, and the lead's past.
+pub fn explain(question: &Question<'_>, table: Option<&Table>, config: &Config) -> Explanation {
     let facts = &question.reading.facts;
     let mut rows = Vec::new();
-    if question.reading.standing == Standing::Usable {
+    if let Some(table) = table
+        && question.reading.standing == Standing::Usable
+    {
         map::evaluate_noting(table, &question.map_input(), &mut |row, considered| {
             rows.push(row_story(row, considered, question));
         });
     }
-    let decision = decide::decide(question, table);
+    let decision = decide::decide_by(question, table);
     Explanation {
         source: question.event.source.clone(),
         standing: question.reading.standing.clone(),
         facts: facts.clone(),
+        decided_first: Vec::new(),
         lead: lead_story(facts, question.history),
         rows,
         requests: requests(&decision, config),
         cause: decision.cause,
         decision: decision.record,
     }
+}
+
+/// Tells what becomes of an event that another one frees.
+pub fn first(event: &Event, decision: Decision, config: &Config) -> FirstStory {
+    FirstStory {
+        event: event.id,
+        source: event.source.clone(),
+        received_at: event.received_at,
+        requests: requests(&decision, config),
+        cause: decision.cause,
+        decision: decision.record,
+    }
+}
+
+fn timestamp<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{at:.3}"))
 }
 
 fn lead_story(facts: &Facts, history: &LeadHistory) -> LeadStory {
@@ -158,14 +194,14 @@ fn request_story(delivery: &PlannedDelivery, target: &TargetConfig) -> RequestSt
 /// The event that a payload would be if it came in now.
 pub fn as_if_received(
     source: &str,
-    forced_kind: Option<crate::event::EventKind>,
+    forced_kind: Option<EventKind>,
     body: bytes::Bytes,
     now: Timestamp,
-) -> crate::event::Event {
-    crate::event::Event {
-        id: crate::event::EventId::new_at(now),
+) -> Event {
+    Event {
+        id: EventId::new_at(now),
         // Newer than everything recorded.
-        sequence: crate::event::Sequence(i64::MAX),
+        sequence: Sequence(i64::MAX),
         source: source.to_owned(),
         forced_kind,
         received_at: now,

@@ -13,6 +13,7 @@ use crate::decision::AppliedChange;
 use crate::delivery::{DeliveryId, Slot};
 use crate::event::{Facts, Sequence};
 
+mod after;
 pub mod course;
 pub mod identity;
 
@@ -39,6 +40,10 @@ impl SystemId {
             system: system.into(),
             id: id.into(),
         }
+    }
+
+    pub fn is(&self, system: &str, id: &str) -> bool {
+        self.system == system && self.id == id
     }
 }
 
@@ -95,6 +100,8 @@ pub struct Entry {
 #[derive(Debug, Clone, PartialEq)]
 pub struct OwnWrite {
     pub delivery: DeliveryId,
+    /// What the entry that it made, or amended, is marked with.
+    pub entry: DeliveryId,
     /// The event that it came from.
     pub event: Sequence,
     pub members: Map<String, Value>,
@@ -158,9 +165,19 @@ pub struct Only {
     pub target: String,
     /// LeadPing's record of the lead, not its dispositions.
     pub is_record: bool,
+    /// Where the lead was there; `None`: it is in one place.
+    pub lead_id: Option<String>,
 }
 
 impl Only {
+    pub fn of(slot: Slot<'_>) -> Self {
+        Self {
+            target: slot.target.to_owned(),
+            is_record: slot.is_record,
+            lead_id: slot.lead_id.map(str::to_owned),
+        }
+    }
+
     pub fn is(&self, slot: Slot<'_>) -> bool {
         self.target == slot.target && self.is_record == slot.is_record
     }
@@ -178,9 +195,9 @@ impl LeadHistory {
     /// LeadPing id goes before the link's.
     pub fn of_state(state: &LeadState, source: &str, facts: &Facts) -> Self {
         let mut ids = state.ids.clone();
-        for id in identity::ids_of(source, facts) {
-            if id.system != LEADPING && !ids.contains(&id) {
-                ids.push(id);
+        for (system, id) in identity::named_by(source, facts) {
+            if system != LEADPING && !ids.iter().any(|known| known.is(system, id)) {
+                ids.push(SystemId::new(system, id));
             }
         }
         let mut pearls = state.pearls.clone();
@@ -237,9 +254,31 @@ impl LeadState {
             .map(|id| id.id.as_str())
     }
 
+    /// The lead's course in this slot. Leads of older stores have none; what they were last decided
+    /// to be at LeadPing is known all the same.
+    pub fn course(&self, slot: &str) -> Option<Course> {
+        let known = self.courses.get(slot).cloned();
+        let previous = self.previous.as_ref();
+        known.or_else(|| {
+            let previous = previous.filter(|_| Slot::parse(slot).is_disposition())?;
+            Some(Course {
+                words: Words {
+                    category: previous.category.clone(),
+                    outcome: previous.outcome.clone(),
+                },
+                source: previous.source.clone(),
+                ..Course::default()
+            })
+        })
+    }
+
+    pub fn pearl_of(&self, lead_id: &str) -> Option<&str> {
+        self.pearls.get(lead_id).map(String::as_str)
+    }
+
     /// Notes the pearl of an NLPearl lead id; whether that is new.
     pub fn learn_pearl(&mut self, lead_id: &str, pearl_id: &str) -> bool {
-        let known = self.pearls.get(lead_id).map(String::as_str);
+        let known = self.pearl_of(lead_id);
         // A lead is in as few campaigns as it has ids.
         let has_room = known.is_some() || self.pearls.len() < MAX_PEARLS;
         if known == Some(pearl_id) || !has_room {
@@ -249,15 +288,45 @@ impl LeadState {
         true
     }
 
-    /// Notes the calls that an event names; whether any was new.
-    pub fn learn_calls(&mut self, calls: &[String]) -> bool {
-        let before = self.calls.len();
+    /// Whether [`Self::learn_calls`] would note one.
+    pub fn has_new_call(&self, calls: &[String]) -> bool {
+        self.calls.len() < MAX_CALLS && calls.iter().any(|call| !self.calls.contains(call))
+    }
+
+    /// Notes the calls that an event names.
+    pub fn learn_calls(&mut self, calls: &[String]) {
         for call in calls {
             if self.calls.len() < MAX_CALLS && !self.calls.contains(call) {
                 self.calls.push(call.clone());
             }
         }
-        self.calls.len() > before
+    }
+
+    /// Another lead turns out to be this one.
+    pub fn absorb(&mut self, gone: Self) {
+        for id in gone.ids {
+            if !self.ids.contains(&id) {
+                self.ids.push(id);
+            }
+        }
+        self.learn_calls(&gone.calls);
+        self.pearls.extend(gone.pearls);
+        self.previous = self.previous.take().or(gone.previous);
+        for (source, applied) in gone.applied {
+            let newest = self.applied.entry(source).or_insert(applied);
+            newest.sequence = newest.sequence.max(applied.sequence);
+            newest.occurred_at = newest.occurred_at.max(applied.occurred_at);
+        }
+        for (slot, course) in gone.courses {
+            // Of two courses in one place the one with the newer word is where the lead is.
+            if self.targets.get(&slot) <= gone.targets.get(&slot) {
+                self.courses.insert(slot, course);
+            }
+        }
+        for (slot, sequence) in gone.targets {
+            let newest = self.targets.entry(slot).or_insert(sequence);
+            *newest = (*newest).max(sequence);
+        }
     }
 
     /// Takes in that the event `sequence` of `source` was applied.

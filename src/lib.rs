@@ -19,12 +19,16 @@ pub mod explain;
 pub mod plan;
 pub mod examples;
 pub mod deliver;
+pub mod resolve;
 
 // what we know of each vendor
 pub mod systems;
 
 // what is kept
 pub mod store;
+
+// what was recorded, looked at again
+pub mod review;
 
 // for people
 pub mod admin;

@@ -35,7 +35,9 @@ use tracing::{debug, warn};
 use self::pulse::{Held, Look, Patience, Pulse, Turn};
 use self::roll::{Enrolled, Roll, Stage};
 use self::socket::Socket;
+use crate::clock::Clock;
 use crate::config::ServerConfig;
+use crate::telemetry::damper::{Damper, Say};
 
 /// Longer heads are answered 431.
 const MAX_HEADER_BYTES: usize = 32 * 1024;
@@ -109,6 +111,7 @@ async fn accept(
     tasks: &TaskTracker,
 ) {
     let permits = Arc::new(Semaphore::new(limits.max_connections));
+    let damper = Damper::default();
     let patience = Patience {
         header: limits.header_timeout,
         idle: limits.idle_timeout,
@@ -118,7 +121,7 @@ async fn accept(
             .acquire_owned()
             .await
             .expect("the semaphore is never closed");
-        let stream = next_stream(listener).await;
+        let stream = next_stream(listener, &damper).await;
         let pulse = Arc::new(Pulse::new(Instant::now()));
         let enrolled = roll.enrol(number, &pulse);
         let router = router.clone();
@@ -129,7 +132,7 @@ async fn accept(
     }
 }
 
-async fn next_stream(listener: &TcpListener) -> TcpStream {
+async fn next_stream(listener: &TcpListener, damper: &Damper) -> TcpStream {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
@@ -141,7 +144,9 @@ async fn next_stream(listener: &TcpListener) -> TcpStream {
             }
             Err(error) if is_the_peers(&error) => {}
             Err(error) => {
-                warn!(%error, "cannot accept connections; trying again");
+                if let Say::Aloud { unsaid } = damper.ask("", Clock::System.now()) {
+                    warn!(%error, unsaid, "cannot accept connections; trying again");
+                }
                 tokio::time::sleep(ACCEPT_ERROR_PAUSE).await;
             }
         }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
-use leadping_bridge::cli::{Arguments, Exit};
+use leadping_bridge::cli::{Arguments, Exit, print};
 use leadping_bridge::telemetry;
 
 fn main() -> ExitCode {
@@ -15,10 +15,14 @@ fn main() -> ExitCode {
 
     // The panic itself was printed by the panic hook.
     match catch_unwind(AssertUnwindSafe(|| run(arguments))) {
+        Ok(Ok(_)) if print::is_incomplete() => {
+            print::err(format_args!("error: the output could not be written\n"));
+            Exit::Internal.into()
+        }
         Ok(Ok(code)) => code,
         Ok(Err(error)) => {
-            eprintln!("error: {error:#}");
-            Exit::Internal.into()
+            print::err(format_args!("error: {error:#}\n"));
+            Exit::of(&error).into()
         }
         Err(_) => Exit::Internal.into(),
     }

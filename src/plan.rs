@@ -14,37 +14,54 @@ use serde::Serialize;
 use crate::config::Config;
 use crate::decider::Rules;
 use crate::decision::Decision;
-use crate::event::{Event, Sequence};
+use crate::event::{Event, EventId, Sequence};
+use crate::explain::Explanation;
 use crate::lead::identity::Subject;
 use crate::lead::{LeadHistory, LeadKey, LeadState};
 use crate::map::Tables;
 use crate::store::{Decider, KnownLead, StoreError, Undecided};
 
 mod comparison;
+mod ends;
 mod judged;
 mod leads;
 mod lines;
 mod past;
 mod tally;
+mod terminal;
 #[cfg(test)]
 mod tests;
+mod watch;
+mod words;
 
-pub use comparison::{CallCost, Comparison, LeadEnds, Parking};
+pub use comparison::{CallCost, Comparison, Parking};
+pub use ends::LeadEnd;
 pub use leads::id_key;
 pub use lines::{Line, LineKind};
 pub use tally::{Counts, Example, SideTotals};
+pub use terminal::Terminal;
 
 use judged::{Judged, waits};
 use leads::Leads;
 use lines::Lines;
 use past::Past;
 use tally::{Count, Pair, Tally};
+use watch::Watch;
 
 /// The same thing under the tables in force and under the candidates.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Sides<T> {
     pub current: T,
     pub candidate: T,
+}
+
+impl<T: Copy> Sides<T> {
+    pub fn both(value: T) -> Self {
+        Self {
+            current: value,
+            candidate: value,
+        }
+    }
 }
 
 /// Reads one recorded event again, for a lead whose link was learnt after it.
@@ -60,6 +77,7 @@ pub struct Plan {
     waiting: HashMap<LeadKey, Vec<Waiting>>,
     lines: Lines,
     tally: Tally,
+    watch: Option<Watch>,
 }
 
 /// All that is kept of an event whose lead has no LeadPing id yet.
@@ -97,7 +115,8 @@ impl Plan {
             leads: Leads::default(),
             waiting: HashMap::new(),
             lines,
-            tally: Tally::default(),
+            tally: Tally::new(&config.decide.terminal_categories),
+            watch: None,
         }
     }
 
@@ -127,10 +146,21 @@ impl Plan {
         }
         subject.learnt.clear();
         let decisions = self.judge(event, &subject);
+        self.tell(event, &subject, Sides::both(true));
         self.take_in(event, &subject, &decisions);
         self.count(event, &decisions, Count::In);
         self.let_wait(event, &subject, &decisions);
         Ok(())
+    }
+
+    /// Has this event's story kept, on both sides, as it is decided.
+    pub fn watch(&mut self, event: EventId, config: Arc<Config>) {
+        self.watch = Some(Watch::of(event, config));
+    }
+
+    /// The story of the event that is watched, once it was decided.
+    pub fn told(&mut self) -> Option<Sides<Explanation>> {
+        self.watch.take()?.told()
     }
 
     /// What differs, now that everything was decided.
@@ -160,6 +190,26 @@ impl Plan {
             }
         };
         Judged::new(current, candidate)
+    }
+
+    /// Tells how the event that is watched is decided, on the sides on which it is decided now.
+    fn tell(&mut self, event: &Undecided, subject: &Subject, sides: Sides<bool>) {
+        let Some(mut watch) = self.watch.take() else {
+            return;
+        };
+        if watch.is_of(&event.event) {
+            let pasts = self.leads.pasts(subject.lead);
+            let of = |past: Option<&Past>| self.history(event, &subject.state, past);
+            if sides.current {
+                let history = of(pasts.current.as_deref());
+                watch.tell_current(&self.rules.current, event, &history);
+            }
+            if sides.candidate {
+                let history = of(pasts.candidate.as_deref());
+                watch.tell_candidate(&self.rules.candidate, event, &history);
+            }
+        }
+        self.watch = Some(watch);
     }
 
     /// What a decision may see, as the store would show it.
@@ -252,11 +302,16 @@ impl Plan {
             self.count(&event, &before, Count::Out);
             let subject = Subject {
                 lead: Some(lead),
-                state: state.clone(),
+                state: state.clone().into(),
                 learnt: Vec::new(),
             };
             let now = self.judge(&event, &subject).into_sides();
             let before = before.into_sides();
+            let waited = Sides {
+                current: waits(&before.current),
+                candidate: waits(&before.candidate),
+            };
+            self.tell(&event, &subject, waited);
             // A side on which it did not wait keeps what it decided.
             let again = |before: Decision, now: Decision| if waits(&before) { now } else { before };
             let judged = Judged::new(

@@ -24,7 +24,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 pub use self::body::BodyLimits;
 use self::limits::InboundLimit;
@@ -34,7 +34,9 @@ use crate::clock::Clock;
 use crate::config::SourceConfig;
 use crate::event::EventKind;
 use crate::record::{NewWebhook, RecordError, Recorded, Recorder, Reject};
+use crate::telemetry::damper::{Damper, Say};
 use crate::telemetry::metrics::ReceiveMetrics;
+use crate::telemetry::traces::{TraceParent, Traces};
 use crate::verify::{CredentialError, Gate, RawWebhook, verify};
 
 /// A rejected body is kept up to here, for diagnosis.
@@ -74,6 +76,7 @@ pub struct ReceiverParts<R = Recorder> {
     pub sources: Vec<(Arc<SourceConfig>, Gate)>,
     pub recorder: Arc<R>,
     pub metrics: Arc<ReceiveMetrics>,
+    pub traces: Traces,
     pub clock: Clock,
     /// Once cancelled, webhooks are refused as unavailable.
     pub stopping: CancellationToken,
@@ -84,6 +87,8 @@ pub struct Receiver<R = Recorder> {
     doors: HashMap<String, Door>,
     recorder: Arc<R>,
     metrics: Arc<ReceiveMetrics>,
+    traces: Traces,
+    damper: Damper,
     clock: Clock,
     stopping: CancellationToken,
     limits: BodyLimits,
@@ -110,6 +115,8 @@ impl<R: Record> Receiver<R> {
             doors: doors.collect(),
             recorder: parts.recorder,
             metrics: parts.metrics,
+            traces: parts.traces,
+            damper: Damper::default(),
             clock: parts.clock,
             stopping: parts.stopping,
             limits,
@@ -177,15 +184,27 @@ impl<R: Record> Receiver<R> {
         let begun = Instant::now();
         let source = door.source.name.as_str();
         let recorded = match self.admit(door, forced_kind, parts, &mut body).await {
-            Ok(webhook) => self.recorder.record(webhook).await.map_err(Refusal::from),
+            Ok(webhook) => {
+                let received_at = webhook.received_at;
+                let recorded = self.recorder.record(webhook).await;
+                recorded
+                    .map(|recorded| (recorded, received_at))
+                    .map_err(Refusal::from)
+            }
             Err(refusal) => Err(refusal),
         };
         let response = match recorded {
-            Ok(Recorded::New(id)) => {
+            Ok((Recorded::New(id), received_at)) => {
                 self.metrics.event(source, "accepted");
+                self.metrics.recorded(source, received_at);
+                if self.traces.wants(id) {
+                    let times = (begun.elapsed(), received_at, self.clock.now());
+                    self.traces
+                        .recorded((id, source), times, sender_trace(parts));
+                }
                 acknowledge(StatusCode::ACCEPTED, format!(r#"{{"id":"{id}"}}"#))
             }
-            Ok(Recorded::Duplicate(id)) => {
+            Ok((Recorded::Duplicate(id), _)) => {
                 self.metrics.event(source, "duplicate");
                 acknowledge(
                     StatusCode::OK,
@@ -252,10 +271,17 @@ impl<R: Record> Receiver<R> {
         self.metrics.event(name, refusal.result());
         let problem = refusal.problem(source.map(|source| source.kind));
         let (request_id, status) = (problem.request_id(), problem.status().as_u16());
-        if refusal == Refusal::Unavailable {
-            warn!(source.name = name, http.status = status, %request_id, "{refusal}; the sender is asked to come back");
-        } else {
-            info!(source.name = name, http.status = status, %request_id, "webhook refused: {refusal}");
+        let kind = format!("{name} {}", refusal.result());
+        match self.damper.ask(&kind, self.clock.now()) {
+            Say::Aloud { unsaid } if refusal == Refusal::Unavailable => {
+                warn!(source.name = name, http.status = status, %request_id, unsaid, "{refusal}; the sender is asked to come back");
+            }
+            Say::Aloud { unsaid } => {
+                info!(source.name = name, http.status = status, %request_id, unsaid, "webhook refused: {refusal}");
+            }
+            Say::Quietly => {
+                debug!(source.name = name, http.status = status, %request_id, "webhook refused: {refusal}");
+            }
         }
         let mut response = problem.into_response();
         if refusal.is_early() && !body.is_end_stream() {
@@ -277,6 +303,12 @@ impl From<RecordError> for Refusal {
             RecordError::Unavailable => Self::Unavailable,
         }
     }
+}
+
+/// The sender's own trace, where it has one: linked, because ours is the event's.
+fn sender_trace(parts: &Parts) -> Option<TraceParent> {
+    let header = parts.headers.get("traceparent")?;
+    TraceParent::parse(header.to_str().ok()?)
 }
 
 fn acknowledge(status: StatusCode, body: String) -> Response {

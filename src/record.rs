@@ -114,7 +114,8 @@ impl Recorder {
             Ok(Appended::Duplicate(of)) => Ok(Recorded::Duplicate(of)),
             Err(StoreError::Overloaded) => Err(RecordError::Overloaded),
             Err(error) => {
-                tracing::error!(source.name = %source.name, %error, "a webhook could not be written; its sender is told to come back");
+                // The writer has said so once, as an error.
+                tracing::debug!(source.name = %source.name, %error, "a webhook could not be written; its sender is told to come back");
                 Err(RecordError::Unavailable)
             }
         }
@@ -224,6 +225,7 @@ mod tests {
             dedupe_window: std::time::Duration::from_secs(604_800),
             redelivery: std::time::Duration::from_secs(120),
             rate_limit: None,
+            resolve: None,
             auth: vec![AuthConfig {
                 scheme: AuthScheme::None,
                 not_after: None,

@@ -9,24 +9,33 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::decision::{DecisionRecord, ParkCause};
 use crate::delivery::{Attempt, DeliveryId, DeliveryState, Lease, Patience};
 use crate::event::{Event, EventId, EventState, Reading, Sequence};
 use crate::lead::{LeadHistory, LeadKey, SystemId};
 
+mod gauge;
+mod care;
+mod erase;
 mod judgement;
+mod life;
 mod links;
 mod parked;
 mod replay;
+mod retention;
 pub mod rows;
 pub mod sqlite;
 
+pub use care::{Backup, Compacted, Fault, Restored};
+pub use erase::{EraseStep, Erased, FileTraces, Mention, Person, PersonRows};
+pub use gauge::ParkedCount;
 pub use judgement::{Decided, Decider, Desk, Leased};
-pub use links::{Learnt, LinkPage, LinkRow, Linked, Links, NewLink};
+pub use links::{Learnt, LinkPage, LinkRow, Linked, Links, NamedLead, NewLink};
 pub use parked::{Freed, FreedTo, Parked, ParkedAction, ParkedPlace};
 pub use replay::{ReplayOf, ReplaySpan, ReplayStep};
+pub use retention::{Sweep, SweepAt, Swept};
 
 /// Why a verb did not happen. Nothing was written.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -37,6 +46,9 @@ pub enum StoreError {
     /// The disk or the database refused.
     #[error("the store cannot write or read: {0}")]
     Unavailable(String),
+    /// The file is no store, or not one that this version reads.
+    #[error("{0}")]
+    Foreign(&'static str),
     /// A row says something that cannot be.
     #[error("the store holds something that cannot be: {0}")]
     Corrupt(String),
@@ -282,11 +294,21 @@ pub struct EventPage {
 }
 
 /// A lead by its id in one of the systems named.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LeadQuery {
     pub id: String,
     /// Source names; LeadPing's own ids are looked up too.
     pub sources: Vec<String>,
+}
+
+/// An event that has not been recorded, and what deciding it would see.
+#[derive(Debug, Clone)]
+pub struct Peeked {
+    pub event: Undecided,
+    pub history: LeadHistory,
+    /// What waits for a link that it teaches, in order, each with what its own deciding would see
+    /// but for what becomes of those before it.
+    pub decided_first: Vec<(Undecided, LeadHistory)>,
 }
 
 /// From where recorded events are read again.
@@ -325,7 +347,7 @@ pub struct RejectedRequest {
     pub body: Bytes,
 }
 
-/// A set of mapping tables that came into force.
+/// A set of mapping tables that is about to come into force.
 #[derive(Debug, Clone)]
 pub struct TablesLoaded {
     /// Of the set.
@@ -371,12 +393,13 @@ impl LoadedBy {
     }
 }
 
-/// A set of tables that was in force from then on, until the next one.
+/// A set of tables that was in force until the next one.
 #[derive(Debug, Clone, Serialize)]
 pub struct TableVersion {
     pub hash: String,
     /// Mapping name → hash of its text.
     pub tables: std::collections::BTreeMap<String, String>,
+    /// When it had been read and was written down: the moment before it came into force.
     #[serde(serialize_with = "rows::timestamp")]
     pub loaded_at: Timestamp,
     pub loaded_by: LoadedBy,
@@ -463,14 +486,11 @@ impl Store {
         store.decide_again(again, after, by, now).await
     }
 
-    /// What deciding this event now would see of its lead; writes nothing.
-    pub async fn peek_history(
-        &self,
-        event: Undecided,
-        by: Arc<dyn Decider>,
-    ) -> Result<LeadHistory, StoreError> {
+    /// What deciding this event now would see of its lead, and what would be decided before it;
+    /// writes nothing.
+    pub async fn peek(&self, event: Undecided, by: Arc<dyn Decider>) -> Result<Peeked, StoreError> {
         let Self::Sqlite(store) = self;
-        store.peek_history(event, by).await
+        store.peek(event, by).await
     }
 
     /// Teaches that these ids are one lead, and decides what waited for it.
@@ -482,6 +502,17 @@ impl Store {
     ) -> Result<Vec<Decided>, StoreError> {
         let Self::Sqlite(store) = self;
         store.set_link(ids, by, now).await
+    }
+
+    /// Learns the ids of one lead as from an event that names them, and decides what waited.
+    pub async fn learn_lead(
+        &self,
+        named: NamedLead,
+        by: Arc<dyn Decider>,
+        now: Timestamp,
+    ) -> Result<Linked, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.learn_lead(named, by, now).await
     }
 
     /// Teaches many links in one transaction, in their order, and decides what waited for each.
@@ -599,7 +630,7 @@ impl Store {
         store.targets().await
     }
 
-    /// Keeps which tables are in force from now on, with their texts; the set that was in force
+    /// Keeps which tables are about to come into force, with their texts; the set that was in force
     /// last is not kept twice.
     pub async fn remember_tables(&self, loaded: TablesLoaded) -> Result<(), StoreError> {
         let Self::Sqlite(store) = self;
@@ -638,17 +669,33 @@ impl Store {
         store.recorded(after, through, limit).await
     }
 
+    /// Events of this source that wait for a link, in the order recorded.
+    pub async fn unlinked(
+        &self,
+        source: &str,
+        after: Sequence,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.unlinked(source.to_owned(), after, limit).await
+    }
+
+    /// Recorded events of a lead, of any state, in the order recorded: the newest through
+    /// `through`.
+    pub async fn recorded_of(
+        &self,
+        lead: LeadQuery,
+        through: Sequence,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.recorded_of(lead, through, limit).await
+    }
+
     /// The leads that these ids mean today, each once or more; unknown ids are left out.
     pub async fn known_leads(&self, ids: Vec<SystemId>) -> Result<Vec<KnownLead>, StoreError> {
         let Self::Sqlite(store) = self;
         store.known_leads(ids).await
-    }
-
-    /// Removes what is older than `before` and final, in one bounded step; returns how many
-    /// events went.
-    pub async fn forget_before(&self, before: Timestamp) -> Result<usize, StoreError> {
-        let Self::Sqlite(store) = self;
-        store.forget_before(before).await
     }
 
     /// Ends the writer after everything queued has been written.

@@ -1,9 +1,17 @@
 //! Logs and metrics: what the daemon says of itself.
 //!
 //! Logs go to stderr, for a person on a terminal and as JSON otherwise. Bodies, secrets, phone
-//! numbers, e-mails and query strings are never in them. `metrics` counts.
+//! numbers, e-mails and query strings are never in them. `metrics` counts, `traces` tells one event's
+//! way, `otlp` pushes both to a collector.
 
+pub mod damper;
 pub mod metrics;
+#[cfg(feature = "otel")]
+pub mod otlp;
+#[cfg(not(feature = "otel"))]
+#[path = "telemetry/no_otlp.rs"]
+pub mod otlp;
+pub mod traces;
 
 use std::io::{IsTerminal, stderr};
 
@@ -36,6 +44,8 @@ pub fn start_logging(format: LogFormat, level: LevelFilter) {
         .from_env_lossy();
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // A log that nobody reads any more must not end the work: telling so on stderr panics.
+        .log_internal_errors(false)
         .with_writer(stderr);
     let coloured = anstream::AutoStream::choice(&stderr()) != anstream::ColorChoice::Never;
     // A second start would be a second logger: the first stays.

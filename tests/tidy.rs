@@ -26,6 +26,7 @@ const PURE: &[&str] = &[
     "schema",
     "plan",
     "lead/identity",
+    "lead/after",
     "examples",
 ];
 
@@ -66,8 +67,8 @@ fn allowed(room: &str) -> Vec<&'static str> {
         "main" => vec!["cli"],
         "cli" | "app" => with_nouns(&[
             "app", "explain", "examples", "plan", "receive", "verify", "record", "decider", "map",
-            "decide", "deliver", "systems", "store", "admin", "listen", "problem", "schema",
-            "sandbox",
+            "decide", "deliver", "resolve", "systems", "store", "admin", "listen", "problem",
+            "schema", "sandbox", "review",
         ]),
         "receive" => with_nouns(&["verify", "record", "listen", "problem"]),
         "verify" => vec!["config", "secret", "clock"],
@@ -85,25 +86,31 @@ fn allowed(room: &str) -> Vec<&'static str> {
             "config", "event", "lead", "decision", "delivery", "map", "systems",
         ],
         "deliver" => with_nouns(&["systems", "store"]),
+        "resolve" => with_nouns(&["decider", "deliver", "store", "systems"]),
         "systems" => vec!["config", "decision", "event", "delivery", "lead"],
         "store" => vec!["decision", "delivery", "event", "lead"],
         "explain" => vec![
             "config", "decide", "decision", "event", "lead", "map", "systems",
         ],
         "plan" => vec![
-            "config", "decider", "decision", "delivery", "event", "lead", "map", "store", "systems",
+            "config", "decider", "decision", "delivery", "event", "explain", "lead", "map",
+            "store", "systems",
+        ],
+        "review" => vec![
+            "config", "decider", "event", "explain", "lead", "map", "plan", "store",
         ],
         "examples" => with_nouns(&["decide", "explain", "map", "systems"]),
         "admin" => with_nouns(&[
-            "decider", "explain", "deliver", "store", "problem", "systems",
+            "decider", "explain", "deliver", "store", "problem", "systems", "review", "plan", "map",
         ]),
         "schema" => vec!["config", "event", "map", "systems"],
-        "listen" => vec!["config", "clock", "problem"],
+        "listen" => vec!["config", "clock", "problem", "telemetry"],
         "sandbox" => vec!["clock", "config", "secret", "verify"],
         "decision" => vec!["delivery", "event", "lead", "map"],
         "delivery" => vec!["event", "lead"],
         "lead" => vec!["decision", "delivery", "event"],
         "config" => vec!["diagnostic", "secret"],
+        "telemetry" => vec!["clock", "config", "secret", "event", "delivery"],
         _ => vec![],
     }
 }

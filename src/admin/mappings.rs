@@ -5,6 +5,7 @@ use axum::extract::State;
 use serde::Serialize;
 
 use super::{Shared, store_problem};
+use crate::decider::RefusedTables;
 use crate::problem::Problem;
 use crate::store::TableVersion;
 
@@ -13,6 +14,8 @@ const VERSIONS: usize = 100;
 #[derive(Serialize)]
 pub(super) struct Mappings {
     in_force: SetView,
+    /// What is in the files now, if it has faults: then the tables in force are older.
+    refused: Option<RefusedTables>,
     /// Newest first; each was in force until the one before it in this list.
     versions: Vec<TableVersion>,
 }
@@ -65,6 +68,7 @@ pub(super) async fn list_mappings(State(admin): State<Shared>) -> Result<Json<Ma
             hash: tables.hash.to_string(),
             tables: views.collect(),
         },
+        refused: admin.rules.refused().as_deref().cloned(),
         versions,
     }))
 }

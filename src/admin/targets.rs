@@ -1,19 +1,15 @@
-//! `GET /api/v1/targets`, and the gauges of `/metrics`.
+//! `GET /api/v1/targets`: what each target has before it, and what keeps it from being written to.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 
 use super::{Shared, store_problem};
-use crate::clock::until;
 use crate::config::TargetMode;
 use crate::deliver::health::Health;
-use crate::delivery::DeliveryState;
 use crate::problem::Problem;
-use crate::store::TargetRow;
 
 #[derive(Serialize)]
 pub(super) struct Targets {
@@ -82,7 +78,11 @@ pub(super) async fn list_targets(State(admin): State<Shared>) -> Result<Json<Tar
     Ok(Json(Targets { items }))
 }
 
-fn state_of(health: &Health, now: jiff::Timestamp) -> (&'static str, Option<jiff::Timestamp>) {
+/// One of [`TARGET_STATES`](crate::telemetry::metrics::TARGET_STATES), and until when.
+pub(super) fn state_of(
+    health: &Health,
+    now: jiff::Timestamp,
+) -> (&'static str, Option<jiff::Timestamp>) {
     let gate = health.gate.as_ref().filter(|gate| now < gate.until);
     match (gate, &health.pause, &health.breaker.open) {
         (Some(gate), _, _) if gate.is_long => ("paused", Some(gate.until)),
@@ -90,30 +90,5 @@ fn state_of(health: &Health, now: jiff::Timestamp) -> (&'static str, Option<jiff
         (Some(gate), _, _) => ("waiting", Some(gate.until)),
         (None, None, Some(open)) => ("failing", Some(open.probe_at)),
         (None, None, None) => ("open", None),
-    }
-}
-
-/// Brings the gauges up to date: from counts that the store keeps, no table is scanned.
-pub(super) async fn update_gauges(admin: &Shared) {
-    let rows: Vec<TargetRow> = match admin.store.targets().await {
-        Ok(rows) => rows,
-        Err(error) => {
-            tracing::warn!(%error, "the gauges show what was last read");
-            return;
-        }
-    };
-    let now = admin.clock.now();
-    for row in rows {
-        for state in DeliveryState::ALL {
-            let count = row.deliveries.get(state.as_str()).copied().unwrap_or(0);
-            let count = u64::try_from(count).unwrap_or(0);
-            admin
-                .metrics
-                .set_deliveries(&row.name, state.as_str(), count);
-        }
-        let age = row
-            .oldest_due_at
-            .map_or(Duration::ZERO, |at| until(at, now));
-        admin.metrics.set_oldest_due(&row.name, age);
     }
 }

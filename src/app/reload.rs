@@ -2,28 +2,19 @@
 //! good one.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use notify::{RecursiveMode, Watcher};
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, SourceKind};
-use crate::decider::{Request, Rules};
+use crate::decider::{RefusedTables, Request, Rules};
 use crate::deliver::{Ground, TargetWorker};
 use crate::map;
 use crate::map::Tables;
 use crate::receive::Receiver;
 use crate::store::{LoadedBy, StoreError, TableLoaded, TablesLoaded};
-
-/// Editors save in several steps: wait until the directory has been quiet for so long …
-const QUIET: Duration = Duration::from_millis(250);
-/// … but not longer than this, should it never be quiet.
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
-/// After tables could not be written down.
-const TRY_AGAIN: Duration = Duration::from_secs(1);
+use crate::telemetry::damper::{Damper, Say};
 
 pub(super) struct Reloader {
     dir: PathBuf,
@@ -31,6 +22,7 @@ pub(super) struct Reloader {
     reached: Reached,
     /// One reload at a time: a slow one must not put older tables in the place of newer ones.
     turn: tokio::sync::Mutex<()>,
+    damper: Damper,
 }
 
 /// What a reload reaches.
@@ -44,7 +36,7 @@ pub(super) struct Reached {
 
 /// Whether a reload came to an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reloaded {
+pub(super) enum Reloaded {
     Done,
     /// The store could not take the new tables down: to be tried again.
     NotYet,
@@ -57,7 +49,12 @@ impl Reloader {
             wanted: config.mapping_kinds(),
             reached,
             turn: tokio::sync::Mutex::default(),
+            damper: Damper::default(),
         }
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// Tables and secrets.
@@ -71,7 +68,7 @@ impl Reloader {
         self.reload_tables(by).await;
     }
 
-    async fn reload_tables(&self, by: LoadedBy) -> Reloaded {
+    pub(super) async fn reload_tables(&self, by: LoadedBy) -> Reloaded {
         let _turn = self.turn.lock().await;
         let metrics = &self.reached.ground.metrics;
         let (dir, wanted) = (self.dir.clone(), self.wanted.clone());
@@ -79,27 +76,32 @@ impl Reloader {
         let (tables, findings) = match loaded {
             Ok(loaded) => loaded,
             Err(error) => {
-                metrics.mapping_reload("refused");
                 tracing::error!(%error, "the tables could not be read; the old ones stay in force");
+                self.refuse(vec![String::from("the tables could not be read")]);
                 return Reloaded::Done;
             }
         };
         let Some(tables) = tables else {
-            metrics.mapping_reload("refused");
             for finding in &findings {
                 tracing::error!("{finding}");
             }
             tracing::error!("the tables have faults; the old ones stay in force");
+            self.refuse(findings.iter().map(ToString::to_string).collect());
             return Reloaded::Done;
         };
         if tables.hash == self.reached.rules.tables().hash {
             metrics.mapping_reload("unchanged");
+            if self.reached.rules.refuse(None).is_some() {
+                tracing::info!(mapping.hash = %tables.hash, "the tables are sound again, and as those in force");
+            }
             return Reloaded::Done;
         }
         // First written down: a decision names no table that is not kept.
         if let Err(error) = remember(&self.reached.ground, &tables, by).await {
-            metrics.mapping_reload("refused");
-            tracing::error!(%error, "the new tables cannot be written down; the old ones stay in force");
+            if let Say::Aloud { unsaid } = self.damper.ask("", self.reached.ground.clock.now()) {
+                tracing::error!(%error, unsaid, "the new tables cannot be written down; the old ones stay in force, trying again");
+            }
+            self.refuse(vec![String::from("the store could not write them down")]);
             return Reloaded::NotYet;
         }
         tracing::info!(mapping.hash = %tables.hash, reason = by.as_str(), "new tables are in force");
@@ -107,6 +109,15 @@ impl Reloader {
         self.reached.rules.replace_tables(tables);
         self.tables_changed().await;
         Reloaded::Done
+    }
+
+    /// The tables in force stay; why, for whoever looks.
+    fn refuse(&self, faults: Vec<String>) {
+        self.reached.ground.metrics.mapping_reload("refused");
+        let at = self.reached.ground.clock.now();
+        self.reached
+            .rules
+            .refuse(Some(RefusedTables::new(at, faults)));
     }
 
     /// Has parked events decided again that the tables may now cover.
@@ -123,7 +134,7 @@ impl Reloader {
     }
 }
 
-/// Writes down which tables are in force from now on.
+/// Writes down which tables are about to come into force.
 pub(super) async fn remember(
     ground: &Ground,
     tables: &Tables,
@@ -141,45 +152,4 @@ pub(super) async fn remember(
         by,
     };
     ground.store.remember_tables(loaded).await
-}
-
-/// Reloads when something in the mapping directory changes.
-pub(super) async fn watch(reloader: Arc<Reloader>, stop: CancellationToken) {
-    let (changed, mut changes) = mpsc::channel(1);
-    let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        // One waiting note is enough, however many changes there are.
-        if event.is_ok_and(|event| !event.kind.is_access()) {
-            let _ = changed.try_send(());
-        }
-    });
-    let watching = watcher.and_then(|mut watcher| {
-        // The directory, not the files: editors and Kubernetes replace files by renaming.
-        watcher.watch(&reloader.dir, RecursiveMode::NonRecursive)?;
-        Ok(watcher)
-    });
-    let _watcher = match watching {
-        Ok(watcher) => watcher,
-        Err(error) => {
-            tracing::warn!(%error, "the mapping directory cannot be watched; SIGHUP still reloads");
-            return;
-        }
-    };
-    // What changed before the watch began.
-    let mut last = reloader.reload_tables(LoadedBy::File).await;
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            changed = changes.recv() => if changed.is_none() { return },
-            () = tokio::time::sleep(TRY_AGAIN), if last == Reloaded::NotYet => {}
-        }
-        let quiet = async {
-            while tokio::time::timeout(QUIET, changes.recv())
-                .await
-                .is_ok_and(|more| more.is_some())
-            {}
-        };
-        // Cut short, so that a directory with a busy neighbour is read at all.
-        let _ = tokio::time::timeout(LONGEST_WAIT, quiet).await;
-        last = reloader.reload_tables(LoadedBy::File).await;
-    }
 }

@@ -105,16 +105,16 @@ async fn list(api: &AdminApi, args: ListArgs) -> anyhow::Result<ExitCode> {
 /// A page of the API: as it is, or item by item with what to say of none.
 pub(super) fn print_page(page: &Value, json: bool, (none, print): (&str, &dyn Fn(&Value))) {
     if json {
-        anstream::println!("{page:#}");
+        println!("{page:#}");
         return;
     }
     let items = page["items"].as_array().map_or(&[][..], Vec::as_slice);
     if items.is_empty() {
-        anstream::println!("{none}");
+        println!("{none}");
     }
     items.iter().for_each(print);
     if let Some(cursor) = page["next_cursor"].as_str() {
-        anstream::eprintln!("there may be more: --cursor {cursor}");
+        eprintln!("there may be more: --cursor {cursor}");
     }
 }
 
@@ -125,7 +125,7 @@ async fn show(api: &AdminApi, args: ShowArgs) -> anyhow::Result<ExitCode> {
         Err(unanswered) => return Ok(unanswered.into()),
     };
     if args.json {
-        anstream::println!("{event:#}");
+        println!("{event:#}");
     } else {
         print_line(&event);
         print_decision(&event["decision"]);
@@ -136,7 +136,7 @@ async fn show(api: &AdminApi, args: ShowArgs) -> anyhow::Result<ExitCode> {
 
 /// Two lines, none wider than a terminal.
 fn print_line(event: &Value) {
-    anstream::println!(
+    println!(
         "{}  {}  {}  {}",
         word(&event["id"]),
         time(&event["received_at"]),
@@ -147,7 +147,7 @@ fn print_line(event: &Value) {
         Some(cause) => cause.to_owned(),
         None => verdicts(&event["decision"]),
     };
-    anstream::println!("    {}: {what}", lead_of(event));
+    println!("    {}: {what}", lead_of(event));
 }
 
 /// LeadPing's id of the event's lead, else the sender's.
@@ -176,41 +176,41 @@ fn print_decision(decision: &Value) {
     if decision.is_null() {
         return;
     }
-    anstream::println!("decided  {}", time(&decision["decided_at"]));
+    println!("decided  {}", time(&decision["decided_at"]));
     if let Some(row) = decision["row"].as_object() {
         let number = row.get("number").unwrap_or(&Value::Null);
         let name = row.get("name").and_then(Value::as_str).unwrap_or_default();
         let line = format!("row {number} {name}");
-        anstream::println!(
+        println!(
             "    {} of table {}",
             line.trim_end(),
             word(&decision["table"])
         );
     }
     for line in wrapped(decision["why"].as_str().unwrap_or_default(), 76) {
-        anstream::println!("    {line}");
+        println!("    {line}");
     }
     for (target, verdict) in decision["targets"].as_object().into_iter().flatten() {
-        anstream::println!("    {target}: {}", word(&verdict["verdict"]));
+        println!("    {target}: {}", word(&verdict["verdict"]));
     }
 }
 
 fn print_deliveries(deliveries: &Value) {
     for delivery in deliveries.as_array().into_iter().flatten() {
-        anstream::println!(
+        println!(
             "delivery {}  {}  {}",
             word(&delivery["id"]),
             word(&delivery["target"]),
             word(&delivery["state"])
         );
         if let Some(cause) = delivery["cause"].as_str() {
-            anstream::println!("    {cause}");
+            println!("    {cause}");
         }
         let answer = match delivery["last_http_status"].as_u64() {
             Some(status) => format!(", last answer {status}"),
             None => String::new(),
         };
-        anstream::println!("    tries {}{answer}", delivery["attempts"]);
+        println!("    tries {}{answer}", delivery["attempts"]);
     }
 }
 

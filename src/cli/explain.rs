@@ -1,41 +1,48 @@
-//! `explain`: one payload → how it is verified, what it says, which row speaks, what would be sent.
-//! Writes nothing; reads the store for the lead's history, if there is one.
+//! `explain`: what one payload would become, and why; or what a recorded event became, and what it
+//! would become by other tables. Writes nothing; reads the store, beside a running bridge.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context;
 use bytes::Bytes;
 use clap::Args;
-use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Exit;
 use super::config_file::refuse;
-use super::send::{parse_kind, read_payload, unknown_source};
+use super::input::{of_store, open_store, read_payload, read_text};
+use super::plan::load_both;
+use super::send::{parse_kind, unknown_source};
 use crate::config::{Config, SourceConfig};
-use crate::decide::Question;
-use crate::decider::{Rules, Snapshot};
-use crate::event::EventKind;
-use crate::explain::{self, Explanation};
-use crate::lead::LeadHistory;
+use crate::decider::Rules;
+use crate::event::{EventId, EventKind};
+use crate::explain;
 use crate::map;
-use crate::store::sqlite::SqliteStore;
-use crate::store::{Decider, Store, Undecided};
+use crate::review::{self, ByTables, PayloadStory};
 use crate::verify::{Gate, RawWebhook, verify};
 
+mod event_report;
+mod headers;
 mod report;
 
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
     /// The configured source that would send it
-    #[arg(long)]
-    pub source: String,
+    #[arg(long, required_unless_present = "event")]
+    pub source: Option<String>,
     /// The payload; `-` reads standard input
-    pub file: PathBuf,
-    /// A file of `Name: value` lines: the headers it came with, to explain its verification
+    #[arg(required_unless_present = "event")]
+    pub file: Option<PathBuf>,
+    /// Explain this recorded event instead: what it became, and what it would become
+    #[arg(long, value_name = "ID", conflicts_with_all = ["source", "file", "headers", "kind"])]
+    pub event: Option<EventId>,
+    /// Explain it by these tables: a directory like `mappings.dir` [default: the tables in force]
+    #[arg(long, value_name = "DIR")]
+    pub mappings: Option<PathBuf>,
+    /// The headers it came with, to explain its verification: a file of `Name: value` lines, also
+    /// as `curl -v` prints them
     #[arg(long, value_name = "FILE")]
     pub headers: Option<PathBuf>,
     /// Take it as this kind, as the route would: lead or call
@@ -51,10 +58,8 @@ struct Story {
     /// Absent without `--headers`.
     #[serde(skip_serializing_if = "Option::is_none")]
     verification: Option<Verification>,
-    /// Whether a store was there to read the lead's past from.
-    history_read: bool,
     #[serde(flatten)]
-    explanation: Explanation,
+    payload: PayloadStory,
 }
 
 #[derive(Serialize)]
@@ -65,87 +70,96 @@ struct Verification {
     because: String,
 }
 
-/// 0 when explained; 1 when the payload would be answered 400; 2 and 64 for what cannot be used.
+/// 0 when explained; 1 when the payload would be answered 400, or no such event is recorded; 2 and
+/// 64 for what cannot be used; 69 for a store that cannot be read.
 pub async fn run(args: ExplainArgs, config: Config) -> anyhow::Result<ExitCode> {
-    let Some(source) = config.sources.get(&args.source) else {
-        eprintln!("{}", unknown_source(&args.source, &config));
-        return Ok(ExitCode::from(2));
+    match (&args.event, &args.source, &args.file) {
+        (Some(event), ..) => explain_event(*event, &args, config).await,
+        (None, Some(source), Some(file)) => explain_payload((source, file), &args, &config).await,
+        (None, ..) => Err(Exit::WrongUsage.because("name a payload or an event")),
+    }
+}
+
+async fn explain_payload(
+    (source, file): (&str, &Path),
+    args: &ExplainArgs,
+    config: &Config,
+) -> anyhow::Result<ExitCode> {
+    let Some(source) = config.sources.get(source) else {
+        return Err(Exit::WrongUsage.because(unknown_source(source, config)));
     };
-    let (tables, findings) = map::load_dir(&config.mappings.dir, &config.mapping_kinds());
+    let dir = args.mappings.as_ref().unwrap_or(&config.mappings.dir);
+    let (tables, findings) = map::load_dir(dir, &config.mapping_kinds());
     let Some(tables) = tables else {
         return Ok(refuse(&findings));
     };
-    let body = Bytes::from(
-        read_payload(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?,
-    );
+    let body = Bytes::from(read_payload(file)?);
     if !matches!(
         serde_json::from_slice(&body),
         Ok(serde_json::Value::Object(_))
     ) {
-        eprintln!("error: the payload is not a JSON object; the bridge answers 400");
-        return Ok(Exit::Unmet.into());
+        return Err(Exit::Unmet.because("the payload is not a JSON object; the bridge answers 400"));
     }
-    let table = tables
-        .get(&source.mapping)
-        .cloned()
-        .context("the source's mapping was loaded")?;
     let now = Timestamp::now();
-    if args.headers.is_some()
-        && let Err(faults) = Gate::load(source)
-    {
-        for fault in faults {
-            eprintln!("error: the source's secrets are needed to verify: {fault}");
-        }
-        return Ok(Exit::BadConfig.into());
-    }
-    let verification = args
-        .headers
-        .as_deref()
+    let headers = args.headers.as_deref();
+    let verification = headers
         .map(|path| explain_verification(path, source, &body, now))
         .transpose()?;
-    let rules = Arc::new(Rules::new(&config, tables)).snapshot();
+    let store = open_store(config)?;
+    let file_of_table = dir.join(format!("{}.toml", source.mapping));
+    let rules = Arc::new(Rules::new(config, tables)).snapshot();
     let event = explain::as_if_received(&source.name, args.kind, body, now);
-    let reading = rules.read(&event);
-    let event = Undecided { event, reading };
-    let past = past_of(&event, &config, &rules).await?;
-    let history = past
-        .clone()
-        .unwrap_or_else(|| LeadHistory::of_unknown_lead(&event.event.source, &event.reading.facts));
-    let question = Question {
-        event: &event.event,
-        reading: &event.reading,
-        history: &history,
-        shadowed: rules.rules().shadowed(),
-        places: rules.rules().places(),
-        policy: rules.rules().policy(),
-        now,
-    };
+    let told = review::explain_payload(store.as_ref(), &rules, config, (event, now)).await;
     let story = Story {
         verification,
-        history_read: past.is_some(),
-        explanation: explain::explain(&question, &table, &config),
+        payload: told.map_err(|error| of_store(config, error))?,
     };
     if args.json {
-        anstream::println!("{:#}", serde_json::to_value(&story)?);
+        println!("{:#}", serde_json::to_value(&story)?);
     } else {
-        report::print(&story, &table, &config);
+        print!("{}", report::payload(&story, &file_of_table));
     }
     Ok(Exit::Fine.into())
 }
 
-/// The lead's past, read beside a running bridge; `None` where there is no store yet.
-async fn past_of(
-    event: &Undecided,
-    config: &Config,
-    rules: &Arc<Snapshot>,
-) -> anyhow::Result<Option<LeadHistory>> {
-    let Some(store) = SqliteStore::open_for_reading(&config.store.path)? else {
-        return Ok(None);
+async fn explain_event(
+    id: EventId,
+    args: &ExplainArgs,
+    config: Config,
+) -> anyhow::Result<ExitCode> {
+    let config = Arc::new(config);
+    let dir = args.mappings.as_ref().unwrap_or(&config.mappings.dir);
+    let both = match load_both(dir, &config) {
+        Ok(both) => both,
+        Err(findings) => return Ok(refuse(&findings)),
     };
-    let store = Store::Sqlite(store);
-    Ok(Some(
-        store.peek_history(event.clone(), rules.clone()).await?,
-    ))
+    let tables = ByTables {
+        current: both.current,
+        candidate: args.mappings.is_some().then_some(both.candidate),
+    };
+    let Some(store) = open_store(&config)? else {
+        let path = config.store.path.display();
+        return Err(Exit::Unavailable.because(format!(
+            "there is no store at {path} (`store.url`): no event was recorded yet"
+        )));
+    };
+    let told = review::explain_event(&store, &config, tables, (id, Timestamp::now())).await;
+    let Some(story) = told.map_err(|error| of_store(&config, error))? else {
+        return Err(Exit::Unmet.because(format!(
+            "no event {id} is recorded; it may have been removed after `store.retention_days`"
+        )));
+    };
+    if args.json {
+        println!("{:#}", serde_json::to_value(&story)?);
+    } else {
+        let file = |dir: &Path| {
+            let source = config.sources.get(&story.became.source);
+            let mapping = source.map_or(&story.became.source, |source| &source.mapping);
+            dir.join(format!("{mapping}.toml"))
+        };
+        print!("{}", event_report::text(&story, &file(dir)));
+    }
+    Ok(Exit::Fine.into())
 }
 
 fn explain_verification(
@@ -154,38 +168,21 @@ fn explain_verification(
     body: &Bytes,
     now: Timestamp,
 ) -> anyhow::Result<Verification> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let mut headers = HeaderMap::new();
-    for (number, line) in text
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty())
-    {
-        let parsed = line.split_once(':').and_then(|(name, value)| {
-            let name: HeaderName = name.trim().parse().ok()?;
-            let value: HeaderValue = value.trim().parse().ok()?;
-            Some((name, value))
-        });
-        let (name, value) = parsed.with_context(|| {
-            format!(
-                "{}:{}: not a `Name: value` line",
-                path.display(),
-                number + 1
-            )
-        })?;
-        headers.append(name, value);
-    }
+    let hint = "name a file of `Name: value` lines";
+    let head = headers::read(&read_text(path, hint)?).map_err(|line| {
+        let shown = path.display();
+        Exit::WrongUsage.because(format!("{shown}:{line}: not a `Name: value` line"))
+    })?;
     let gate = Gate::load(source).map_err(|faults| {
         let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
-        anyhow::anyhow!(
+        Exit::BadConfig.because(format!(
             "the source's secrets are needed to verify: {}",
             faults.join("; ")
-        )
+        ))
     })?;
     let raw = RawWebhook {
-        headers: &headers,
-        query: None,
+        headers: &head.headers,
+        query: head.query.as_deref(),
         body,
     };
     Ok(match verify(raw, &gate, now) {

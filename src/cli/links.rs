@@ -95,14 +95,11 @@ async fn set(api: &AdminApi, args: SetArgs) -> anyhow::Result<ExitCode> {
         Err(unanswered) => return Ok(unanswered.into()),
     };
     if args.json {
-        anstream::println!("{}", serde_json::to_string(&set)?);
+        println!("{}", serde_json::to_string(&set)?);
     } else {
-        anstream::println!(
+        println!(
             "linked {} {} to {}; decided again: {}",
-            body.source,
-            body.source_lead_id,
-            body.lead_id,
-            set.decided
+            body.source, body.source_lead_id, body.lead_id, set.decided
         );
     }
     Ok(ExitCode::SUCCESS)

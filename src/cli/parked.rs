@@ -128,7 +128,7 @@ async fn free(
             Ok(step) => step,
             Err(unanswered) => {
                 if !results.is_empty() {
-                    anstream::eprintln!("done before that: {}", told(&results));
+                    eprintln!("done before that: {}", told(&results));
                 }
                 return Ok(unanswered.into());
             }
@@ -140,14 +140,14 @@ async fn free(
         if body.cursor.is_none() {
             break;
         }
-        anstream::eprintln!("so far: {}", told(&results));
+        eprintln!("so far: {}", told(&results));
     }
     if which.json {
-        anstream::println!("{}", serde_json::to_string(&results)?);
+        println!("{}", serde_json::to_string(&results)?);
     } else if results.is_empty() {
-        anstream::println!("nothing is parked for this cause");
+        println!("nothing is parked for this cause");
     } else {
-        anstream::println!("{}", told(&results));
+        println!("{}", told(&results));
     }
     Ok(match results.is_empty() {
         true => super::Exit::Unmet.into(),
@@ -192,7 +192,7 @@ async fn list(api: &AdminApi, args: ListArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn print_cause(row: &Value) {
-    anstream::println!(
+    println!(
         "{}: {} events, {} deliveries, oldest {}",
         word(&row["cause"]),
         row["events"],
@@ -200,7 +200,7 @@ fn print_cause(row: &Value) {
         time(&row["oldest_at"])
     );
     for line in wrapped(word(&row["suggestion"]), 76) {
-        anstream::println!("    {line}");
+        println!("    {line}");
     }
 }
 
@@ -209,11 +209,11 @@ fn print_items(event: &Value, cause: &str) {
     let lead = lead_of(event);
     let since = time(&event["received_at"]);
     if event["cause"] == cause {
-        anstream::println!("event     {}  {since}  {lead}", word(&event["id"]));
+        println!("event     {}  {since}  {lead}", word(&event["id"]));
     }
     for delivery in event["deliveries"].as_array().into_iter().flatten() {
         if delivery["cause"] == cause {
-            anstream::println!("delivery  {}  {since}  {lead}", word(&delivery["id"]));
+            println!("delivery  {}  {since}  {lead}", word(&delivery["id"]));
         }
     }
 }

@@ -1,26 +1,30 @@
 //! `plan`: what other tables would have made of the traffic that was recorded. Reads the store
 //! beside a running bridge; writes nothing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
-use super::Exit;
 use super::config_file::refuse;
+use super::input::{of_store, open_store};
+use super::{DEFAULT_CONFIG, Exit, GlobalArgs};
 use crate::config::Config;
 use crate::diagnostic::Finding;
 use crate::event::EventId;
 use crate::map::{self, Tables};
 use crate::plan::{Comparison, Plan, Sides};
-use crate::store::sqlite::SqliteStore;
-use crate::store::{RecordedFrom, RecordedSpan, Store, StoreError};
+use crate::review::{self, Work};
+use crate::store::RecordedFrom;
 
+mod progress;
 mod report;
-mod stream;
+
+use progress::ProgressLine;
 
 #[derive(Debug, Args)]
 pub struct PlanArgs {
@@ -49,7 +53,7 @@ struct Report {
     begins_midway: bool,
     #[serde(flatten)]
     comparison: Comparison,
-    /// Example's event → where a running bridge shows it.
+    /// For each example, where to look closer.
     look_closer: Vec<Look>,
 }
 
@@ -62,24 +66,24 @@ struct TablesShown {
 #[derive(Serialize)]
 struct Look {
     event: EventId,
+    /// The command that tells its story by both sets of tables.
+    explain: String,
+    /// Where a running bridge shows what it became.
     url: String,
 }
 
 /// 0 when compared; with `--exit-code` 1 when anything differs; 64 for bad tables; 69 without a
 /// store.
-pub async fn run(args: PlanArgs, config: Config) -> anyhow::Result<ExitCode> {
-    let tables = match load_both(&args, &config) {
+pub async fn run(args: PlanArgs, config: Config, global: &GlobalArgs) -> anyhow::Result<ExitCode> {
+    let tables = match load_both(&args.mappings, &config) {
         Ok(tables) => tables,
         Err(findings) => return Ok(refuse(&findings)),
     };
-    let store = match SqliteStore::open_for_reading(&config.store.path) {
-        Ok(Some(store)) => Store::Sqlite(store),
-        Ok(None) => {
-            let path = config.store.path.display();
-            eprintln!("error: there is no store at {path} (`store.url`): nothing was recorded yet");
-            return Ok(Exit::Unavailable.into());
-        }
-        Err(error) => return Ok(unreadable(&config, &error)),
+    let Some(store) = open_store(&config)? else {
+        let path = config.store.path.display();
+        return Err(Exit::Unavailable.because(format!(
+            "there is no store at {path} (`store.url`): nothing was recorded yet; run this where the bridge runs, or on a copy of its store"
+        )));
     };
     let shown = Sides {
         current: tables_shown(&config.mappings.dir, &tables.current),
@@ -87,23 +91,26 @@ pub async fn run(args: PlanArgs, config: Config) -> anyhow::Result<ExitCode> {
     };
     let since = args.since.map(|time| ago(Timestamp::now(), time));
     let from = since.map_or(RecordedFrom::Last(args.last), RecordedFrom::Since);
-    let plan = Plan::new(&config, tables);
-    let (span, plan) = match replay(&store, from, plan).await? {
-        Ok(replayed) => replayed,
-        Err(error) => return Ok(unreadable(&config, &error)),
+    let progress = ProgressLine::start();
+    let work = Work {
+        on_progress: progress.shower(),
+        stop: CancellationToken::new(),
     };
-    let comparison = plan.finish(&config);
+    let planned = review::plan(&store, from, Plan::new(&config, tables), work).await;
+    progress.end();
+    let planned = planned.map_err(|error| of_store(&config, error))?;
+    let comparison = planned.plan.finish(&config);
     // The process ends now: freeing what is remembered of every lead would only take time.
-    std::mem::forget(plan);
+    std::mem::forget(planned.plan);
     let differs = comparison.differs;
     let report = Report {
         tables: shown,
-        begins_midway: span.is_some_and(|span| span.first.0 > 1),
-        look_closer: look_closer(&comparison, &config),
+        begins_midway: planned.begins_midway,
+        look_closer: look_closer(&comparison, &config, (&args.mappings, global)),
         comparison,
     };
     if args.json {
-        anstream::println!("{:#}", serde_json::to_value(&report)?);
+        println!("{:#}", serde_json::to_value(&report)?);
     } else {
         report::print(&report);
     }
@@ -112,10 +119,10 @@ pub async fn run(args: PlanArgs, config: Config) -> anyhow::Result<ExitCode> {
 }
 
 /// Both sets of tables, or every fault of either.
-fn load_both(args: &PlanArgs, config: &Config) -> Result<Sides<Tables>, Vec<Finding>> {
+pub(super) fn load_both(candidate: &Path, config: &Config) -> Result<Sides<Tables>, Vec<Finding>> {
     let wanted = config.mapping_kinds();
     let (current, mut findings) = map::load_dir(&config.mappings.dir, &wanted);
-    let (candidate, of_candidate) = map::load_dir(&args.mappings, &wanted);
+    let (candidate, of_candidate) = map::load_dir(candidate, &wanted);
     findings.extend(of_candidate);
     match (current, candidate) {
         (Some(current), Some(candidate)) => Ok(Sides { current, candidate }),
@@ -123,50 +130,47 @@ fn load_both(args: &PlanArgs, config: &Config) -> Result<Sides<Tables>, Vec<Find
     }
 }
 
-async fn replay(
-    store: &Store,
-    from: RecordedFrom,
-    plan: Plan,
-) -> anyhow::Result<Result<(Option<RecordedSpan>, Plan), StoreError>> {
-    let span = match store.recorded_span(from).await {
-        Ok(Some(span)) => span,
-        Ok(None) => return Ok(Ok((None, plan))),
-        Err(error) => return Ok(Err(error)),
-    };
-    let since = match from {
-        RecordedFrom::Since(since) => since,
-        RecordedFrom::Last(_) => Timestamp::MIN,
-    };
-    let replayed = stream::decide_all(store, stream::Window { span, since }, plan).await?;
-    Ok(replayed.map(|plan| (Some(span), plan)))
-}
-
-fn unreadable(config: &Config, error: &StoreError) -> ExitCode {
-    let path = config.store.path.display();
-    eprintln!("error: the store {path} cannot be read: {error}");
-    Exit::Unavailable.into()
-}
-
-fn tables_shown(dir: &std::path::Path, tables: &Tables) -> TablesShown {
+fn tables_shown(dir: &Path, tables: &Tables) -> TablesShown {
     TablesShown {
         dir: dir.to_owned(),
         hash: tables.hash.to_string(),
     }
 }
 
-/// One event by the admin API: the newest of its source before the place after it.
-fn look_closer(comparison: &Comparison, config: &Config) -> Vec<Look> {
+fn look_closer(
+    comparison: &Comparison,
+    config: &Config,
+    (candidate, global): (&Path, &GlobalArgs),
+) -> Vec<Look> {
     let examples = comparison.examples.iter();
+    let options = match global.config == Path::new(DEFAULT_CONFIG) {
+        true => String::new(),
+        false => format!(" --config {}", quoted(&global.config)),
+    };
     examples
         .map(|example| Look {
             event: example.event,
+            explain: format!(
+                "leadping-bridge explain{options} --mappings {} --event {}",
+                quoted(candidate),
+                example.event
+            ),
             url: format!(
-                "http://{}/api/v1/events?limit=1&cursor={}",
-                config.admin.listen,
-                example.sequence.0 + 1
+                "http://{}/api/v1/events/{}",
+                config.admin.listen, example.event
             ),
         })
         .collect()
+}
+
+/// As a shell takes it.
+fn quoted(path: &Path) -> String {
+    let path = path.display().to_string();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,".contains(&byte);
+    match !path.is_empty() && path.bytes().all(is_plain) {
+        true => path,
+        false => format!("'{}'", path.replace('\'', "'\\''")),
+    }
 }
 
 pub(super) fn ago(now: Timestamp, time: Duration) -> Timestamp {
@@ -196,6 +200,18 @@ pub(super) fn parse_time(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_is_one_word_to_a_shell() {
+        #[track_caller]
+        fn check(path: &str, expected: &str) {
+            assert_eq!(quoted(Path::new(path)), expected);
+        }
+        check("friday/mappings", "friday/mappings");
+        check("my tables", "'my tables'");
+        check("it's; rm", "'it'\\''s; rm'");
+        check("", "''");
+    }
 
     #[test]
     fn a_time_is_a_number_and_a_unit() {

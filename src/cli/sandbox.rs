@@ -130,13 +130,13 @@ pub async fn run(args: SandboxArgs, global: &GlobalArgs) -> anyhow::Result<ExitC
     let sandbox = Sandbox::start(options)
         .with_context(|| format!("the sandbox cannot listen on {listen}"))?;
     let url = sandbox.base_url();
-    anstream::println!("LeadPing   {url}   accepts {token}");
-    anstream::println!("NLPearl    {url}/v1/Outbound and /v2/Outbound");
-    anstream::println!("Capillary  {url}/v2/leads and /v3/oauth/token/generate");
-    anstream::println!("control    {url}/_sandbox   journal {url}/_sandbox/journal");
+    println!("LeadPing   {url}   accepts {token}");
+    println!("NLPearl    {url}/v1/Outbound and /v2/Outbound");
+    println!("Capillary  {url}/v2/leads and /v3/oauth/token/generate");
+    println!("control    {url}/_sandbox   journal {url}/_sandbox/journal");
     for (source, receiver) in receivers {
         let shown = receiver.url.split('?').next().unwrap_or_default();
-        anstream::println!("webhooks   of {source} go to {shown}");
+        println!("webhooks   of {source} go to {shown}");
         sandbox.send_webhooks(receiver);
     }
     stop_asked_for()

@@ -2,9 +2,8 @@
 //!
 //! For trying things out and for operators' scripts; it goes the way every webhook goes.
 
-use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::input::read_payload;
 use crate::config::{AuthConfig, AuthScheme, Config, SourceConfig};
 use crate::diagnostic::did_you_mean;
 use crate::event::EventKind;
@@ -53,13 +53,7 @@ pub async fn run(args: SendArgs, config: &Config) -> anyhow::Result<ExitCode> {
         eprintln!("{}", unknown_source(&args.source, config));
         return Ok(ExitCode::from(WRONG_USAGE));
     };
-    let body = match read_payload(&args.file) {
-        Ok(body) => body,
-        Err(error) => {
-            eprintln!("cannot read {}: {error}", args.file.display());
-            return Ok(ExitCode::from(WRONG_USAGE));
-        }
-    };
+    let body = read_payload(&args.file)?;
     let signed = match signed(source, &body) {
         Ok(signed) => signed,
         Err(error) => {
@@ -83,11 +77,14 @@ pub async fn run(args: SendArgs, config: &Config) -> anyhow::Result<ExitCode> {
     };
     match answer.await {
         Ok((status, text)) => {
-            print(status, &text, args.json)?;
+            print(status, &text, args.json);
             Ok(ExitCode::from(u8::from(!status.is_success())))
         }
         Err(error) => {
-            eprintln!("no answer from {base}: {:#}", told(error));
+            eprintln!(
+                "no answer from {base}: {:#}; is the bridge running there?",
+                told(error)
+            );
             Ok(ExitCode::from(UNREACHABLE))
         }
     }
@@ -100,15 +97,6 @@ pub(super) fn unknown_source(name: &str, config: &Config) -> String {
         None => format!("the config names: {}", names.collect::<Vec<_>>().join(", ")),
     };
     format!("no source is called `{name}`; {hint}")
-}
-
-pub(super) fn read_payload(file: &Path) -> std::io::Result<Vec<u8>> {
-    if file.as_os_str() == "-" {
-        let mut body = Vec::new();
-        std::io::stdin().read_to_end(&mut body)?;
-        return Ok(body);
-    }
-    std::fs::read(file)
 }
 
 fn signed(source: &SourceConfig, body: &[u8]) -> anyhow::Result<Signed> {
@@ -131,17 +119,13 @@ fn load_secret(auth: &AuthConfig) -> Result<Secret, SecretError> {
     }
 }
 
-fn print(status: http::StatusCode, text: &str, json: bool) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
+fn print(status: http::StatusCode, text: &str, json: bool) {
     if json {
         let answer = serde_json::from_str(text).unwrap_or_else(|_| Value::from(text));
-        writeln!(
-            out,
-            "{}",
-            json!({ "status": status.as_u16(), "answer": answer })
-        )
+        let whole = json!({ "status": status.as_u16(), "answer": answer });
+        println!("{whole}");
     } else {
-        writeln!(out, "{status}\n{}", text.trim_end())
+        println!("{status}\n{}", text.trim_end());
     }
 }
 

@@ -1,5 +1,7 @@
 //! `serve`: the daemon, from start to SIGTERM.
 
+mod service;
+
 use std::process::ExitCode;
 
 use clap::Args;
@@ -37,13 +39,24 @@ pub async fn run(_: ServeArgs, global: &GlobalArgs) -> anyhow::Result<ExitCode> 
         admin = %app.admin_address,
         "ready"
     );
+    let status = format!(
+        "webhooks on {}, admin on {}",
+        app.webhook_address, app.admin_address
+    );
+    service::ready(&status);
+    let watchdog = service::watch(app.pulse());
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hang_up.recv() => app.reload().await,
+            _ = hang_up.recv() => {
+                service::reloading();
+                app.reload().await;
+                service::ready(&status);
+            }
         }
     }
+    service::stopping(watchdog);
     tracing::info!("stopping: new webhooks are refused, calls under way are finished");
     tokio::select! {
         () = app.stop() => {

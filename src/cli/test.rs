@@ -160,7 +160,7 @@ fn no_such_example(name: &str, found: &[Found]) -> String {
     let known = full.iter().map(String::as_str).chain(mappings);
     match did_you_mean(name, known) {
         Some(near) => format!("error: no example `{name}`; did you mean `{near}`?"),
-        None => format!("error: no example `{name}`"),
+        None => format!("error: no example `{name}`; without a name all of them are run"),
     }
 }
 

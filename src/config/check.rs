@@ -5,9 +5,11 @@
 mod auth;
 mod decide;
 mod fields;
+mod resolve;
 mod server;
 mod source;
 mod target;
+mod telemetry;
 
 pub(super) use decide::default_decide;
 pub(super) use source::unconfigured as unconfigured_source;
@@ -51,9 +53,12 @@ pub(super) fn check(root: &Table, faults: &Faults) -> Checked {
     let store_section = section("store");
     let store = server::store(&store_section);
     let mappings = server::mappings(&section("mappings"));
-    let sources = sources(&section("sources"));
+    let sources_section = section("sources");
+    let mut sources = sources(&sources_section);
     let targets = targets(&section("targets"));
+    resolve::check(&sources_section, &mut sources.found, &targets.found);
     let decide = decide::decide(&section("decide"), &sources.found);
+    let telemetry = telemetry::telemetry(&section("telemetry"));
     root.finish();
 
     if let Some(store) = &store {
@@ -76,6 +81,7 @@ pub(super) fn check(root: &Table, faults: &Faults) -> Checked {
             store,
             mappings,
             decide,
+            telemetry,
             sources,
             targets,
         }),

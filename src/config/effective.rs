@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::{
     AuthConfig, AuthScheme, BreakerConfig, CapillaryAuth, Config, LeadpingApi, Marker, NlpearlApi,
-    OnNewer, RateLimit, RetryConfig, SignatureEncoding, SourceConfig, SourceKind, TargetConfig,
-    TargetSystem,
+    OnNewer, OtlpConfig, RateLimit, ResolveBy, ResolveConfig, RetryConfig, SignatureEncoding,
+    SourceConfig, SourceKind, TargetConfig, TargetSystem,
 };
 use crate::secret::{SecretError, SecretReference};
 
@@ -22,8 +22,8 @@ pub struct MissingSecret {
     pub error: SecretError,
 }
 
-/// Reads every secret that is referenced and tells which are not there, all at once.
-pub fn missing_secrets(config: &Config) -> Vec<MissingSecret> {
+/// Every secret that the configuration names, and what uses it.
+pub fn referenced_secrets(config: &Config) -> Vec<(String, &SecretReference)> {
     let mut references: Vec<(String, &SecretReference)> = Vec::new();
     if let Some(token) = &config.admin.token {
         references.push(("admin.token".to_owned(), token));
@@ -33,12 +33,21 @@ pub fn missing_secrets(config: &Config) -> Vec<MissingSecret> {
             references.push((format!("sources.{}.auth", source.name), reference));
         }
     }
+    let otlp = config.telemetry.otlp.as_ref();
+    if let Some(header) = otlp.and_then(|otlp| otlp.header.as_ref()) {
+        references.push(("telemetry.otlp.secret".to_owned(), &header.secret));
+    }
     for target in config.targets.values() {
         for (key, secret) in target.system.secrets() {
             references.push((format!("targets.{}.{key}", target.name), secret));
         }
     }
     references
+}
+
+/// Reads every secret that is referenced and tells which are not there, all at once.
+pub fn missing_secrets(config: &Config) -> Vec<MissingSecret> {
+    referenced_secrets(config)
         .into_iter()
         .filter_map(|(used_by, reference)| {
             let error = reference.load().err()?;
@@ -66,6 +75,7 @@ pub fn redacted(config: &Config) -> Value {
         store,
         mappings,
         decide,
+        telemetry,
         sources,
         targets,
     } = config;
@@ -101,8 +111,23 @@ pub fn redacted(config: &Config) -> Value {
                 "per_seconds": seconds(decide.write_budget.per),
             },
         },
+        "telemetry": { "otlp": telemetry.otlp.as_ref().map(otlp) },
         "sources": by_name(sources.iter().map(|(name, config)| (name, source(config)))),
         "targets": by_name(targets.iter().map(|(name, config)| (name, target(config)))),
+    })
+}
+
+fn otlp(otlp: &OtlpConfig) -> Value {
+    json!({
+        "endpoint": otlp.endpoint,
+        "header": otlp.header.as_ref().map(|header| json!({
+            "name": header.name, "prefix": header.prefix, "secret": reference(&header.secret),
+        })),
+        "traces": otlp.traces,
+        "metrics": otlp.metrics,
+        "sample_ratio": otlp.sample_ratio,
+        "interval_seconds": seconds(otlp.interval),
+        "timeout_ms": milliseconds(otlp.timeout),
     })
 }
 
@@ -121,6 +146,9 @@ fn source(source: &SourceConfig) -> Value {
         "rate_limit": source.rate_limit.as_ref().map(rate_limit),
         "auth": source.auth.iter().map(auth).collect::<Vec<_>>(),
     });
+    if let Some(resolve) = &source.resolve {
+        value["resolve"] = self::resolve(resolve);
+    }
     if source.kind != SourceKind::Nlpearl {
         value["events"] = json!(source.events);
     }
@@ -130,6 +158,17 @@ fn source(source: &SourceConfig) -> Value {
             .iter()
             .map(|(field, pointers)| (field.key().to_owned(), json!(pointers)))
             .collect();
+    }
+    value
+}
+
+fn resolve(resolve: &ResolveConfig) -> Value {
+    let mut value = json!({
+        "target": resolve.target,
+        "nothing_for_seconds": seconds(resolve.nothing_for),
+    });
+    if let ResolveBy::ExternalId { pearls, .. } = &resolve.by {
+        value["pearls"] = json!(pearls);
     }
     value
 }

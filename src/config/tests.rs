@@ -2,6 +2,7 @@
 
 mod sources;
 mod targets;
+mod telemetry;
 
 use super::load::inspect_text;
 use super::*;

@@ -19,6 +19,7 @@ mod authority;
 mod echo;
 mod laws;
 mod looping;
+mod only;
 mod write;
 mod write_back;
 

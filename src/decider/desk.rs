@@ -8,18 +8,25 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Rules;
+use super::{Rules, Unlinked};
 use crate::clock::Clock;
+use crate::decision::ParkCause;
 use crate::deliver::TargetWorker;
 use crate::delivery::Leave;
-use crate::store::{Decided, Decider, Desk, Leased};
+use crate::store::{Decided, Decider, Desk, Leased, StoreError};
+use crate::telemetry::damper::{Damper, Say};
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::traces::{DecidedSpan, Traces};
 
 pub struct WriterDesk {
     pub rules: Arc<Rules>,
     pub workers: Vec<Arc<TargetWorker>>,
     pub clock: Clock,
     pub metrics: Arc<Metrics>,
+    /// One for each source that asks for links.
+    pub unlinked: Vec<Arc<Unlinked>>,
+    pub traces: Traces,
+    pub damper: Damper,
 }
 
 impl Desk for WriterDesk {
@@ -72,8 +79,55 @@ impl WriterDesk {
         })
     }
 
+    /// Tells those who ask for links what now waits for one.
+    pub(super) fn note_unlinked(&self, decided: &[Decided]) {
+        for unlinked in &self.unlinked {
+            unlinked.note(decided);
+        }
+    }
+
+    /// As [`WriterDesk::tell`], of what waited: what stays parked was reported when it was parked.
+    pub(super) fn tell_moved(&self, decided: &[Decided]) {
+        let moved = decided.iter().filter(|event| event.moved());
+        self.tell(&moved.cloned().collect::<Vec<_>>());
+    }
+
+    /// The store cannot be written or read; it is tried every second.
+    pub(super) fn say_undecidable(&self, error: &StoreError) {
+        if let Say::Aloud { unsaid } = self.damper.ask("undecidable", self.clock.now()) {
+            tracing::error!(%error, unsaid, "recorded events cannot be decided; they are on disk, trying again");
+        }
+    }
+
+    fn say_parked(&self, event: &Decided, cause: &ParkCause) {
+        let (id, source) = (event.event, &event.source);
+        match self.damper.ask(cause.as_str(), self.clock.now()) {
+            Say::Aloud { unsaid } => {
+                tracing::warn!(event.id = %id, source.name = %source, unsaid, "event {id} is parked as `{cause}`: {}", cause.suggestion());
+            }
+            Say::Quietly => {
+                tracing::debug!(event.id = %id, source.name = %source, "event {id} is parked as `{cause}`");
+            }
+        }
+    }
+
+    fn trace(&self, event: &Decided) {
+        if self.traces.wants(event.event) {
+            let span = DecidedSpan {
+                event: event.event,
+                source: &event.source,
+                words: &event.words,
+                cause: event.cause.as_ref().map(ParkCause::as_str),
+                is_first: event.is_first,
+                decided_at: event.at,
+            };
+            self.traces.decided(&span, self.clock.now());
+        }
+    }
+
     /// Counts and logs what was decided, and wakes who has work now.
     pub(super) fn tell(&self, decided: &[Decided]) {
+        self.note_unlinked(decided);
         for event in decided {
             for word in &event.words {
                 self.metrics.decision(&event.source, word);
@@ -84,8 +138,10 @@ impl WriterDesk {
             if let Some(target) = &event.near_miss {
                 self.metrics.echo_near_miss(target);
             }
+            self.trace(event);
             if let Some(cause) = &event.cause {
-                tracing::warn!(event.id = %event.event, source.name = %event.source, "event {} is parked as `{cause}`: {}", event.event, cause.suggestion());
+                self.metrics.parking(cause.as_str());
+                self.say_parked(event, cause);
             }
         }
         for worker in &self.workers {

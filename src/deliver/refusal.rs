@@ -7,9 +7,11 @@ use super::authorize::{Asked, Purpose};
 use super::health::HeldRuling;
 use super::schedule::{Jitter, delay};
 use crate::clock::after;
+use crate::decision::ParkCause;
 use crate::delivery::CallKind;
 use crate::store::{HeldDelivery, HeldFate, StoreError};
 use crate::systems::outbound;
+use crate::telemetry::damper::Say;
 
 impl TargetWorker {
     /// Reads the history of `lead_id` and acts on what that says about the held deliveries.
@@ -59,7 +61,11 @@ impl TargetWorker {
             HeldRuling::Nothing => Ok(()),
             HeldRuling::Own(held) => {
                 for delivery in &held {
-                    tracing::warn!(target.name = %name, http.status = delivery.http_status, "`{name}` works but refuses one lead's delivery with {}; parked as its own fault", delivery.http_status);
+                    let cause = ParkCause::refused(name, delivery.http_status);
+                    self.metrics.parking(cause.as_str());
+                    if let Say::Aloud { unsaid } = self.damper.ask("own", now) {
+                        tracing::warn!(target.name = %name, lead.id = %delivery.lead_id, http.status = delivery.http_status, unsaid, "`{name}` works but refuses one lead's delivery with {}; parked as its own fault", delivery.http_status);
+                    }
                 }
                 self.release(&held, HeldFate::Own, now).await
             }

@@ -10,6 +10,7 @@ use crate::clock::after;
 use crate::decision::ParkCause;
 use crate::delivery::{Lease, Patience};
 use crate::store::{HeldDelivery, Outcome, Settlement, StoreError};
+use crate::telemetry::damper::Say;
 
 impl TargetWorker {
     /// `tried` is `None` where the try panicked.
@@ -26,15 +27,15 @@ impl TargetWorker {
             self.metrics.attempt(&self.config.name, attempt.result);
         }
         let (outcome, save) = self.outcome(&lease, end, now);
+        self.traces.tried((&lease, &attempts), word(&outcome), now);
+        if let Outcome::Parked(cause) = &outcome {
+            self.metrics.parking(cause.as_str());
+        }
         if matches!(outcome, Outcome::Delivered { .. }) {
             let lag = crate::clock::until(lease.received_at, now);
             self.metrics.delivered(&self.config.name, lag);
         }
-        self.log(
-            &lease,
-            &outcome,
-            attempts.last().and_then(|attempt| attempt.http_status),
-        );
+        self.say(&lease, (&outcome, attempts.last()), now);
         let held = match &outcome {
             Outcome::Held { http_status, .. } => Some(HeldDelivery {
                 row: lease.row,
@@ -77,7 +78,9 @@ impl TargetWorker {
                 (Outcome::Delivered { entry_id }, save)
             }
             End::Unread(error) => {
-                tracing::error!(delivery.id = %lease.id, %error, "this try needs the store; tried again");
+                if let Say::Aloud { unsaid } = self.damper.ask("unread", now) {
+                    tracing::error!(delivery.id = %lease.id, target.name = %lease.target, %error, unsaid, "this try needs the store; tried again");
+                }
                 let retry = Outcome::Retry {
                     at: after(now, STORE_PAUSE),
                     fate_unknown: lease.fate_unknown,
@@ -184,7 +187,9 @@ impl TargetWorker {
                     return;
                 }
                 Err(error) => {
-                    tracing::error!(delivery.id = %lease.id, %error, "an answer cannot be written down; trying again");
+                    if let Say::Aloud { unsaid } = self.damper.ask("settle", self.clock.now()) {
+                        tracing::error!(delivery.id = %lease.id, target.name = %lease.target, %error, unsaid, "an answer cannot be written down; trying again");
+                    }
                     tokio::time::sleep(STORE_PAUSE).await;
                 }
             }
@@ -203,41 +208,35 @@ impl TargetWorker {
         self.woken.notify_one();
     }
 
+    /// Nothing in memory or in the saved health names these leads any more.
+    pub async fn forget_leads(&self, is_forgotten: &(dyn Fn(&str) -> bool + Sync)) {
+        self.health().forget_leads(is_forgotten);
+        self.save_health().await;
+    }
+
     pub(super) async fn save_health(&self) {
         let health = serde_json::to_string(&*self.health());
         let saved = match health {
             Ok(health) => self.store.save_health(&self.config.name, health).await,
             Err(error) => Err(error.into()),
         };
-        if let Err(error) = saved {
-            tracing::error!(target.name = %self.config.name, %error, "the target's health cannot be saved; a restart would forget it");
+        if let Err(error) = saved
+            && let Say::Aloud { unsaid } = self.damper.ask("health", self.clock.now())
+        {
+            tracing::error!(target.name = %self.config.name, %error, unsaid, "the target's health cannot be saved; a restart would forget it");
         }
     }
+}
 
-    fn log(&self, lease: &Lease, outcome: &Outcome, http_status: Option<u16>) {
-        let (name, id) = (&self.config.name, lease.id);
-        let status =
-            http_status.map_or_else(|| String::from("no answer"), |status| status.to_string());
-        match outcome {
-            Outcome::Delivered { .. } => {
-                tracing::debug!(delivery.id = %id, target.name = %name, attempt.number = lease.attempt, http.status = http_status, "delivered");
-            }
-            Outcome::Parked(cause) => {
-                tracing::warn!(delivery.id = %id, target.name = %name, http.status = http_status, "delivery {id} is parked as `{cause}`: {}", cause.suggestion());
-            }
-            Outcome::Held { .. } => {
-                tracing::warn!(delivery.id = %id, target.name = %name, http.status = http_status, "`{name}` refused delivery {id} with {status}; held until it is known whose fault that is");
-            }
-            Outcome::Retry { at, .. } => {
-                tracing::info!(delivery.id = %id, target.name = %name, attempt.number = lease.attempt, http.status = http_status, "`{name}` did not take delivery {id} ({status}); tried again at {at:.3}");
-            }
-            Outcome::Superseded => {
-                tracing::info!(delivery.id = %id, target.name = %name, "delivery {id} was to amend an entry that never got to `{name}`, and newer things were decided: superseded");
-            }
-            Outcome::Withheld => {
-                tracing::debug!(delivery.id = %id, target.name = %name, "withheld: the target is in shadow mode");
-            }
-        }
+/// How a try ended, in one word.
+fn word(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Delivered { .. } => "delivered",
+        Outcome::Retry { .. } => "retry",
+        Outcome::Held { .. } => "held",
+        Outcome::Parked(_) => "parked",
+        Outcome::Withheld => "withheld",
+        Outcome::Superseded => "superseded",
     }
 }
 

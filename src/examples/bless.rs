@@ -3,11 +3,12 @@
 //! What a person wrote about the situation stays as it is, comments included; only what must
 //! become of the payload is written anew.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::Range;
 
 use serde_json::{Map, Value};
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
 use super::{Actual, RowName, Setting, members_in_order};
 use crate::map::{RowRef, Table};
@@ -108,58 +109,201 @@ fn inline(members: &Map<String, Value>) -> String {
     format!("{{ {} }}", members.join(", "))
 }
 
-/// Takes the old lines out and puts the new ones in their place.
+/// A line that is written anew: where it stands, and which of the new lines takes its place.
+struct Old {
+    range: Range<usize>,
+    name: String,
+}
+
+/// Takes the old lines out and puts the new ones in their place. A comment on an old line goes with
+/// the new one of the same key, or stays where it was.
 fn rewritten(text: &str, head: &str, section: &str) -> String {
     let (document, _) = DeTable::parse_recoverable(text);
     let document = document.get_ref();
-    let (mut out, mut old_section) = (Vec::new(), None);
-    for key in ["verdict", "row", "why", "nlpearl", "capillary"] {
-        let Some((key, value)) = document.get_key_value(key) else {
-            continue;
-        };
-        out.push(key.span().start..value.span().end);
-        // Of a table under a heading the span is the heading's alone.
-        for (key, value) in value.get_ref().as_table().into_iter().flatten() {
-            out.push(key.span().start..value.span().end);
-        }
-    }
-    let old_head = out.iter().map(|range: &Range<usize>| range.start).min();
-    if let Some((key, value)) = document.get_key_value("leadping") {
-        let start = line_start(text, key.span().start);
-        if text[start..].trim_start().starts_with('[') {
-            old_section = Some(start);
-            out.push(key.span());
-        } else {
-            out.push(key.span().start..value.span().end);
-        }
-        for (key, value) in value.get_ref().as_table().into_iter().flatten() {
-            out.push(key.span().start..value.span().end);
+    let mut out = old_head(document);
+    let first = out.iter().map(|old| old.range.start).min();
+    let old_section = old_section(text, document, &mut out);
+    let mut values = Vec::new();
+    leaves(document, &mut values);
+    let mut told = Told::of(head, section);
+    // First all comments: the new lines may stand before the old ones.
+    for (range, line) in lines(text) {
+        let mut ends_here = out
+            .iter()
+            .filter(|old| range.contains(&(old.range.end - 1)));
+        if let (Some(old), Some(comment)) = (ends_here.next_back(), comment(&range, line, &values))
+        {
+            told.keep(&old.name, comment);
         }
     }
     let mut rewritten = String::new();
-    let mut start = 0;
-    for line in text.split_inclusive('\n') {
-        let range = start..start + line.len();
-        start = range.end;
-        if old_head.is_some_and(|place| range.contains(&place)) {
-            rewritten += head;
+    for (range, line) in lines(text) {
+        if first.is_some_and(|place| range.contains(&place)) {
+            rewritten += &told.head();
         }
         if old_section == Some(range.start) {
-            rewritten += section;
+            rewritten += &told.section();
         }
-        if !out
-            .iter()
-            .any(|old| old.start < range.end && range.start < old.end)
-        {
+        let is_old = |old: &Old| old.range.start < range.end && range.start < old.range.end;
+        if !out.iter().any(is_old) {
             rewritten += line;
+        } else if let Some(comment) = comment(&range, line, &values)
+            && !told.has(comment)
+        {
+            rewritten += comment;
+            rewritten.push('\n');
         }
     }
     if old_section.is_none() {
-        return with_section(rewritten, section);
+        return with_section(rewritten, &told.section());
     }
     rewritten.truncate(rewritten.trim_end().len());
     rewritten.push('\n');
     rewritten
+}
+
+fn old_head(document: &DeTable<'_>) -> Vec<Old> {
+    let mut out = Vec::new();
+    for name in ["verdict", "row", "why", "nlpearl", "capillary"] {
+        let Some((key, value)) = document.get_key_value(name) else {
+            continue;
+        };
+        out.push(Old {
+            range: key.span().start..value.span().end,
+            name: name.to_owned(),
+        });
+        // Of a table under a heading the span is the heading's alone.
+        for (key, value) in value.get_ref().as_table().into_iter().flatten() {
+            out.push(Old {
+                range: key.span().start..value.span().end,
+                name: String::new(),
+            });
+        }
+    }
+    out
+}
+
+/// Notes the lines of `leadping`; where it starts if it has a heading.
+fn old_section(text: &str, document: &DeTable<'_>, out: &mut Vec<Old>) -> Option<usize> {
+    let (key, value) = document.get_key_value("leadping")?;
+    let start = line_start(text, key.span().start);
+    let has_heading = text[start..].trim_start().starts_with('[');
+    out.push(Old {
+        range: match has_heading {
+            true => key.span(),
+            false => key.span().start..value.span().end,
+        },
+        name: String::from("[leadping]"),
+    });
+    for (key, value) in value.get_ref().as_table().into_iter().flatten() {
+        out.push(Old {
+            range: key.span().start..value.span().end,
+            name: match has_heading {
+                true => format!("leadping.{}", key.get_ref()),
+                false => String::new(),
+            },
+        });
+    }
+    has_heading.then_some(start)
+}
+
+/// The new lines, each with the comment that belongs to it.
+struct Told<'t> {
+    head: &'t str,
+    section: &'t str,
+    comments: BTreeMap<String, &'t str>,
+}
+
+impl<'t> Told<'t> {
+    fn of(head: &'t str, section: &'t str) -> Self {
+        Self {
+            head,
+            section,
+            comments: BTreeMap::new(),
+        }
+    }
+
+    fn keep(&mut self, name: &str, comment: &'t str) {
+        let names = |text: &str, inside: &str| -> bool {
+            text.lines().any(|line| name_of(line, inside) == name)
+        };
+        if names(self.head, "") || names(self.section, "leadping.") {
+            self.comments.insert(name.to_owned(), comment);
+        }
+    }
+
+    /// Whether this very comment stands on a new line.
+    fn has(&self, comment: &str) -> bool {
+        self.comments
+            .values()
+            .any(|kept| std::ptr::eq(*kept, comment))
+    }
+
+    fn head(&self) -> String {
+        self.commented(self.head, "")
+    }
+
+    fn section(&self) -> String {
+        self.commented(self.section, "leadping.")
+    }
+
+    fn commented(&self, text: &str, inside: &str) -> String {
+        let mut out = String::new();
+        for line in text.lines() {
+            out += line;
+            if let Some(comment) = self.comments.get(&name_of(line, inside)) {
+                out += "  ";
+                out += comment;
+            }
+            out.push('\n');
+        }
+        out
+    }
+}
+
+/// What a line of ours is called: `verdict`, `leadping.outcome`, `[leadping]`.
+fn name_of(line: &str, inside: &str) -> String {
+    match line.split_once(" = ") {
+        Some((key, _)) => format!("{inside}{key}"),
+        None => line.to_owned(),
+    }
+}
+
+fn lines(text: &str) -> impl Iterator<Item = (Range<usize>, &str)> {
+    let mut start = 0;
+    text.split_inclusive('\n').map(move |line| {
+        let range = start..start + line.len();
+        start = range.end;
+        (range, line)
+    })
+}
+
+/// The comment that a line ends with, given where values stand.
+fn comment<'t>(range: &Range<usize>, line: &'t str, values: &[Range<usize>]) -> Option<&'t str> {
+    let is_value = |at: usize| values.iter().any(|value| value.contains(&at));
+    let mut signs = line.match_indices('#');
+    let (at, _) = signs.find(|(at, _)| !is_value(range.start + at))?;
+    Some(line[at..].trim_end())
+}
+
+/// Where keys and plain values stand.
+fn leaves(table: &DeTable<'_>, out: &mut Vec<Range<usize>>) {
+    for (key, value) in table {
+        out.push(key.span());
+        leaf(value.get_ref(), value.span(), out);
+    }
+}
+
+fn leaf(value: &DeValue<'_>, span: Range<usize>, out: &mut Vec<Range<usize>>) {
+    match value {
+        DeValue::Table(table) => leaves(table, out),
+        DeValue::Array(items) => {
+            for item in items {
+                leaf(item.get_ref(), item.span(), out);
+            }
+        }
+        _ => out.push(span),
+    }
 }
 
 fn line_start(text: &str, at: usize) -> usize {

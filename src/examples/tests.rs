@@ -326,7 +326,7 @@ previous = { category = "Open" }
     insta::assert_snapshot!(bless(Some(before), &voicemail()), @r#"
     # Three voicemails are enough.
     kind = "lead"  # forced
-    verdict = "delivery"
+    verdict = "delivery"  # was so
     row = "given up"
 
     # The third call.
@@ -392,6 +392,55 @@ calls = 3
     [history]
     calls = 3
     "#);
+}
+
+#[test]
+fn blessing_drops_no_comment_wherever_it_stands() {
+    let before = r#"# at the head
+verdict = "delivery"  # agreed with # sales
+# between
+row = 3 # the third
+why = "see #12"  # of our tracker
+nlpearl = { status = 130 } # stops the calls
+
+[leadping]  # what is sent
+type = "Call"
+outcome = "x # y" # as they say
+# not sent any more
+notes = "z"  # why notes
+# at the end
+
+[history]   # of the lead
+calls = 3  # all of them
+# the very end"#;
+    let text = bless(Some(before), &voicemail());
+    for line in [
+        "verdict = \"delivery\"  # agreed with # sales",
+        "row = \"voicemail\"  # the third",
+        "[leadping]  # what is sent",
+        "outcome = \"Voicemail left\"  # as they say",
+        "calls = 3  # all of them",
+        "# of our tracker",
+        "# stops the calls",
+        "# why notes",
+    ] {
+        assert!(text.lines().any(|own| own == line), "{line}: {text}");
+    }
+    for line in before.lines() {
+        let comment = line.rsplit_once("# ").map_or("", |(_, comment)| comment);
+        let times = |text: &str| text.matches(comment).count();
+        let is_comment = !comment.is_empty() && !comment.starts_with('y');
+        assert!(
+            !is_comment || times(&text) == times(before),
+            "{line}: {text}"
+        );
+    }
+    let before = "verdict = \"delivery\"\n[capillary]  # heading\nstatus = \"WON\" # member\n";
+    let text = bless(Some(before), &voicemail());
+    assert!(
+        text.contains("# heading") && text.contains("# member"),
+        "{text}"
+    );
 }
 
 #[test]

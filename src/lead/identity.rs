@@ -5,6 +5,8 @@
 //! An event's own LeadPing id is the newest word on its own lead id; another system's id that
 //! already belongs to a different LeadPing lead is left where it is.
 
+use std::sync::Arc;
+
 use super::{LEADPING, LeadKey, LeadState, SystemId};
 use crate::event::Facts;
 
@@ -12,12 +14,12 @@ use crate::event::Facts;
 pub trait Register {
     type Error;
     fn lead_of(&mut self, id: &SystemId) -> Result<Option<LeadKey>, Self::Error>;
-    fn load_lead(&mut self, lead: LeadKey) -> Result<LeadState, Self::Error>;
+    fn load_lead(&mut self, lead: LeadKey) -> Result<Arc<LeadState>, Self::Error>;
     /// `None` makes a new lead.
     fn save_lead(
         &mut self,
         lead: Option<LeadKey>,
-        state: &LeadState,
+        state: &Arc<LeadState>,
     ) -> Result<LeadKey, Self::Error>;
     /// From now on `id` means `lead`.
     fn point(
@@ -26,37 +28,40 @@ pub trait Register {
         lead: LeadKey,
         pearl_id: Option<&str>,
     ) -> Result<(), Self::Error>;
-    /// `gone` became part of `stays`; its ids point there already.
+    /// `gone` became part of `stays`, with all that was decided for it; its ids point there already.
     fn absorb(&mut self, gone: LeadKey, stays: LeadKey) -> Result<(), Self::Error>;
 }
 
 /// The lead that an event is about, once its ids were looked up and learnt.
 pub struct Subject {
     pub lead: Option<LeadKey>,
-    pub state: LeadState,
+    /// Shared with whoever keeps it: most events change nothing of it.
+    pub state: Arc<LeadState>,
     /// Ids that were new to this lead: what waited for them can be decided.
     pub learnt: Vec<SystemId>,
 }
 
 /// Every id of the lead that an event names, each once, the sender's own first.
 pub fn ids_of(source: &str, facts: &Facts) -> Vec<SystemId> {
-    let own = facts
-        .source_lead_id
-        .iter()
-        .map(|id| SystemId::new(source, id));
-    let leadping = facts.lead_id.iter().map(|id| SystemId::new(LEADPING, id));
-    let links = facts
-        .links
-        .iter()
-        .map(|(system, id)| SystemId::new(system, id));
     let mut ids: Vec<SystemId> = Vec::with_capacity(2);
-    for id in own.chain(leadping).chain(links) {
+    for (system, id) in named_by(source, facts) {
         // LeadPing's own webhooks name the same id twice.
-        if !ids.contains(&id) {
-            ids.push(id);
+        if !ids.iter().any(|known| known.is(system, id)) {
+            ids.push(SystemId::new(system, id));
         }
     }
     ids
+}
+
+/// The same, as (system, id), and perhaps twice.
+pub(super) fn named_by<'a>(
+    source: &'a str,
+    facts: &'a Facts,
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let own = facts.source_lead_id.iter().map(move |id| (source, &**id));
+    let leadping = facts.lead_id.iter().map(|id| (LEADPING, &**id));
+    let links = facts.links.iter().map(|(system, id)| (&**system, &**id));
+    own.chain(leadping).chain(links)
 }
 
 /// The lead of a newly decided event, which also teaches the calls that it names.
@@ -67,7 +72,8 @@ pub fn meet<R: Register>(
 ) -> Result<Subject, R::Error> {
     let ids = ids_of(source, facts);
     let mut subject = resolve(register, &ids, facts.pearl_id.as_deref())?;
-    if subject.state.learn_calls(&facts.calls) {
+    if subject.state.has_new_call(&facts.calls) {
+        Arc::make_mut(&mut subject.state).learn_calls(&facts.calls);
         if subject.lead.is_none() {
             subject = adopt(register, subject, &ids)?;
         }
@@ -83,7 +89,7 @@ pub fn adopt<R: Register>(
     ids: &[SystemId],
 ) -> Result<Subject, R::Error> {
     let mut state = subject.state;
-    state.ids = ids.to_vec();
+    Arc::make_mut(&mut state).ids = ids.to_vec();
     let lead = register.save_lead(None, &state)?;
     for id in ids {
         register.point(id, lead, None)?;
@@ -136,7 +142,7 @@ pub fn resolve<R: Register>(
     }
     let state = match lead {
         Some(lead) => register.load_lead(lead)?,
-        None => LeadState::default(),
+        None => Arc::default(),
     };
     let mut subject = Subject {
         lead,
@@ -145,7 +151,9 @@ pub fn resolve<R: Register>(
     };
     let own = ids.first().filter(|id| id.system != LEADPING);
     let learnt_pearl = match (own, pearl_id) {
-        (Some(own), Some(pearl_id)) => subject.state.learn_pearl(&own.id, pearl_id),
+        (Some(own), Some(pearl_id)) if subject.state.pearl_of(&own.id) != Some(pearl_id) => {
+            Arc::make_mut(&mut subject.state).learn_pearl(&own.id, pearl_id)
+        }
         _ => false,
     };
     if ids.len() > 1 && !missing.is_empty() {
@@ -169,7 +177,8 @@ fn learn<R: Register>(
     missing: Vec<SystemId>,
     own: Option<(&SystemId, &str)>,
 ) -> Result<(), R::Error> {
-    subject.state.ids.extend(missing.iter().cloned());
+    let state = Arc::make_mut(&mut subject.state);
+    state.ids.extend(missing.iter().cloned());
     let lead = register.save_lead(subject.lead, &subject.state)?;
     subject.lead = Some(lead);
     for id in &missing {
@@ -188,29 +197,25 @@ fn merge<R: Register>(
     register: &mut R,
     lead: Option<LeadKey>,
     other: LeadKey,
-    gone: &LeadState,
+    gone: &Arc<LeadState>,
 ) -> Result<LeadKey, R::Error> {
     let Some(lead) = lead else {
         return Ok(other);
     };
-    let mut state = register.load_lead(lead)?;
+    let state = register.load_lead(lead)?;
     if state.lead_id().is_some() && gone.lead_id().is_some() {
         return Ok(lead);
     }
-    // The side that is known at LeadPing has the history; it stays.
+    // The side that is known at LeadPing stays; what was decided for the other is its past too.
     let (stays, mut kept, goes, lost) = if gone.lead_id().is_some() {
-        (other, gone.clone(), lead, std::mem::take(&mut state))
+        (other, gone.clone(), lead, state)
     } else {
         (lead, state, other, gone.clone())
     };
-    kept.learn_calls(&lost.calls);
-    kept.pearls.extend(lost.pearls.clone());
     for id in &lost.ids {
         register.point(id, stays, None)?;
-        if !kept.ids.contains(id) {
-            kept.ids.push(id.clone());
-        }
     }
+    Arc::make_mut(&mut kept).absorb(Arc::unwrap_or_clone(lost));
     register.save_lead(Some(stays), &kept)?;
     register.absorb(goes, stays)?;
     Ok(stays)
@@ -219,10 +224,10 @@ fn merge<R: Register>(
 fn unlink<R: Register>(
     register: &mut R,
     lead: LeadKey,
-    mut state: LeadState,
+    mut state: Arc<LeadState>,
     id: &SystemId,
 ) -> Result<(), R::Error> {
-    state.ids.retain(|known| known != id);
+    Arc::make_mut(&mut state).ids.retain(|known| known != id);
     register.save_lead(Some(lead), &state)?;
     Ok(())
 }

@@ -7,11 +7,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Sides;
+use super::ends::{Ends, LeadEnd};
 use super::leads::Leads;
 use super::lines::{Line, Lines};
-use super::tally::{Counts, Example, SideTotals, Tally, ends_as};
+use super::past::Past;
+use super::tally::{Counts, Example, SideTotals, Tally};
+use super::terminal::Terminal;
 use crate::config::{Config, RateLimit, TargetConfig, TargetMode};
-use crate::lead::Previous;
 
 /// What would differ, and what would not.
 #[derive(Debug, Clone, Serialize)]
@@ -26,17 +28,16 @@ pub struct Comparison {
     pub received_to: Option<Timestamp>,
     pub leads: usize,
     pub leads_differ: i64,
-    /// `before → after` → leads.
-    pub lead_ends: LeadEnds,
+    /// How leads end, where that differs; the most frequent first.
+    pub lead_ends: Vec<LeadEnd>,
+    /// The configuration's terminal categories.
+    pub terminal: Vec<Terminal>,
     pub rows: Vec<Line>,
     pub parked: Parking,
     pub calls: Vec<CallCost>,
     pub totals: Sides<SideTotals>,
     pub examples: Vec<Example>,
 }
-
-/// How leads end, where that differs: category / outcome of the last event applied.
-pub type LeadEnds = Counts;
 
 /// Events by cause.
 #[derive(Debug, Clone, Serialize)]
@@ -65,15 +66,13 @@ pub struct CallCost {
 
 impl Comparison {
     pub(super) fn of(tally: &Tally, lines: &Lines, leads: &Leads, config: &Config) -> Self {
-        let mut lead_ends = Counts::default();
-        let mut leads_differ = 0;
-        for end in leads.ends() {
-            let (before, after) = (end_of(end.current), end_of(end.candidate));
-            if before != after {
-                leads_differ += 1;
-                lead_ends.add(&format!("{} → {}", shown(before), shown(after)), 1);
-            }
-        }
+        let ends = Ends::of(leads);
+        let leads_differ = ends.leads;
+        let categories = leads.all_pasts().map(|pasts| Sides {
+            current: category_of(pasts.current),
+            candidate: category_of(pasts.candidate),
+        });
+        let terminal = tally.terminals.with_ends(categories);
         let calls = config
             .targets
             .values()
@@ -87,7 +86,8 @@ impl Comparison {
             received_to: tally.received.map(|(_, last)| last),
             leads: leads.count(),
             leads_differ,
-            lead_ends,
+            lead_ends: ends.into_list(),
+            terminal,
             rows: lines.lines.clone(),
             calls,
             examples: tally.examples(),
@@ -101,18 +101,8 @@ impl Comparison {
     }
 }
 
-type End<'a> = Option<(Option<&'a str>, Option<&'a str>)>;
-
-fn end_of(previous: Option<&Previous>) -> End<'_> {
-    let previous = previous?;
-    Some((previous.category.as_deref(), previous.outcome.as_deref()))
-}
-
-fn shown(end: End<'_>) -> String {
-    match end {
-        Some((category, outcome)) => ends_as(category, outcome),
-        None => String::from("nothing"),
-    }
+fn category_of(past: Option<&Past>) -> Option<&str> {
+    past?.previous()?.category.as_deref()
 }
 
 fn cost(target: &TargetConfig, sides: &Sides<SideTotals>) -> CallCost {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::Sides;
 use super::past::{Name, Names, Past};
 use crate::lead::identity::{self, Register, Subject};
-use crate::lead::{LeadKey, LeadState, Previous, SystemId};
+use crate::lead::{LeadKey, LeadState, SystemId};
 use crate::store::KnownLead;
 
 #[derive(Debug, Default)]
@@ -91,11 +91,11 @@ impl Leads {
         self.leads.entry(lead).or_default().pasts = pasts;
     }
 
-    /// What each lead was last decided to be, on both sides.
-    pub(super) fn ends(&self) -> impl Iterator<Item = Sides<Option<&Previous>>> {
+    /// What was decided for each lead, on both sides.
+    pub(super) fn all_pasts(&self) -> impl Iterator<Item = Sides<Option<&Past>>> {
         self.leads.values().map(|lead| Sides {
-            current: lead.pasts.current.as_deref().and_then(Past::previous),
-            candidate: lead.pasts.candidate.as_deref().and_then(Past::previous),
+            current: lead.pasts.current.as_deref(),
+            candidate: lead.pasts.candidate.as_deref(),
         })
     }
 
@@ -136,11 +136,11 @@ impl Register for Leads {
         Ok(self.by_id.get(&id_key(id)).copied())
     }
 
-    fn load_lead(&mut self, lead: LeadKey) -> Result<LeadState, Infallible> {
+    fn load_lead(&mut self, lead: LeadKey) -> Result<Arc<LeadState>, Infallible> {
         let Some(lead) = self.leads.get(&lead) else {
-            return Ok(LeadState::default());
+            return Ok(Arc::default());
         };
-        Ok(LeadState {
+        Ok(Arc::new(LeadState {
             ids: lead
                 .ids
                 .iter()
@@ -149,13 +149,13 @@ impl Register for Leads {
             calls: lead.calls.iter().map(|call| call.to_string()).collect(),
             pearls: lead.pearls.clone(),
             ..LeadState::default()
-        })
+        }))
     }
 
     fn save_lead(
         &mut self,
         lead: Option<LeadKey>,
-        state: &LeadState,
+        state: &Arc<LeadState>,
     ) -> Result<LeadKey, Infallible> {
         let lead = lead.unwrap_or_else(|| {
             // The store counts up from 1.
@@ -177,7 +177,17 @@ impl Register for Leads {
     }
 
     fn absorb(&mut self, gone: LeadKey, stays: LeadKey) -> Result<(), Infallible> {
-        self.leads.remove(&gone);
+        let gone_pasts = self.leads.remove(&gone).unwrap_or_default().pasts;
+        let names = &mut self.names;
+        let kept = self.leads.entry(stays).or_default();
+        let mut join = |kept: &mut Option<Arc<Past>>, gone: Option<Arc<Past>>| {
+            *kept = match (kept.take(), gone) {
+                (Some(past), Some(gone)) => Some(Arc::new(past.joined(&gone, names))),
+                (past, gone) => past.or(gone),
+            };
+        };
+        join(&mut kept.pasts.current, gone_pasts.current);
+        join(&mut kept.pasts.candidate, gone_pasts.candidate);
         self.absorbed.push((gone, stays));
         Ok(())
     }

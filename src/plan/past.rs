@@ -72,6 +72,14 @@ impl Past {
         self.previous.as_deref()
     }
 
+    /// Slot → the members of its newest entry, packed.
+    pub(super) fn newest_members(&self) -> impl Iterator<Item = (Name, &str)> {
+        self.targets.iter().filter_map(|target| {
+            let newest = target.entries.first()?;
+            Some((target.name, &*newest.members))
+        })
+    }
+
     pub(super) fn applied(&self, names: &Names) -> BTreeMap<String, Applied> {
         self.applied
             .iter()
@@ -101,27 +109,58 @@ impl Past {
 
     /// The past after this decision on `event`, as the daemon would write it.
     pub(super) fn after(&self, event: &Event, decision: &Decision, names: &mut Names) -> Self {
-        let mut state = LeadState {
+        let mut state = self.state(names);
+        if let Some(change) = &decision.applied {
+            state.apply(&event.source, event.sequence, change);
+        }
+        Self::of(state, names, |name, slot, names| {
+            self.entries_after(name, (slot, event, decision), names)
+        })
+    }
+
+    /// The past of two leads that turn out to be one.
+    pub(super) fn joined(&self, gone: &Self, names: &mut Names) -> Self {
+        let mut state = self.state(names);
+        state.absorb(gone.state(names));
+        Self::of(state, names, |name, _, _| {
+            let both = [self, gone]
+                .into_iter()
+                .filter_map(|past| past.target(name));
+            let mut entries: Vec<Has> = both.flat_map(|target| target.entries.to_vec()).collect();
+            entries.sort_by_key(|entry| std::cmp::Reverse(entry.event));
+            entries.truncate(MAX_ENTRIES);
+            entries.into()
+        })
+    }
+
+    fn target(&self, name: Name) -> Option<&TargetPast> {
+        self.targets.iter().find(|known| known.name == name)
+    }
+
+    fn state(&self, names: &Names) -> LeadState {
+        let targets = self.targets.iter();
+        LeadState {
             previous: self.previous().cloned(),
             applied: self.applied(names),
-            targets: self
-                .targets
-                .iter()
+            targets: targets
+                .clone()
                 .map(|target| (names.name(target.name).to_owned(), target.applied))
                 .collect(),
-            courses: self
-                .targets
-                .iter()
+            courses: targets
                 .filter_map(|target| {
                     let course = target.course.as_deref()?;
                     Some((names.name(target.name).to_owned(), course.clone()))
                 })
                 .collect(),
             ..LeadState::default()
-        };
-        if let Some(change) = &decision.applied {
-            state.apply(&event.source, event.sequence, change);
         }
+    }
+
+    fn of(
+        state: LeadState,
+        names: &mut Names,
+        entries: impl Fn(Name, &str, &mut Names) -> Box<[Has]>,
+    ) -> Self {
         Self {
             previous: state.previous.map(Box::new),
             applied: state
@@ -132,13 +171,13 @@ impl Past {
             targets: state
                 .targets
                 .iter()
-                .map(|(target, applied)| {
-                    let name = names.number_of(target);
+                .map(|(slot, applied)| {
+                    let name = names.number_of(slot);
                     TargetPast {
                         name,
                         applied: *applied,
-                        course: state.courses.get(target).cloned().map(Box::new),
-                        entries: self.entries_after(name, (target, event, decision), names),
+                        course: state.courses.get(slot).cloned().map(Box::new),
+                        entries: entries(name, slot, names),
                     }
                 })
                 .collect(),
@@ -153,7 +192,7 @@ impl Past {
         (slot, event, decision): (&str, &Event, &Decision),
         names: &mut Names,
     ) -> Box<[Has]> {
-        let known = self.targets.iter().find(|known| known.name == name);
+        let known = self.target(name);
         let mut entries: Vec<Has> = known
             .map(|known| known.entries.to_vec())
             .unwrap_or_default();
@@ -208,14 +247,17 @@ impl Has {
             delivery: self.id(),
             event: self.event,
             source: names.name(self.source).to_owned(),
-            members: serde_json::from_str(&self.members)
-                .expect("it is what `packed` wrote: an object"),
+            members: unpacked(&self.members),
             call: self.call.as_deref().map(str::to_owned),
             timestamp: self.timestamp,
             entry_id: None,
             state: EntryState::There,
         }
     }
+}
+
+pub(super) fn unpacked(members: &str) -> Map<String, Value> {
+    serde_json::from_str(members).expect("it is what `packed` wrote: an object")
 }
 
 fn packed(members: &Map<String, Value>) -> Box<str> {

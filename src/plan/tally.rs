@@ -6,14 +6,15 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::Sides;
 use super::lines::Lines;
-use crate::decision::{Decision, PlannedDelivery, Verdict};
+use super::terminal::Terminals;
+use super::{Sides, words};
+use crate::decision::{Decision, PlannedDelivery};
 use crate::event::{Event, EventId, Reading, Sequence};
 use crate::systems::outbound;
 
 /// Different keys counted; what comes later is counted together.
-const MOST_KEYS: usize = 1000;
+pub(super) const MOST_KEYS: usize = 1000;
 const OTHERS: &str = "(others)";
 /// Examples shown.
 pub(super) const EXAMPLES: usize = 10;
@@ -87,6 +88,15 @@ pub(super) enum Count {
     Out,
 }
 
+impl Count {
+    pub(super) fn weight(self) -> i64 {
+        match self {
+            Self::In => 1,
+            Self::Out => -1,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) events: i64,
@@ -99,20 +109,26 @@ pub(super) struct Tally {
     /// `before → after`.
     pub(super) parked_otherwise: Counts,
     pub(super) received: Option<(Timestamp, Timestamp)>,
+    pub(super) terminals: Terminals,
     examples: Examples,
 }
 
 impl Tally {
+    pub(super) fn new(terminal_categories: &[String]) -> Self {
+        Self {
+            terminals: Terminals::of(terminal_categories),
+            ..Self::default()
+        }
+    }
+
     pub(super) fn count(&mut self, pair: &Pair<'_>, lines: &mut Lines, count: Count) {
-        let weight = match count {
-            Count::In => 1,
-            Count::Out => -1,
-        };
+        let weight = count.weight();
         let Sides { current, candidate } = pair.decisions;
         self.events += weight;
         self.note_time(pair.event.received_at);
         add_side(&mut self.sides.current, current, weight);
         add_side(&mut self.sides.candidate, candidate, weight);
+        self.terminals.count(&pair.decisions, count);
         let places = lines.places(pair.mapping, &pair.decisions);
         if let Some(places) = &places {
             lines.lines[places.current].events.current += weight;
@@ -213,7 +229,7 @@ impl Examples {
 fn example(pair: &Pair<'_>) -> Example {
     let facts = &pair.reading.facts;
     let Sides { current, candidate } = pair.decisions;
-    let (mut before, mut after) = (in_words(current), in_words(candidate));
+    let (mut before, mut after) = (words::of_decision(current), words::of_decision(candidate));
     if before == after {
         let members = differing_members(current, candidate).join(", ");
         before.push_str(" as it is");
@@ -228,35 +244,6 @@ fn example(pair: &Pair<'_>) -> Example {
         before,
         after,
     }
-}
-
-/// Where the event ends: category and outcome, but no other value of a member.
-fn in_words(decision: &Decision) -> String {
-    if let Some(cause) = &decision.cause {
-        return format!("parked {cause}");
-    }
-    if decision.record.verdict == Verdict::Ignored {
-        return String::from("ignored");
-    }
-    let becomes = decision
-        .applied
-        .as_ref()
-        .and_then(|change| change.previous.as_ref())
-        .map_or_else(String::new, |previous| {
-            ends_as(previous.category.as_deref(), previous.outcome.as_deref())
-        });
-    match decision.record.words().as_slice() {
-        ["delivery" | "amend"] => becomes,
-        words => {
-            let words = words.join(", ");
-            format!("{words} {becomes}").trim_end().to_owned()
-        }
-    }
-}
-
-/// `Lost / No answer`.
-pub(super) fn ends_as(category: Option<&str>, outcome: Option<&str>) -> String {
-    format!("{} / {}", category.unwrap_or("-"), outcome.unwrap_or("-"))
 }
 
 fn differing_members(current: &Decision, candidate: &Decision) -> Vec<String> {

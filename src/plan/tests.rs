@@ -7,9 +7,12 @@ use serde_json::{Value, json};
 use super::*;
 use crate::config;
 use crate::event::{EventId, EventKind};
+use crate::lead::LEADPING;
 use crate::map::load_dir;
 
 mod laws;
+mod places;
+mod stories;
 
 const CONFIG: &str = r#"
 [sources.voice]
@@ -102,9 +105,13 @@ impl Traffic {
 }
 
 fn config() -> Config {
+    config_of(CONFIG)
+}
+
+fn config_of(text: &str) -> Config {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("bridge.toml");
-    std::fs::write(&path, CONFIG).unwrap();
+    std::fs::write(&path, text).unwrap();
     config::load(&path, []).expect("the config is good").0
 }
 
@@ -157,7 +164,21 @@ fn told(comparison: &Comparison) -> String {
             .map(|(key, count)| format!("{word} {count} {key}"))
             .collect()
     };
-    let cost = &comparison.calls[0];
+    let ends = comparison.lead_ends.iter().map(|end| {
+        let at = match end.at.as_str() {
+            LEADPING => String::new(),
+            at => format!("{at} "),
+        };
+        let LeadEnd {
+            before,
+            after,
+            leads,
+            ..
+        } = end;
+        format!("leads {leads} {at}{before} → {after}")
+    });
+    let cost = comparison.calls.iter().find(|cost| cost.target == LEADPING);
+    let cost = cost.expect("LeadPing is a target");
     let Sides { current, candidate } = cost.calls;
     let calls = format!(
         "calls: {current} → {candidate}, {} s",
@@ -170,7 +191,7 @@ fn told(comparison: &Comparison) -> String {
     [differ]
         .into_iter()
         .chain(rows)
-        .chain(counts("leads", &comparison.lead_ends))
+        .chain(ends)
         .chain(counts("parked", &comparison.parked.newly))
         .chain(counts("released", &comparison.parked.released))
         .chain(counts("otherwise", &comparison.parked.otherwise))

@@ -119,7 +119,15 @@ pub(super) fn drain(mut body: Body) {
 
 /// A JSON object of bearable depth, or why not.
 pub(super) fn parse(body: &[u8]) -> Result<Value<'_>, Refusal> {
-    match serde_json::from_slice(body) {
+    // Checked as a whole: the parser would check each string of a slice on its own.
+    let text = match std::str::from_utf8(body) {
+        Ok(text) => text,
+        Err(error) => {
+            let (line, column) = place(&body[..error.valid_up_to()]);
+            return Err(Refusal::NotJson { line, column });
+        }
+    };
+    match serde_json::from_str(text) {
         // The parser gives up at 128 levels; a body that deep is told what is wrong with it.
         Err(_) if is_nested_too_deep(body) => Err(Refusal::TooDeep(MAX_DEPTH)),
         Err(error) => Err(Refusal::NotJson {
@@ -134,10 +142,24 @@ pub(super) fn parse(body: &[u8]) -> Result<Value<'_>, Refusal> {
     }
 }
 
+/// Line and column of what follows `before`, as the parser counts them.
+fn place(before: &[u8]) -> (usize, usize) {
+    let mut lines = before.rsplit(|byte| *byte == b'\n');
+    let column = lines.next().map_or(0, <[u8]>::len) + 1;
+    (lines.count() + 1, column)
+}
+
 /// No body is deeper than it has openings; most have few, and that is counted in no time.
 fn may_be_deep(body: &[u8]) -> bool {
-    let openings = body.iter().filter(|byte| matches!(byte, b'{' | b'['));
-    openings.count() > MAX_DEPTH
+    // A piece has at most 255 of them, so that a byte can count them, many places at a time.
+    let openings = body.chunks(255).map(|piece| {
+        let count = piece.iter().fold(0_u8, |count, byte| {
+            // `[` and `{` differ in this bit only.
+            count + u8::from(byte | 0x20 == b'{')
+        });
+        usize::from(count)
+    });
+    openings.sum::<usize>() > MAX_DEPTH
 }
 
 /// Walks the parsed value, which has few nodes, rather than the text, which has many bytes.
@@ -205,6 +227,14 @@ mod tests {
         check("{\"a\":1} x", Some("not_json"));
         check("a=1&b=2", Some("not_json"));
         check("{\"a\":NaN}", Some("not_json"));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_named_by_their_place() {
+        match parse(b"{\"a\":1,\n \"b\":\"\xff\"}") {
+            Err(Refusal::NotJson { line, column }) => assert_eq!((line, column), (2, 7)),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -84,6 +84,7 @@ fn source(
         dedupe_window: Duration::from_secs(3600),
         redelivery: Duration::from_secs(120),
         rate_limit,
+        resolve: None,
         auth: vec![AuthConfig {
             scheme: AuthScheme::Header {
                 header: "x-key".into(),
@@ -116,6 +117,7 @@ async fn bridge() -> Bridge {
         ],
         recorder: Arc::clone(&recorder),
         metrics: Arc::new(Arc::new(crate::telemetry::metrics::Metrics::new()).receive([])),
+        traces: crate::telemetry::traces::Traces::default(),
         clock: Clock::System,
         stopping: stopping.clone(),
     };

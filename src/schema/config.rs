@@ -13,10 +13,12 @@ const REQUIRED: &[(&str, &[&str])] = &[
     ("", &["sources", "targets"]),
     ("sources.*", &["kind", "auth"]),
     ("sources.*.auth", &["scheme"]),
+    ("sources.*.resolve", &["target"]),
     ("targets.leadping", &["kind", "token"]),
     ("targets.nlpearl", &["kind", "token"]),
     ("targets.capillary", &["kind", "base_url", "auth"]),
     ("targets.capillary.auth", &["scheme"]),
+    ("telemetry.otlp", &["endpoint"]),
 ];
 
 /// Keys that the reference shows inside their table, where no comment has a place.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::Undecided;
 use crate::decision::{Decision, ParkCause};
 use crate::delivery::{Lease, Leave};
-use crate::event::{Event, EventId, Reading};
+use crate::event::{Event, EventId, Reading, Sequence};
 use crate::lead::LeadHistory;
 
 /// The pure judgement that the store calls inside its transaction.
@@ -49,6 +49,10 @@ pub struct Leased {
 #[derive(Debug, Clone)]
 pub struct Decided {
     pub event: EventId,
+    pub sequence: Sequence,
+    /// It had not been decided before.
+    pub is_first: bool,
+    pub at: Timestamp,
     pub source: String,
     pub words: Vec<&'static str>,
     pub cause: Option<ParkCause>,
@@ -65,6 +69,9 @@ impl Decided {
     pub fn of(event: &Event, decision: &Decision, targets: Vec<String>) -> Self {
         Self {
             event: event.id,
+            sequence: event.sequence,
+            is_first: false,
+            at: decision.record.decided_at,
             source: event.source.clone(),
             words: decision.record.words(),
             targets,

@@ -17,6 +17,14 @@ pub struct NewLink {
     pub pearl_id: Option<String>,
 }
 
+/// One lead by several ids, as an event would name it: its id at the source first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedLead {
+    pub ids: Vec<SystemId>,
+    /// NLPearl's campaign that the first id belongs to.
+    pub pearl_id: Option<String>,
+}
+
 /// What a link taught.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -12,23 +12,29 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Desk, StoreError, Undecided};
 
 mod amend;
 mod append;
+mod backup;
+mod check;
 mod decide;
 mod deliver;
 mod entries;
+mod erase;
+mod files;
 mod forget;
+mod gauge;
 mod history;
 mod known;
 mod ledger;
 mod link;
 mod links;
 mod list;
+mod log;
 mod parked;
 mod recorded;
 mod replay;
@@ -37,6 +43,9 @@ mod tail;
 mod target;
 mod version;
 mod writer;
+
+pub use backup::{RestoreError, back_up, compact, restore};
+pub use check::{Look, check};
 
 use writer::{Job, Scope, Task};
 
@@ -121,6 +130,7 @@ impl SqliteStore {
         migrations::migrations::runner()
             .run(&mut connection)
             .map_err(|error| StoreError::Unavailable(format!("migration failed: {error}")))?;
+        let log = log::Log::start(path, &mut connection)?;
         let scope = Scope::load(connection)?;
         let (jobs, queue) = mpsc::channel(QUEUE);
         let (handover, handed) = mpsc::channel(HANDOVER);
@@ -135,7 +145,7 @@ impl SqliteStore {
             desk: desk.clone(),
             writable: writable.clone(),
             on_commit,
-            checkpointer: writer::Checkpointer::start(path)?,
+            log,
             _lock: lock,
         };
         let thread = std::thread::Builder::new()
@@ -157,6 +167,7 @@ impl SqliteStore {
         if !path.exists() {
             return Ok(None);
         }
+        recognise(path)?;
         let (jobs, _nobody_writes) = mpsc::channel(1);
         Ok(Some(Self {
             jobs,
@@ -250,16 +261,50 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     // wherever a partial index could apply, which cost more than all the rest of the writer.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.execute_batch(
-        "PRAGMA journal_mode = WAL;
+        // The first holds for a file that is made here; the mode of an older one stays.
+        "PRAGMA auto_vacuum = INCREMENTAL;
+         PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;
          PRAGMA temp_store = MEMORY;
+         PRAGMA secure_delete = ON;
          PRAGMA cache_size = -16000;
          PRAGMA wal_autocheckpoint = 16000;
          PRAGMA journal_size_limit = 67108864;",
     )?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
+}
+
+/// Whether the file is a store as this version writes it; nothing of it is changed.
+fn recognise(path: &Path) -> Result<(), StoreError> {
+    const NONE: StoreError = StoreError::Foreign("it is no store of leadping-bridge");
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    let ask = |question: &str| -> Result<i64, StoreError> {
+        let answer = connection.query_row(question, [], |row| row.get(0));
+        answer.map_err(|error| match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => NONE,
+            _ => error.into(),
+        })
+    };
+    let tables =
+        "SELECT count(*) FROM sqlite_schema WHERE name IN ('event', 'refinery_schema_history')";
+    if ask(tables)? < 2 {
+        return Err(NONE);
+    }
+    let has = ask("SELECT coalesce(max(version), 0) FROM refinery_schema_history")?;
+    let known = migrations::migrations::runner();
+    let known = known
+        .get_migrations()
+        .iter()
+        .map(|one| i64::from(one.version()));
+    if known.max() != Some(has) {
+        return Err(StoreError::Foreign(
+            "another version of leadping-bridge wrote it; use that one, or start this one on it once",
+        ));
+    }
+    Ok(())
 }
 
 /// One process per file: the lock is held as long as the returned handle lives.

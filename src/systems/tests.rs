@@ -27,6 +27,7 @@ fn source(kind: SourceKind) -> SourceConfig {
         dedupe_window: Duration::from_secs(1),
         redelivery: Duration::from_secs(1),
         rate_limit: None,
+        resolve: None,
         auth: vec![AuthConfig {
             scheme: AuthScheme::None,
             not_after: None,

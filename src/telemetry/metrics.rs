@@ -1,18 +1,24 @@
 //! The metric families of `/metrics`, and handles cheap enough for every webhook.
 //!
 //! Counters live in memory; gauges are set from the store's index just before a scrape. Nothing
-//! here is global: a test has metrics of its own.
+//! here is global: a test has metrics of its own. What can be counted is there from the start, at 0:
+//! a series that appears with its first count has no rise.
+
+mod gauges;
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+
+use gauges::Gauges;
+pub use gauges::{LastEvent, TARGET_STATES};
 
 /// What [`Metrics::encode`] produces, for the response's `Content-Type`.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -20,6 +26,21 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 /// Stands for a source that is not configured, so that senders cannot make label values up. No
 /// source can have this name.
 const UNKNOWN_SOURCE: &str = "_unknown";
+
+/// Answers to webhooks whose rise matters from the first one on.
+const EXPECTED_RESULTS: [&str; 6] = [
+    "accepted",
+    "duplicate",
+    "unauthorized",
+    "rate_limited",
+    "overloaded",
+    "unavailable",
+];
+/// Classes of cause that are a source's, and those that are a target's.
+pub const SOURCE_CAUSES: [&str; 4] = ["unmapped", "invalid", "row", "unlinked"];
+pub const TARGET_CAUSES: [&str; 4] = ["refused", "exhausted", "unsure", "looping"];
+/// What a reload may come to.
+pub const RELOAD_RESULTS: [&str; 3] = ["loaded", "unchanged", "refused"];
 
 type Labels<const N: usize> = [(&'static str, Arc<str>); N];
 type BySecondLabel = Vec<(&'static str, Counter)>;
@@ -32,8 +53,8 @@ pub struct Metrics {
     events: CounterTable,
     decisions: CounterTable,
     attempts: CounterTable,
-    deliveries: Family<Labels<2>, Gauge>,
-    oldest_due: Family<Labels<1>, Gauge<f64, std::sync::atomic::AtomicU64>>,
+    resolves: CounterTable,
+    gauges: Gauges,
     ack: Histogram,
     delivery_lag: LagHistograms,
     store_commit: Histogram,
@@ -42,6 +63,8 @@ pub struct Metrics {
     superseded: Family<Labels<1>, Counter>,
     echo_near_misses: Family<Labels<1>, Counter>,
     secret_uses: Family<Labels<2>, Counter>,
+    parkings: Family<Labels<2>, Counter>,
+    spans_dropped: Counter,
 }
 
 impl Default for Metrics {
@@ -57,8 +80,8 @@ impl Metrics {
             events: CounterTable::new(["source", "result"]),
             decisions: CounterTable::new(["source", "decision"]),
             attempts: CounterTable::new(["target", "result"]),
-            deliveries: Family::default(),
-            oldest_due: Family::default(),
+            resolves: CounterTable::new(["source", "result"]),
+            gauges: Gauges::default(),
             ack: short_times(),
             delivery_lag: Family::new_with_constructor(long_times),
             store_commit: short_times(),
@@ -67,8 +90,11 @@ impl Metrics {
             superseded: Family::default(),
             echo_near_misses: Family::default(),
             secret_uses: Family::default(),
+            parkings: Family::default(),
+            spans_dropped: Counter::default(),
         };
         metrics.register();
+        metrics.register_resolves();
         metrics
     }
 
@@ -89,16 +115,6 @@ impl Metrics {
             "attempts",
             "Tries of deliveries by how they ended",
             self.attempts.family.clone(),
-        );
-        registry.register(
-            "deliveries",
-            "Deliveries by state, now",
-            self.deliveries.clone(),
-        );
-        registry.register(
-            "oldest_due_seconds",
-            "For how long the oldest due delivery has been due",
-            self.oldest_due.clone(),
         );
         registry.register(
             "ack_seconds",
@@ -140,6 +156,51 @@ impl Metrics {
             "Webhooks admitted by each auth entry of a source, counted from 1",
             self.secret_uses.clone(),
         );
+        registry.register(
+            "parkings",
+            "How often something was parked, by class of cause",
+            self.parkings.clone(),
+        );
+        registry.register(
+            "spans_dropped",
+            "Spans that the collector did not take, or that came too fast for it",
+            self.spans_dropped.clone(),
+        );
+        self.gauges.register(registry);
+    }
+
+    /// What will be counted of these, at 0 until then.
+    pub fn expect<'s>(
+        &self,
+        sources: impl IntoIterator<Item = &'s String>,
+        targets: impl IntoIterator<Item = &'s String>,
+    ) {
+        for source in sources {
+            for result in EXPECTED_RESULTS {
+                self.events.touch(source, result);
+            }
+            for class in SOURCE_CAUSES {
+                self.parkings_of(class, ("source", source));
+            }
+        }
+        for target in targets {
+            for class in TARGET_CAUSES {
+                self.parkings_of(class, ("target", target));
+            }
+            self.superseded(target, 0);
+            self.echo_near_misses_of(target);
+        }
+        for result in RELOAD_RESULTS {
+            self.reloads(result);
+        }
+    }
+
+    fn register_resolves(&mut self) {
+        self.registry.register(
+            "resolves",
+            "Leads of a source that a target was asked for, by what came of it",
+            self.resolves.family.clone(),
+        );
     }
 
     /// The handle of the webhook listener: every source, and how many auth entries it has.
@@ -147,7 +208,7 @@ impl Metrics {
         self: &Arc<Self>,
         sources: impl IntoIterator<Item = (&'s str, usize)>,
     ) -> ReceiveMetrics {
-        let secret_uses = sources
+        let doors = sources
             .into_iter()
             .map(|(source, entries)| {
                 let counters = (1..=entries)
@@ -158,12 +219,16 @@ impl Metrics {
                         ])
                     })
                     .collect();
-                (source.to_owned(), counters)
+                let door = DoorMetrics {
+                    secret_uses: counters,
+                    last_event: self.gauges.last_event(source),
+                };
+                (source.to_owned(), door)
             })
             .collect();
         ReceiveMetrics {
             metrics: Arc::clone(self),
-            secret_uses,
+            doors,
         }
     }
 
@@ -175,6 +240,11 @@ impl Metrics {
     /// A try of a delivery to the target ended.
     pub fn attempt(&self, target: &str, result: &'static str) {
         self.attempts.increment(target, result);
+    }
+
+    /// A target was asked whose lead one of this source is.
+    pub fn resolve(&self, source: &str, result: &'static str) {
+        self.resolves.increment(source, result);
     }
 
     /// A delivery reached the target, so long after its webhook came in.
@@ -199,30 +269,45 @@ impl Metrics {
 
     /// An echo of a write to the target was awaited, and something else came.
     pub fn echo_near_miss(&self, target: &str) {
+        self.echo_near_misses_of(target).inc();
+    }
+
+    fn echo_near_misses_of(&self, target: &str) -> Counter {
         self.echo_near_misses
-            .get_or_create(&[("target", target.into())])
-            .inc();
+            .get_or_create_owned(&[("target", target.into())])
     }
 
-    /// `loaded`, `unchanged`, `refused` and the like.
+    /// One of [`RELOAD_RESULTS`].
     pub fn mapping_reload(&self, result: &'static str) {
+        self.reloads(result).inc();
+        self.gauges.mapping_reload(result != "refused");
+    }
+
+    fn reloads(&self, result: &'static str) -> Counter {
         self.mapping_reloads
-            .get_or_create(&[("result", result.into())])
-            .inc();
+            .get_or_create_owned(&[("result", result.into())])
     }
 
-    /// Every state must be set, those without deliveries to 0.
-    pub fn set_deliveries(&self, target: &str, state: &'static str, count: u64) {
-        self.deliveries
-            .get_or_create(&[("target", target.into()), ("state", state.into())])
-            .set(count.try_into().unwrap_or(i64::MAX));
+    /// An event or a delivery was parked for this cause: `unmapped:voice:70`.
+    pub fn parking(&self, cause: &str) {
+        let mut words = cause.split(':');
+        let (class, name) = (words.next().unwrap_or(cause), words.next().unwrap_or(""));
+        let is = |known: &&&str| **known == class;
+        if let Some(class) = SOURCE_CAUSES.iter().find(is) {
+            self.parkings_of(class, ("source", name)).inc();
+        } else if let Some(class) = TARGET_CAUSES.iter().find(is) {
+            self.parkings_of(class, ("target", name)).inc();
+        }
     }
 
-    /// Zero if nothing is due.
-    pub fn set_oldest_due(&self, target: &str, age: Duration) {
-        self.oldest_due
-            .get_or_create(&[("target", target.into())])
-            .set(age.as_secs_f64());
+    fn parkings_of(&self, class: &'static str, of: (&'static str, &str)) -> Counter {
+        self.parkings
+            .get_or_create_owned(&[("cause", class.into()), (of.0, of.1.into())])
+    }
+
+    /// Spans that are not exported.
+    pub fn spans_dropped(&self) -> Counter {
+        self.spans_dropped.clone()
     }
 
     /// The whole of `/metrics`, as [`CONTENT_TYPE`].
@@ -237,18 +322,32 @@ impl Metrics {
 #[derive(Debug)]
 pub struct ReceiveMetrics {
     metrics: Arc<Metrics>,
-    secret_uses: HashMap<String, Vec<Counter>>,
+    doors: HashMap<String, DoorMetrics>,
+}
+
+/// Of one source.
+#[derive(Debug)]
+struct DoorMetrics {
+    secret_uses: Vec<Counter>,
+    last_event: LastEvent,
 }
 
 impl ReceiveMetrics {
     /// A webhook was answered. A source that is not configured counts as unknown.
     pub fn event(&self, source: &str, result: &'static str) {
-        let source = if self.secret_uses.contains_key(source) {
+        let source = if self.doors.contains_key(source) {
             source
         } else {
             UNKNOWN_SOURCE
         };
         self.metrics.events.increment(source, result);
+    }
+
+    /// A new event of the source was recorded, received at `at`.
+    pub fn recorded(&self, source: &str, at: Timestamp) {
+        if let Some(door) = self.doors.get(source) {
+            door.last_event.set(at);
+        }
     }
 
     /// From arrival to the answer that follows the commit.
@@ -258,8 +357,8 @@ impl ReceiveMetrics {
 
     /// The auth entry at this index (from 0) admitted a webhook; the label counts from 1.
     pub fn secret_use(&self, source: &str, index: usize) {
-        let counters = self.secret_uses.get(source);
-        if let Some(counter) = counters.and_then(|counters| counters.get(index)) {
+        let door = self.doors.get(source);
+        if let Some(counter) = door.and_then(|door| door.secret_uses.get(index)) {
             counter.inc();
         }
     }
@@ -281,6 +380,15 @@ impl CounterTable {
             family: Family::default(),
             known: RwLock::default(),
         }
+    }
+
+    /// Has the pair stand at 0 until it is counted.
+    fn touch(&self, first: &str, second: &'static str) {
+        let labels = [
+            (self.labels[0], first.into()),
+            (self.labels[1], second.into()),
+        ];
+        self.family.get_or_create_owned(&labels);
     }
 
     fn increment(&self, first: &str, second: &'static str) {
@@ -333,6 +441,7 @@ mod tests {
         receive.secret_use("made-up", 0);
         metrics.decision("voice", "delivery");
         metrics.attempt("leadping", "accepted");
+        metrics.resolve("voice", "linked");
         metrics.delivered("leadping", Duration::from_millis(5));
         metrics.store_commit(Duration::from_millis(1), 4);
         metrics.mapping_reload("loaded");
@@ -341,6 +450,14 @@ mod tests {
         metrics.set_deliveries("leadping", "due", 4);
         metrics.set_deliveries("leadping", "due", 3);
         metrics.set_oldest_due("leadping", Duration::from_millis(1500));
+        metrics.parking("unmapped:voice:70");
+        metrics.parking("looping:leadping");
+        metrics.parking("nonsense");
+        metrics.set_parked("unlinked", ("source", "voice"), 7);
+        metrics.set_target_state("leadping", "paused");
+        metrics.set_target_state("leadping", "failing");
+        metrics.set_store_writable(true);
+        metrics.set_last_event("voice", "2026-08-01T12:00:00.5Z".parse().expect("a time"));
 
         let text = metrics.encode();
         let mut lines: Vec<&str> = text
@@ -352,6 +469,7 @@ mod tests {
         leadping_bridge_ack_seconds_count 1
         leadping_bridge_ack_seconds_sum 0.003
         leadping_bridge_attempts_total{target="leadping",result="accepted"} 1
+        leadping_bridge_build_info{version="0.1.0"} 1
         leadping_bridge_decisions_total{source="voice",decision="delivery"} 1
         leadping_bridge_deliveries{target="leadping",state="due"} 3
         leadping_bridge_delivery_lag_seconds_count{target="leadping"} 1
@@ -359,14 +477,26 @@ mod tests {
         leadping_bridge_echo_near_misses_total{target="leadping"} 1
         leadping_bridge_events_total{source="_unknown",result="not_found"} 1
         leadping_bridge_events_total{source="voice",result="recorded"} 2
+        leadping_bridge_last_event_timestamp_seconds{source="voice"} 1785585600.5
+        leadping_bridge_mapping_reload_success 1
         leadping_bridge_mapping_reloads_total{result="loaded"} 1
         leadping_bridge_oldest_due_seconds{target="leadping"} 1.5
+        leadping_bridge_parked{cause="unlinked",source="voice"} 7
+        leadping_bridge_parkings_total{cause="looping",target="leadping"} 1
+        leadping_bridge_parkings_total{cause="unmapped",source="voice"} 1
+        leadping_bridge_resolves_total{source="voice",result="linked"} 1
         leadping_bridge_secret_uses_total{source="voice",position="1"} 0
         leadping_bridge_secret_uses_total{source="voice",position="2"} 1
+        leadping_bridge_spans_dropped_total 0
         leadping_bridge_store_commit_seconds_count 1
         leadping_bridge_store_commit_seconds_sum 0.001
         leadping_bridge_store_rows_total 4
+        leadping_bridge_store_writable 1
         leadping_bridge_superseded_total{target="leadping"} 2
+        leadping_bridge_target_state{target="leadping",state="failing"} 1
+        leadping_bridge_target_state{target="leadping",state="open"} 0
+        leadping_bridge_target_state{target="leadping",state="paused"} 0
+        leadping_bridge_target_state{target="leadping",state="waiting"} 0
         "#);
         assert!(text.ends_with("# EOF\n"));
     }

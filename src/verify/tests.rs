@@ -52,6 +52,7 @@ impl Fixture {
             dedupe_window: Duration::from_secs(3600),
             redelivery: Duration::from_secs(120),
             rate_limit: None,
+            resolve: None,
             auth: self.auth.clone(),
         })
     }

@@ -1,4 +1,4 @@
-//! The commands that talk to a running bridge, and the two that need none: `sandbox` and `demo`.
+//! The commands that talk to a running bridge, and one that needs none: `sandbox`.
 
 use std::net::TcpListener;
 
@@ -314,49 +314,4 @@ async fn sandbox_fires_the_webhooks_of_a_source_as_its_sender_would() {
     let ended = place.run(&wrong).await;
     assert_eq!(ended.code, Some(2));
     assert!(ended.err.contains("did you mean `voice`?"), "{}", ended.err);
-}
-
-#[tokio::test]
-async fn demo_once_shows_every_sample_arriving_and_leaves_nothing_behind() {
-    let place = Place::new(None);
-    let temporary = place.path().join("temporary");
-    std::fs::create_dir(&temporary).unwrap();
-    let place = place.variable("TMPDIR", temporary.display());
-    let ended = place.run(&["demo", "--once"]).await;
-    assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
-    assert_eq!(ended.err, "");
-    assert!(
-        ended
-            .out
-            .contains("15 of 15 ended as expected; 9 dispositions at LeadPing"),
-        "{}",
-        ended.out
-    );
-    assert!(!ended.out.contains('\u{1b}'), "colours in a pipe");
-    let rows: Vec<&str> = ended
-        .out
-        .lines()
-        .filter(|line| line.starts_with('✓'))
-        .collect();
-    assert_eq!(rows.len(), 15, "{}", ended.out);
-    let aligned = |row: &&&str| row.chars().skip(2).take(6).collect::<String>();
-    assert!(
-        rows.iter()
-            .map(|row| aligned(&row))
-            .all(|source| ["voice ", "crm   "].contains(&source.as_str()))
-    );
-    for said in [
-        "Qualified / Interested",
-        "Converted / Won",
-        "parked row:voice:500",
-        "answered 401",
-    ] {
-        assert!(
-            rows.iter().any(|row| row.contains(said)),
-            "{said}: {}",
-            ended.out
-        );
-    }
-    let left = std::fs::read_dir(&temporary).unwrap().count();
-    assert_eq!(left, 0, "the throw-away store is still there");
 }

@@ -193,7 +193,12 @@ async fn faults_in_the_examples_themselves_are_64_and_do_not_hide_the_rest() {
 
     mappings/examples/voices:1:1: error: examples of a mapping that is not there: mappings/voices.toml
 
-    mappings/examples/voice/broken.json:1:1: error: not JSON, from line 2 column 12 on
+    mappings/examples/voice/broken.json:2:12: error: not JSON from here on
+      |
+    2 |                        
+      |            ^
+      |
+      = help: the bridge answers such a webhook 400; an example is the body alone, without headers
 
     mappings/examples/voice/unreachable-lead.expect.toml:1:11: error: unknown verdict `delivry`
       |

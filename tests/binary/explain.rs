@@ -53,7 +53,8 @@ async fn the_story_of_a_payload_is_told_in_chapters() {
       calls so far   0
       was            no store to read its past from
     The rows
-      · mappings/crm.toml:… row 3 (lost, wrong number): its sub_status is `TooExpensive`
+      · mappings/crm.toml:… row 3 (lost, wrong number): its sub_status is
+        `TooExpensive`
       ✓ mappings/crm.toml:… row 4 (lost): the status matches
     Becomes
       leadping: one call
@@ -212,7 +213,9 @@ nlpearl = { status = 130 }
     assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));
     let (_, becomes) = ended.out.split_once("Becomes\n").unwrap();
     insta::assert_snapshot!(becomes, @r#"
-      capillary: one call; leadping.lead: one call; nlpearl: off, the configuration has no [targets.nlpearl]
+      capillary: one call
+      leadping.lead: one call
+      nlpearl: off, the configuration has no [targets.nlpearl]
       PUT https://api.leadping.ai/leads/lead_C25E5
       Authorization: Bearer ****
       the record is read first; this is changed in it

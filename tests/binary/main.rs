@@ -8,10 +8,15 @@
 
 mod agree;
 mod commands;
+mod demo;
 mod docs;
+mod doctor;
 mod examples;
+mod exits;
 mod explain;
 mod faulty_start;
+mod foresight;
+mod forget;
 mod help;
 mod hostile;
 mod kill;
@@ -27,4 +32,8 @@ mod shipped;
 mod shipped_place;
 mod sources;
 mod stop;
+#[cfg(target_os = "linux")]
+mod service;
+mod deploy;
+mod store;
 mod wire;

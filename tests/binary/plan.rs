@@ -248,16 +248,23 @@ async fn what_differs_is_told_with_a_place_to_look() {
         .iter()
         .zip(report["look_closer"].as_array().unwrap())
     {
-        let path = look["url"]
+        let url = look["url"].as_str().unwrap();
+        let path = url.split("/api/v1/").last().unwrap();
+        let event = bridge.admin(path).await;
+        assert_eq!(event["id"], example["event"]);
+        assert_eq!(look["event"], example["event"]);
+        // The command tells what the example says, by the same path.
+        let command: Vec<&str> = look["explain"]
             .as_str()
             .unwrap()
-            .split("/api/v1/")
-            .last()
-            .unwrap()
-            .to_owned();
-        let page = bridge.admin(&path).await;
-        assert_eq!(page["items"][0]["id"], example["event"]);
-        assert_eq!(look["event"], example["event"]);
+            .split(' ')
+            .skip(1)
+            .collect();
+        let told = json_of(&place.run(&[&command[..], &["--json"]].concat()).await);
+        assert_eq!(told["became"]["id"], example["event"]);
+        for (side, text) in [("current", "before"), ("candidate", "after")] {
+            assert_eq!(words(&told[side]), example[text], "{told:#}");
+        }
     }
 
     let human = plan(&place, &["candidate"]).await;
@@ -275,6 +282,21 @@ async fn what_differs_is_told_with_a_place_to_look() {
         (&hour["events"], &hour["totals"]),
         (&report["events"], &report["totals"])
     );
+}
+
+/// What an explanation says, in the words of an example.
+fn words(explanation: &Value) -> String {
+    if let Some(cause) = explanation["cause"].as_str() {
+        return format!("parked {cause}");
+    }
+    let Some(request) = explanation["requests"].get(0) else {
+        return explanation["decision"]["verdict"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+    };
+    let word = |member: &str| request["body"][member].as_str().unwrap_or("-").to_owned();
+    format!("{} / {}", word("category"), word("outcome"))
 }
 
 /// Ids, times and ports are of the moment.

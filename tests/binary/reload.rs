@@ -291,3 +291,97 @@ async fn replaced_files_and_swapped_links_are_seen() {
     bridge.accept(&blacklisted("lead_2")).await;
     is_parked_as(&bridge, &["unmapped:voice:220"]).await;
 }
+
+/// A place whose tables are watched, with a lead that waits for a row.
+async fn watched() -> (Place, Bridge) {
+    let place = Place::new(None).with("MAPPINGS__WATCH", true);
+    let bridge = place.serve().await;
+    bridge.accept(&blacklisted("lead_1")).await;
+    is_parked_as(&bridge, &["unmapped:voice:220"]).await;
+    (place, bridge)
+}
+
+#[tokio::test]
+async fn a_directory_that_vanishes_and_comes_back_is_watched_again() {
+    let (place, bridge) = watched().await;
+    let (mappings, away) = (place.path().join("mappings"), place.path().join("away"));
+    std::fs::rename(&mappings, &away).unwrap();
+    bridge
+        .logged("the tables have faults; the old ones stay in force")
+        .await;
+    let refused = bridge.admin("mappings").await["refused"].clone();
+    let fault = refused["faults"][0].as_str().unwrap();
+    assert!(
+        fault.contains("mappings:1:1: error: cannot be read"),
+        "{fault}"
+    );
+    // The old tables decide meanwhile.
+    bridge.accept(&voice("lead_2", "meanwhile")).await;
+
+    std::fs::rename(&away, &mappings).unwrap();
+    bridge
+        .logged("the tables are sound again, and as those in force")
+        .await;
+    assert_eq!(bridge.admin("mappings").await["refused"], json!(null));
+    let text = place.read(TABLE);
+    place.write(TABLE, &format!("{text}{BLACKLISTED}"));
+    is_parked_as(&bridge, &[]).await;
+}
+
+#[tokio::test]
+async fn a_directory_that_is_replaced_is_watched_in_the_place_of_the_old_one() {
+    let (place, bridge) = watched().await;
+    let text = place.read(TABLE);
+    let covering = format!("{text}{BLACKLISTED}");
+    place.write("next/voice.toml", &covering);
+    place.write("next/crm.toml", &place.read("mappings/crm.toml"));
+    std::fs::rename(place.path().join("mappings"), place.path().join("old")).unwrap();
+    std::fs::rename(place.path().join("next"), place.path().join("mappings")).unwrap();
+    is_parked_as(&bridge, &[]).await;
+    // What happens to the old one is nobody's business; a save in the new one is.
+    place.write("old/voice.toml", "kind = ");
+    place.write(TABLE, &text);
+    bridge.logged_times("new tables are in force", 2).await;
+    assert!(!bridge.log().contains("kind = "), "{}", bridge.log());
+}
+
+#[tokio::test]
+async fn a_deleted_table_leaves_its_rows_in_force_until_it_is_back() {
+    let (place, bridge) = watched().await;
+    let text = place.read(TABLE);
+    std::fs::remove_file(place.path().join(TABLE)).unwrap();
+    bridge
+        .logged("the tables have faults; the old ones stay in force")
+        .await;
+    bridge.accept(&voice("lead_2", "meanwhile")).await;
+    let page = bridge.admin("events?limit=1").await;
+    assert_eq!(page["items"][0]["decision"]["row"]["number"], 1, "{page:#}");
+    place.write(TABLE, &format!("{text}{BLACKLISTED}"));
+    is_parked_as(&bridge, &[]).await;
+}
+
+/// Written over in place, emptied first, twice at once: what stands in the end is in force.
+#[tokio::test]
+async fn of_several_saves_at_once_the_last_one_counts() {
+    let (place, bridge) = watched().await;
+    let text = place.read(TABLE);
+    let path = place.path().join(TABLE);
+    for save in [
+        "",
+        "kind = ",
+        &text.replace("Interested", "Keen"),
+        &format!("{text}{BLACKLISTED}"),
+    ] {
+        std::fs::write(&path, save).unwrap();
+    }
+    is_parked_as(&bridge, &[]).await;
+    let tables = bridge.admin("mappings").await;
+    assert_eq!(tables["refused"], json!(null));
+    assert_eq!(
+        tables["in_force"]["tables"][1]["rows"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+}

@@ -179,6 +179,11 @@ impl World {
         self.clock.advance(files::REFILL);
     }
 
+    /// A file of the world.
+    pub fn path(&self, name: &str) -> String {
+        self.files.path(name)
+    }
+
     pub fn write_table(&self, mapping: &str, table: &str) {
         self.files.write_table(mapping, table);
     }

@@ -87,7 +87,7 @@ pub async fn run(api: &AdminApi, args: ReplayArgs) -> anyhow::Result<ExitCode> {
         Err(unanswered) => return Ok(unanswered.into()),
     };
     if args.json && !forecast.started {
-        anstream::println!("{:#}", serde_json::to_value(&forecast)?);
+        println!("{:#}", serde_json::to_value(&forecast)?);
         return Ok(ExitCode::SUCCESS);
     }
     if !args.json {
@@ -95,7 +95,7 @@ pub async fn run(api: &AdminApi, args: ReplayArgs) -> anyhow::Result<ExitCode> {
     }
     if !forecast.started {
         if !args.start {
-            anstream::println!("nothing is sent yet: --start does it");
+            println!("nothing is sent yet: --start does it");
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -124,7 +124,7 @@ async fn watch(api: &AdminApi) -> anyhow::Result<Result<ReplayProgress, ExitCode
         }
         if progress.events_done > told {
             told = progress.events_done;
-            anstream::eprintln!("{told} of {} events", progress.events);
+            eprintln!("{told} of {} events", progress.events);
         }
         tokio::select! {
             () = tokio::time::sleep(LOOK_EVERY) => {}
@@ -138,27 +138,26 @@ async fn watch(api: &AdminApi) -> anyhow::Result<Result<ReplayProgress, ExitCode
 }
 
 fn print_forecast(forecast: &Forecast) {
-    anstream::println!("{} events: {}", forecast.events, counts(&forecast.results));
+    println!("{} events: {}", forecast.events, counts(&forecast.results));
     for (target, calls) in &forecast.calls {
-        anstream::println!("    {target}: {calls} calls");
+        println!("    {target}: {calls} calls");
     }
     if !forecast.calls.is_empty() {
-        anstream::println!(
+        println!(
             "    about {} s at {} % of the rate",
-            forecast.duration_seconds,
-            forecast.share
+            forecast.duration_seconds, forecast.share
         );
     }
 }
 
 fn show(progress: &ReplayProgress, as_json: bool) -> anyhow::Result<ExitCode> {
     if as_json {
-        anstream::println!("{:#}", serde_json::to_value(progress)?);
+        println!("{:#}", serde_json::to_value(progress)?);
         return Ok(ExitCode::SUCCESS);
     }
     let state = match progress.state {
         ReplayState::None => {
-            anstream::println!("no replay since the bridge started");
+            println!("no replay yet");
             return Ok(ExitCode::SUCCESS);
         }
         ReplayState::Running => "running",
@@ -166,7 +165,7 @@ fn show(progress: &ReplayProgress, as_json: bool) -> anyhow::Result<ExitCode> {
         ReplayState::Cancelled => "cancelled",
         ReplayState::Failed => "failed; see the bridge's log",
     };
-    anstream::println!(
+    println!(
         "{state}: {} of {} events: {}",
         progress.events_done,
         progress.events,

@@ -1,15 +1,14 @@
 //! `links export`: every link as CSV on stdout, page by page.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use super::LinksPage;
 use super::csv::{HEADER, line_of};
 use crate::cli::admin_api::AdminApi;
+use crate::cli::print;
 
 pub async fn run(api: &AdminApi) -> anyhow::Result<ExitCode> {
-    let mut out = std::io::BufWriter::new(std::io::stdout());
-    writeln!(out, "{HEADER}")?;
+    println!("{HEADER}");
     let mut query = vec![("limit", "500".to_owned())];
     loop {
         let page: LinksPage = match api.get("links", &query).await? {
@@ -19,11 +18,9 @@ pub async fn run(api: &AdminApi) -> anyhow::Result<ExitCode> {
                 return Ok(unanswered.into());
             }
         };
-        for link in &page.items {
-            writeln!(out, "{}", line_of(link))?;
-        }
-        let Some(cursor) = page.next_cursor else {
-            out.flush()?;
+        let lines = page.items.iter().map(|link| line_of(link) + "\n");
+        print!("{}", lines.collect::<String>());
+        let Some(cursor) = page.next_cursor.filter(|_| print::has_reader()) else {
             return Ok(ExitCode::SUCCESS);
         };
         query.truncate(1);

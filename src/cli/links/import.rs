@@ -19,8 +19,10 @@ use super::csv::{Columns, Records};
 use crate::admin::{LinkView, LinksBody, LinksSet, MAX_LINKS};
 use crate::cli::Exit;
 use crate::cli::admin_api::{AdminApi, Unanswered};
+use crate::cli::input::unreadable;
 
 const WRONG_USAGE: u8 = 2;
+const HINT: &str = "name the CSV file, or `-` for standard input";
 /// Lines between two words of progress where nobody looks at a terminal.
 const PROGRESS_LINES: u64 = 10_000;
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
@@ -60,14 +62,12 @@ pub async fn run(api: &AdminApi, args: ImportArgs) -> anyhow::Result<ExitCode> {
         true => Box::new(BufReader::new(std::io::stdin())),
         false => match File::open(&args.file) {
             Ok(file) => Box::new(BufReader::new(file)),
-            Err(error) => {
-                eprintln!("cannot read {}: {error}", args.file.display());
-                return Ok(ExitCode::from(WRONG_USAGE));
-            }
+            Err(error) => return Err(unreadable(&args.file, &error, HINT)),
         },
     };
     let mut records = Records::new(input);
-    let columns = match records.next_record()? {
+    let first = records.next_record();
+    let columns = match first.map_err(|error| unreadable(&args.file, &error, HINT))? {
         Some((_, Ok(line))) => Columns::read(&line),
         Some((_, Err(why))) => Err(why.to_owned()),
         None => Err("the file is empty".to_owned()),
@@ -86,7 +86,7 @@ pub async fn run(api: &AdminApi, args: ImportArgs) -> anyhow::Result<ExitCode> {
     import.tell_faults(args.json);
     let tally = &import.tally;
     if args.json {
-        anstream::println!("{}", serde_json::to_string(tally)?);
+        println!("{}", serde_json::to_string(tally)?);
     } else {
         tell(tally);
     }
@@ -98,17 +98,12 @@ pub async fn run(api: &AdminApi, args: ImportArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn tell(tally: &Tally) {
-    anstream::println!(
+    println!(
         "{} lines: {} new, {} known, {} moved, {} faulty; decided again: {}",
-        tally.lines,
-        tally.new,
-        tally.known,
-        tally.moved,
-        tally.faulty,
-        tally.decided
+        tally.lines, tally.new, tally.known, tally.moved, tally.faulty, tally.decided
     );
     if let Some(line) = tally.stopped_before_line {
-        anstream::println!(
+        println!(
             "stopped: nothing was taught from line {line} on; import the file again, what is known changes nothing"
         );
     }
@@ -208,7 +203,7 @@ impl Import {
             return;
         }
         for fault in self.tally.faults.drain(..) {
-            anstream::eprintln!("{}:{}: {}", self.file, fault.line, fault.why);
+            eprintln!("{}:{}: {}", self.file, fault.line, fault.why);
         }
     }
 }

@@ -48,19 +48,19 @@ pub async fn run(api: &AdminApi, args: ListArgs) -> anyhow::Result<ExitCode> {
     };
     if args.json {
         let shown = json!({ "items": page.items, "next_cursor": page.next_cursor });
-        anstream::println!("{shown:#}");
+        println!("{shown:#}");
         return Ok(ExitCode::SUCCESS);
     }
     print_table(&page.items);
     if let Some(cursor) = page.next_cursor {
-        anstream::eprintln!("there may be more: --cursor '{cursor}'");
+        eprintln!("there may be more: --cursor '{cursor}'");
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn print_table(links: &[LinkView]) {
     if links.is_empty() {
-        anstream::println!("no links");
+        println!("no links");
         return;
     }
     let rows: Vec<[String; 4]> = links.iter().map(cells).collect();
@@ -75,7 +75,7 @@ fn print_table(links: &[LinkView]) {
         let line: String = cells
             .map(|(cell, width)| format!("{cell:width$}  "))
             .collect();
-        anstream::println!("{}", line.trim_end());
+        println!("{}", line.trim_end());
     };
     line(HEADINGS);
     for row in &rows {

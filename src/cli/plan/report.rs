@@ -6,7 +6,8 @@ use anstyle::{AnsiColor, Style};
 
 use super::Report;
 use crate::config::TargetMode;
-use crate::plan::{CallCost, Comparison, Counts, Example, Line, LineKind};
+use crate::lead::LEADPING;
+use crate::plan::{CallCost, Comparison, Counts, Example, LeadEnd, Line, LineKind, Terminal};
 
 const TITLE: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -19,7 +20,7 @@ const MOST_LINES: usize = 12;
 const LABEL: usize = 46;
 
 pub(super) fn print(report: &Report) {
-    anstream::print!("{}", text(report));
+    print!("{}", text(report));
 }
 
 fn text(report: &Report) -> String {
@@ -28,11 +29,8 @@ fn text(report: &Report) -> String {
     let comparison = &report.comparison;
     if comparison.events > 0 {
         rows(&mut out, comparison);
-        counts(
-            &mut out,
-            "Leads that end differently",
-            &comparison.lead_ends,
-        );
+        lead_ends(&mut out, &comparison.lead_ends);
+        terminal(&mut out, &comparison.terminal);
         counts(&mut out, "Newly parked", &comparison.parked.newly);
         counts(&mut out, "Newly released", &comparison.parked.released);
         let otherwise = &comparison.parked.otherwise;
@@ -139,19 +137,78 @@ fn side(is_there: bool, line: &Line, events: i64) -> String {
 }
 
 fn counts(out: &mut String, title: &str, counts: &Counts) {
-    if counts.0.is_empty() {
+    let mut most: Vec<(String, i64)> = counts
+        .0
+        .iter()
+        .map(|(key, count)| (key.clone(), *count))
+        .collect();
+    most.sort_by_key(|(_, count)| -count);
+    list(out, title, &most);
+}
+
+fn lead_ends(out: &mut String, ends: &[LeadEnd]) {
+    let line = |end: &LeadEnd| {
+        let at = match end.at.as_str() {
+            LEADPING => String::new(),
+            at => format!("{at}: "),
+        };
+        (format!("{at}{} → {}", end.before, end.after), end.leads)
+    };
+    let lines: Vec<(String, i64)> = ends.iter().map(line).collect();
+    list(out, "Leads that end differently", &lines);
+}
+
+/// Categories of which anything differs.
+fn terminal(out: &mut String, terminal: &[Terminal]) {
+    let differs = |one: &&Terminal| {
+        one.entered.current != one.entered.candidate
+            || one.left.current != one.left.candidate
+            || one.newly + one.no_longer > 0
+    };
+    let differing: Vec<&Terminal> = terminal.iter().filter(differs).collect();
+    if differing.is_empty() {
+        return;
+    }
+    chapter(out, "Terminal categories");
+    for one in differing {
+        let _ = writeln!(
+            out,
+            "  {DIM}{:<LABEL$} {:>10} {:>10}{DIM:#}",
+            shortened(&one.category, LABEL),
+            "before",
+            "after"
+        );
+        for (label, sides) in [
+            ("events that make a lead enter it", one.entered),
+            ("events that make a lead leave it", one.left),
+            ("leads that end in it", one.leads),
+        ] {
+            let _ = writeln!(
+                out,
+                "  {label:<LABEL$} {:>10} {:>10}",
+                grouped(sides.current),
+                grouped(sides.candidate)
+            );
+        }
+        let (newly, no_longer) = (grouped(one.newly), grouped(one.no_longer));
+        let _ = writeln!(
+            out,
+            "  leads that newly end in it: {newly}; that no longer do: {no_longer}"
+        );
+    }
+}
+
+/// The first lines of a list, and how much more there is.
+fn list(out: &mut String, title: &str, most: &[(String, i64)]) {
+    if most.is_empty() {
         return;
     }
     chapter(out, title);
-    let mut most: Vec<(&String, &i64)> = counts.0.iter().collect();
-    most.sort_by_key(|(key, count)| (-**count, *key));
     for (key, count) in most.iter().take(MOST_LINES) {
-        let _ = writeln!(out, "  {:>9}  {}", grouped(**count), shortened(key, 66));
+        let _ = writeln!(out, "  {:>9}  {}", grouped(*count), shortened(key, 66));
     }
     let rest = most.iter().skip(MOST_LINES);
-    let (kinds, sum) = rest.fold((0, 0), |(kinds, sum), (_, count)| {
-        (kinds + 1, sum + **count)
-    });
+    let (kinds, sum) = rest.fold((0, 0), |(kinds, sum), (_, count)| (kinds + 1, sum + count));
     if kinds > 0 {
         let _ = writeln!(
             out,
@@ -223,7 +280,11 @@ fn examples(out: &mut String, report: &Report) {
         );
         let _ = writeln!(out, "    {DIM}before{DIM:#}  {}", shortened(before, 68));
         let _ = writeln!(out, "    {DIM}after{DIM:#}   {}", shortened(after, 68));
-        let _ = writeln!(out, "    {DIM}look{DIM:#}    {}", look.url);
+        // In two lines that a shell takes as one.
+        let command = look
+            .explain
+            .replace(" --event", " \\\n              --event");
+        let _ = writeln!(out, "    {DIM}look{DIM:#}    {command}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! `send` and `healthcheck` against a stand-in that verifies what it is sent.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
@@ -40,6 +41,7 @@ fn config(listen: SocketAddr, source: SourceConfig) -> Config {
             watch: false,
         },
         decide: crate::config::DecideConfig::default(),
+        telemetry: crate::config::TelemetryConfig::default(),
         sources: BTreeMap::from([(source.name.clone(), source)]),
         targets: BTreeMap::new(),
     }
@@ -57,6 +59,7 @@ fn source(secret: PathBuf) -> SourceConfig {
         dedupe_window: TIMEOUT,
         redelivery: TIMEOUT,
         rate_limit: None,
+        resolve: None,
         auth: vec![AuthConfig {
             scheme: AuthScheme::Query {
                 parameter: "token".into(),
@@ -111,7 +114,8 @@ async fn exit_codes_tell_accepted_refused_and_unreachable() {
             kind,
             json: true,
         };
-        run(args, &config).await.unwrap()
+        let ended = run(args, &config).await;
+        ended.unwrap_or_else(|error| crate::cli::Exit::of(&error).into())
     };
     let call = Some(EventKind::Call);
     assert_eq!(code("voice", call, &payload, None).await, ExitCode::SUCCESS);

@@ -55,22 +55,48 @@ impl Found {
     pub(super) fn read_payload(&self) -> anyhow::Result<Result<Value, Finding>> {
         let bytes = std::fs::read(&self.payload)
             .with_context(|| format!("cannot read {}", self.payload.display()))?;
-        let file = source_file(&self.payload, String::new());
+        let veiled = |text: &[u8]| source_file(&self.payload, veil(text));
         Ok(match serde_json::from_slice(&bytes) {
             Ok(payload @ Value::Object(_)) => Ok(payload),
-            Ok(_) => Err(Finding::error(&file, 0..0, "not a JSON object")
-                .hint("the bridge answers such a webhook 400")),
-            Err(error) => Err(Finding::error(
-                &file,
-                0..0,
-                format!(
-                    "not JSON, from line {} column {} on",
-                    error.line(),
-                    error.column()
-                ),
-            )),
+            Ok(_) => {
+                let start = bytes.iter().take_while(|byte| byte.is_ascii_whitespace());
+                let start = start.count();
+                Err(
+                    Finding::error(&veiled(&bytes), start..start + 1, "not a JSON object")
+                        .hint("the bridge answers such a webhook 400"),
+                )
+            }
+            Err(error) => Err(not_json(&veiled(&bytes), &bytes, &error)),
         })
     }
+}
+
+fn not_json(veiled: &SourceFile, bytes: &[u8], error: &serde_json::Error) -> Finding {
+    let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
+    let before: Vec<&[u8]> = lines
+        .by_ref()
+        .take(error.line().saturating_sub(1))
+        .collect();
+    let line = lines.next().unwrap_or_default();
+    let column = error.column().saturating_sub(1).min(line.len());
+    let start = veil(&before.concat()).len() + veil(&line[..column]).len();
+    let message = match error.classify() {
+        serde_json::error::Category::Eof => "not JSON: it ends too early",
+        _ => "not JSON from here on",
+    };
+    Finding::error(veiled, start..start + 1, message).hint(
+        "the bridge answers such a webhook 400; an example is the body alone, without headers",
+    )
+}
+
+/// As many lines and characters, of which none can be read: a payload is not shown.
+fn veil(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let veiled = text.chars().map(|character| match character {
+        '\n' => '\n',
+        _ => ' ',
+    });
+    veiled.collect()
 }
 
 /// Every example, by mapping and name; and expectations without a payload.

@@ -177,7 +177,7 @@ fn required_header(section: &Section<'_>) -> Option<String> {
     header
 }
 
-fn header_name(section: &Section<'_>, key: &'static str) -> Option<String> {
+pub(super) fn header_name(section: &Section<'_>, key: &'static str) -> Option<String> {
     let name = section.text(key)?;
     if HeaderName::from_bytes(name.as_bytes()).is_err() {
         section.bad_value(key, "is not a header's name", "such as \"X-Signature\"");

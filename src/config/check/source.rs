@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::auth::auth_entries;
 use super::fields::{self, CAPILLARY_EVENTS};
+use super::resolve;
 use crate::config::faults::Fault;
 use crate::config::raw::{Entry, Value};
 use crate::config::section::{MORE_THAN_ZERO, Section, Unit, pointer_fault};
@@ -65,6 +66,7 @@ pub(in crate::config) fn unconfigured(name: &str, kind: SourceKind) -> SourceCon
         dedupe_window: Duration::ZERO,
         redelivery: Duration::ZERO,
         rate_limit: None,
+        resolve: None,
         auth: Vec::new(),
     }
 }
@@ -113,6 +115,9 @@ pub(super) fn source(
         rate_limit: section
             .section("rate_limit")
             .map(|limit| rate_limit(&limit, None)),
+        resolve: section
+            .section("resolve")
+            .and_then(|resolve| resolve::read(&resolve)),
         auth: auth_entries(section),
     };
     section.finish();

@@ -214,7 +214,7 @@ fn proxy(section: &Section<'_>) -> Option<String> {
 }
 
 /// An http or https URL that holds no credentials, query or fragment.
-fn plain_url(section: &Section<'_>, key: &'static str, text: &str) -> Option<Url> {
+pub(super) fn plain_url(section: &Section<'_>, key: &'static str, text: &str) -> Option<Url> {
     // Until it is known to hold no credentials, it is not shown.
     if text.contains(['@', '?']) {
         section.faults.mask(&section.place_of(key));
@@ -244,7 +244,7 @@ fn plain_url(section: &Section<'_>, key: &'static str, text: &str) -> Option<Url
     Some(url)
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']');
     match address.parse::<IpAddr>() {

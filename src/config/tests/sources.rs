@@ -28,6 +28,74 @@ fn a_generic_source_points_out_its_status_and_its_lead() {
     );
 }
 
+/// The minimal file with these lines for its voice source and an NLPearl target.
+#[track_caller]
+fn check_resolve(lines: &str, expected: &str) {
+    let target = "[targets.nlpearl]\nkind = \"nlpearl\"\ntoken = { env = \"N\" }\noutbound_ids = { p1 = \"o1\" }\n";
+    let text = MINIMAL.replace("[sources.voice]\n", &format!("[sources.voice]\n{lines}\n"));
+    assert_eq!(
+        findings(&format!("{text}{target}"), &[]),
+        expected,
+        "of {lines}"
+    );
+}
+
+#[test]
+fn who_is_asked_must_be_there_and_able_to_answer() {
+    check_resolve("resolve = { target = \"nlpearl\" }", "");
+    check_resolve(
+        "resolve = { target = \"nlpear\" }",
+        "bridge.toml:6:22: error: `sources.voice.resolve.target` names no target: `nlpear` (did you mean `nlpearl`?)",
+    );
+    check_resolve(
+        "resolve = { target = \"leadping\" }",
+        "bridge.toml:6:22: error: `sources.voice.resolve.target` cannot be asked whose lead it is: `leadping` is not of kind nlpearl",
+    );
+    check_resolve(
+        "resolve = { nothing_for_seconds = 0 }",
+        "bridge.toml:6:1: error: `sources.voice.resolve.target` is missing (target = \"nlpearl\", the target that is asked)\n\
+         bridge.toml:6:35: error: `sources.voice.resolve.nothing_for_seconds` must be 1 to 31536000",
+    );
+    check_resolve(
+        "resolve = { target = \"nlpearl\", pearls = [\"p1\"] }",
+        "bridge.toml:6:42: error: `sources.voice.resolve.pearls` is for sources of other kinds: NLPearl's webhooks name the pearl (remove it)",
+    );
+}
+
+#[test]
+fn a_source_of_another_kind_is_asked_for_through_one_of_nlpearl_s() {
+    #[track_caller]
+    fn check_crm(resolve: &str, voice: &str, expected: &str) {
+        let text = MINIMAL
+            .replace(
+                "[sources.crm]\n",
+                &format!("[sources.crm]\nresolve = {resolve}\n"),
+            )
+            .replace("[sources.voice]\n", &format!("[sources.voice]\n{voice}\n"));
+        let target =
+            "[targets.nlpearl]\nkind = \"nlpearl\"\napi = \"v2\"\ntoken = { env = \"N\" }\n";
+        assert_eq!(findings(&format!("{text}{target}"), &[]), expected);
+    }
+    let linked = "links = { crm = \"/externalId\" }";
+    let asking = "{ target = \"nlpearl\", pearls = [\"p1\"] }";
+    check_crm(asking, linked, "");
+    check_crm(
+        asking,
+        "links = { crm = \"/callData/crm\" }",
+        "bridge.toml:13:22: error: `sources.crm.resolve.target` is asked by external id, and no source says that this is an id of `crm` (a source of kind nlpearl with links = { crm = \"/externalId\" })",
+    );
+    check_crm(
+        "{ target = \"nlpearl\" }",
+        linked,
+        "bridge.toml:13:1: error: `sources.crm.resolve.pearls` is missing (the pearls whose leads are looked through)",
+    );
+    check_crm(
+        "{ target = \"nlpearl\", pearls = [\"a/b\"] }",
+        linked,
+        "bridge.toml:13:43: error: `sources.crm.resolve.pearls` is a list of pearl ids",
+    );
+}
+
 #[test]
 fn pointers_are_checked_one_by_one() {
     check_source(

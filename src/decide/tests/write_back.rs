@@ -25,18 +25,18 @@ leadping = { type = "CRM", outcome = "Open", lead = { enabled = true } }
 "#;
 
 /// An event of the CRM, sequence 10, of a lead with this past.
-struct Given {
-    status: &'static str,
+pub(super) struct Given {
+    pub(super) status: &'static str,
     /// In the source's own system.
     id: Option<String>,
     call: Option<&'static str>,
-    history: LeadHistory,
+    pub(super) history: LeadHistory,
     places: BTreeMap<String, Place>,
     policy: Policy,
 }
 
 impl Given {
-    fn status(status: &'static str) -> Self {
+    pub(super) fn status(status: &'static str) -> Self {
         let places = [
             ("leadping", Place::Leadping),
             (
@@ -60,19 +60,19 @@ impl Given {
         }
     }
 
-    fn linked(mut self) -> Self {
+    pub(super) fn linked(mut self) -> Self {
         self.history.lead_id = Some(String::from("L1"));
         self
     }
 
     /// Known at NLPearl, in this pearl.
-    fn voice(mut self, id: &str, pearl: &str) -> Self {
+    pub(super) fn voice(mut self, id: &str, pearl: &str) -> Self {
         self.history.ids.push(SystemId::new("voice", id));
         self.history.pearls.insert(id.to_owned(), pearl.to_owned());
         self
     }
 
-    fn has(mut self, slot: &str, members: Value, call: Option<&str>) -> Self {
+    pub(super) fn has(mut self, slot: &str, members: Value, call: Option<&str>) -> Self {
         let entry = Entry {
             delivery: DeliveryId::new_at(at(0)),
             event: Sequence(1),
@@ -88,7 +88,7 @@ impl Given {
         self
     }
 
-    fn decide(&self) -> Decision {
+    pub(super) fn decide(&self) -> Decision {
         let file = SourceFile {
             path: "crm.toml".into(),
             text: TABLE.into(),
@@ -127,7 +127,7 @@ impl Given {
 }
 
 /// `target: verdict` for each, then the cause, the deliveries, and where it was applied.
-fn story(decision: &Decision) -> String {
+pub(super) fn story(decision: &Decision) -> String {
     let mut words: Vec<String> = decision
         .record
         .targets
@@ -341,6 +341,7 @@ fn an_echo_is_that_of_the_address_it_comes_from() {
         given.policy.reports.insert(String::from("crm"), reported);
         let write = crate::lead::OwnWrite {
             delivery: DeliveryId::new_at(at(0)),
+            entry: DeliveryId::new_at(at(0)),
             event: Sequence(1),
             members: json!({ "status": "LOST" }).as_object().cloned().unwrap(),
             until: Timestamp::MAX,

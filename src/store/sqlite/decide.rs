@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::super::rows::{from_ms, parse_uuid, parse_word, to_ms};
-use super::super::{Again, Decided, Decider, Desk, Leased, StoreError, Undecided};
+use super::super::{
+    Again, Decided, Decider, Desk, Learnt, Leased, Linked, NamedLead, StoreError, Undecided,
+};
 use super::SqliteStore;
 use super::append::lead_hash;
 use super::writer::Scope;
@@ -48,6 +50,7 @@ impl SqliteStore {
                 }
                 scope.decided_through = event.event.sequence.0;
                 scope.decide_recorded(event, &mut sitting)?;
+                sitting.decided_first();
             }
             Ok(sitting.decided)
         })
@@ -111,6 +114,34 @@ impl SqliteStore {
         })
         .await
     }
+
+    pub async fn learn_lead(
+        &self,
+        named: NamedLead,
+        by: Arc<dyn Decider>,
+        now: Timestamp,
+    ) -> Result<Linked, StoreError> {
+        self.write(move |scope| {
+            let NamedLead { ids, pearl_id } = &named;
+            let subject = identity::resolve(scope, ids, pearl_id.as_deref())?;
+            let mut learnt = match subject.learnt.is_empty() {
+                true => Learnt::Known,
+                false => Learnt::New,
+            };
+            for id in ids {
+                if scope.lead_of(id)? != subject.lead {
+                    learnt = Learnt::Contradicts;
+                }
+            }
+            // Links show the campaign, and it may be new where the id is not.
+            if let (Some(own), Some(lead)) = (ids.first(), subject.lead) {
+                scope.point(own, lead, pearl_id.as_deref())?;
+            }
+            let decided = scope.decide_what_waited(&subject.state.ids, by.as_ref(), now)?;
+            Ok(Linked { learnt, decided })
+        })
+        .await
+    }
 }
 
 /// One transaction's deciding: who judges, when, and what came of it.
@@ -150,6 +181,13 @@ impl<'a> Sitting<'a> {
         Self {
             desk: Some(desk),
             ..Self::of(by, now)
+        }
+    }
+
+    /// The event decided last had not been decided before.
+    fn decided_first(&mut self) {
+        if let Some(own) = self.decided.last_mut() {
+            own.is_first = true;
         }
     }
 }
@@ -233,6 +271,7 @@ impl Scope {
         sitting: &mut Sitting<'_>,
     ) -> Result<StoredDecision, StoreError> {
         let decision = self.decide_one(event, sitting)?;
+        sitting.decided_first();
         self.count_use(decision.record.table.as_deref(), 1);
         StoredDecision::of(&decision)
     }
@@ -287,7 +326,7 @@ impl Scope {
         }
         if let Some(change) = &decision.applied {
             let own = &event.event;
-            subject.state.apply(&own.source, own.sequence, change);
+            Arc::make_mut(&mut subject.state).apply(&own.source, own.sequence, change);
             if subject.lead.is_none() {
                 let ids = ids_of(&own.source, &event.reading.facts);
                 subject = identity::adopt(self, subject, &ids)?;
@@ -427,19 +466,8 @@ impl Scope {
         not: Option<Sequence>,
         sitting: &mut Sitting<'_>,
     ) -> Result<(), StoreError> {
-        let mut waiting = Vec::new();
-        for id in ids.iter().filter(|id| id.system != LEADPING) {
-            waiting.extend(select_events(
-                &self.connection,
-                "e.lead_hash = ?1 AND e.source = ?2 AND e.state = 'parked' AND e.cause GLOB 'unlinked:*'",
-                (lead_hash(&id.system, &id.id), &id.system),
-            )?);
-        }
-        waiting.sort_by_key(|event| event.sequence);
-        for event in waiting
-            .into_iter()
-            .filter(|event| Some(event.sequence) != not)
-        {
+        let waiting = waiting_for(&self.connection, ids)?.into_iter();
+        for event in waiting.filter(|event| Some(event.sequence) != not) {
             let event = read_again(event, sitting.by);
             let facts = &event.reading.facts;
             let ids = ids_of(&event.event.source, facts);
@@ -449,6 +477,23 @@ impl Scope {
         }
         Ok(())
     }
+}
+
+/// The events that wait for a link of these ids, in the order recorded.
+pub(super) fn waiting_for(
+    connection: &Connection,
+    ids: &[SystemId],
+) -> Result<Vec<Event>, StoreError> {
+    let mut waiting = Vec::new();
+    for id in ids.iter().filter(|id| id.system != LEADPING) {
+        waiting.extend(select_events(
+            connection,
+            "e.lead_hash = ?1 AND e.source = ?2 AND e.state = 'parked' AND e.cause GLOB 'unlinked:*'",
+            (lead_hash(&id.system, &id.id), &id.system),
+        )?);
+    }
+    waiting.sort_by_key(|event| event.sequence);
+    Ok(waiting)
 }
 
 /// What a new delivery waits for.
@@ -471,6 +516,7 @@ fn first_lease(
         row,
         token,
         id: delivery.id,
+        event: event.event.id,
         sequence: event.event.sequence,
         lead,
         lead_id: delivery.lead_id.clone(),

@@ -11,13 +11,14 @@ use super::SqliteStore;
 use super::writer::Scope;
 use crate::decision::ParkCause;
 use crate::delivery::{Attempt, CallKind, DeliveryId, DeliveryState, Lease, Patience};
-use crate::event::Sequence;
+use crate::event::{EventId, Sequence};
 use crate::lead::LeadKey;
 
 /// How far what is ready is counted.
 const COUNTED_READY: i64 = 64;
 const LEASED: &str = "SELECT delivery, id, event, lead, lead_id, members, timestamp, received_at, \
-     attempts, fate_unknown, patience_since, patience_lost_ms, entry FROM delivery WHERE delivery = ?1";
+     attempts, fate_unknown, patience_since, patience_lost_ms, entry, \
+     (SELECT id FROM event WHERE sequence = delivery.event) FROM delivery WHERE delivery = ?1";
 
 impl SqliteStore {
     pub async fn take_due(&self, take: TakeDue) -> Result<Taken, StoreError> {
@@ -64,6 +65,7 @@ fn lease(row: &Row<'_>, token: i64, take: &TakeDue) -> Result<Lease, StoreError>
         row: row.get(0)?,
         token,
         id: DeliveryId(parse_uuid(row.get_ref(1)?.as_blob().unwrap_or_default())?),
+        event: EventId(parse_uuid(row.get_ref(13)?.as_blob().unwrap_or_default())?),
         sequence: Sequence(row.get(2)?),
         lead: LeadKey(row.get(3)?),
         lead_id: row.get(4)?,

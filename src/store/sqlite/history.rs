@@ -1,16 +1,17 @@
 //! A lead's past: which lead an event is about, what later decisions see of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::super::{Decider, KnownLead, StoreError, Undecided};
+use super::super::{Decider, KnownLead, Peeked, StoreError, Undecided};
 use super::SqliteStore;
+use super::decide::{read_again, waiting_for};
 use super::writer::Scope;
 use crate::delivery::Slot;
-use crate::lead::identity::ids_of;
-use crate::lead::{LEADPING, LeadHistory, LeadKey, LeadState, SystemId, TargetHistory};
+use crate::lead::identity::{self, Register, ids_of};
+use crate::lead::{LeadHistory, LeadKey, LeadState, SystemId, TargetHistory};
 
 /// Looks at leads on any connection; writes nothing.
 pub(super) struct Past<'a>(pub(super) &'a Connection);
@@ -57,13 +58,14 @@ impl Past<'_> {
     ) -> Result<LeadHistory, StoreError> {
         let mut targets = BTreeMap::new();
         let echoes = by.echoes_of(&event.event.source);
+        let own = (event.event.sequence, event.event.received_at);
         if let Some(lead) = lead {
             for (slot, applied) in &state.targets {
                 let named = Slot::parse(slot);
                 let own_writes = match echoes {
                     // No webhook tells of a record.
                     Some((echoing, window)) if echoing == named.target && !named.is_record => {
-                        self.own_writes((lead, named), window, event.event.received_at)?
+                        self.own_writes((lead, named), window, own)?
                     }
                     _ => Vec::new(),
                 };
@@ -72,7 +74,7 @@ impl Past<'_> {
                     TargetHistory {
                         applied: Some(*applied),
                         entries: self.entries(lead, named, by.is_shadowed(named.target))?,
-                        course: state.courses.get(slot).cloned(),
+                        course: state.course(slot),
                         own_writes,
                     },
                 );
@@ -88,14 +90,45 @@ impl Past<'_> {
 }
 
 impl SqliteStore {
-    pub async fn peek_history(
-        &self,
-        event: Undecided,
-        by: Arc<dyn Decider>,
-    ) -> Result<LeadHistory, StoreError> {
-        self.read(move |connection| peek_history(connection, &event, by.as_ref()))
-            .await
+    pub async fn peek(&self, event: Undecided, by: Arc<dyn Decider>) -> Result<Peeked, StoreError> {
+        self.read(move |connection| {
+            // One transaction: what is read is of one moment.
+            let reading = connection.unchecked_transaction()?;
+            let peeked = peek(&reading, event, by.as_ref())?;
+            reading.finish()?;
+            Ok(peeked)
+        })
+        .await
     }
+}
+
+/// What deciding this event now would see, as if it had just been recorded, and what would be
+/// decided before it.
+fn peek(connection: &Connection, event: Undecided, by: &dyn Decider) -> Result<Peeked, StoreError> {
+    let past = Past(connection);
+    let mut foreseen = Foreseen::over(connection);
+    let mut subject = identity::meet(&mut foreseen, &event.event.source, &event.reading.facts)?;
+    let mut decided_first = Vec::new();
+    if !subject.learnt.is_empty() {
+        let waiting = waiting_for(connection, &subject.learnt)?.into_iter();
+        for waiting in waiting.filter(|waiting| waiting.sequence != event.event.sequence) {
+            let waiting = read_again(waiting, by);
+            let facts = &waiting.reading.facts;
+            let ids = ids_of(&waiting.event.source, facts);
+            let subject = identity::resolve(&mut foreseen, &ids, facts.pearl_id.as_deref())?;
+            let history = past.history(&waiting, subject.lead, &subject.state, by)?;
+            decided_first.push((waiting, history));
+        }
+        if let Some(lead) = subject.lead {
+            subject.state = foreseen.load_lead(lead)?;
+        }
+    }
+    let history = past.history(&event, subject.lead, &subject.state, by)?;
+    Ok(Peeked {
+        event,
+        history,
+        decided_first,
+    })
 }
 
 /// What deciding this event now would see, as if it had just been recorded.
@@ -104,19 +137,80 @@ pub(super) fn peek_history(
     event: &Undecided,
     by: &dyn Decider,
 ) -> Result<LeadHistory, StoreError> {
-    let past = Past(connection);
-    let ids = ids_of(&event.event.source, &event.reading.facts);
-    let named = ids.iter().find(|id| id.system == LEADPING);
-    let mut lead = None;
-    for id in named.into_iter().chain(&ids) {
-        lead = lead.or(past.lead_of(id)?);
+    let mut foreseen = Foreseen::over(connection);
+    let facts = &event.reading.facts;
+    let subject = identity::meet(&mut foreseen, &event.event.source, facts)?;
+    Past(connection).history(event, subject.lead, &subject.state, by)
+}
+
+/// Leads and links as an event would leave them: what it teaches stays in memory.
+struct Foreseen<'a> {
+    past: Past<'a>,
+    links: HashMap<SystemId, LeadKey>,
+    leads: HashMap<LeadKey, Arc<LeadState>>,
+    gone: HashSet<LeadKey>,
+    made: i64,
+}
+
+impl<'a> Foreseen<'a> {
+    fn over(connection: &'a Connection) -> Self {
+        Self {
+            past: Past(connection),
+            links: HashMap::new(),
+            leads: HashMap::new(),
+            gone: HashSet::new(),
+            made: 0,
+        }
     }
-    let mut state = lead
-        .map(|lead| past.load_lead(lead))
-        .transpose()?
-        .unwrap_or_default();
-    state.learn_calls(&event.reading.facts.calls);
-    past.history(event, lead, &state, by)
+}
+
+impl Register for Foreseen<'_> {
+    type Error = StoreError;
+
+    fn lead_of(&mut self, id: &SystemId) -> Result<Option<LeadKey>, StoreError> {
+        match self.links.get(id) {
+            Some(lead) => Ok(Some(*lead)),
+            None => self.past.lead_of(id),
+        }
+    }
+
+    fn load_lead(&mut self, lead: LeadKey) -> Result<Arc<LeadState>, StoreError> {
+        match self.leads.get(&lead) {
+            Some(state) => Ok(state.clone()),
+            None if self.gone.contains(&lead) => Ok(Arc::default()),
+            None => self.past.load_lead(lead).map(Arc::new),
+        }
+    }
+
+    fn save_lead(
+        &mut self,
+        lead: Option<LeadKey>,
+        state: &Arc<LeadState>,
+    ) -> Result<LeadKey, StoreError> {
+        let lead = lead.unwrap_or_else(|| {
+            // The store counts up from 1.
+            self.made -= 1;
+            LeadKey(self.made)
+        });
+        self.leads.insert(lead, state.clone());
+        Ok(lead)
+    }
+
+    fn point(
+        &mut self,
+        id: &SystemId,
+        lead: LeadKey,
+        _pearl_id: Option<&str>,
+    ) -> Result<(), StoreError> {
+        self.links.insert(id.clone(), lead);
+        Ok(())
+    }
+
+    fn absorb(&mut self, gone: LeadKey, _stays: LeadKey) -> Result<(), StoreError> {
+        self.leads.remove(&gone);
+        self.gone.insert(gone);
+        Ok(())
+    }
 }
 
 impl Scope {

@@ -3,6 +3,7 @@
 //! Right because there is one writer: every change goes through here, and a rollback forgets all.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::lead::{LeadKey, LeadState, SystemId};
 
@@ -12,7 +13,7 @@ const MOST: usize = 4096;
 #[derive(Default)]
 pub(super) struct Known {
     links: HashMap<SystemId, LeadKey>,
-    leads: HashMap<LeadKey, LeadState>,
+    leads: HashMap<LeadKey, Arc<LeadState>>,
 }
 
 impl Known {
@@ -20,7 +21,7 @@ impl Known {
         self.links.get(id).copied()
     }
 
-    pub(super) fn lead(&self, lead: LeadKey) -> Option<&LeadState> {
+    pub(super) fn lead(&self, lead: LeadKey) -> Option<&Arc<LeadState>> {
         self.leads.get(&lead)
     }
 
@@ -31,7 +32,7 @@ impl Known {
         self.links.insert(id.clone(), lead);
     }
 
-    pub(super) fn learn_lead(&mut self, lead: LeadKey, state: &LeadState) {
+    pub(super) fn learn_lead(&mut self, lead: LeadKey, state: &Arc<LeadState>) {
         if self.leads.len() >= MOST {
             self.leads.clear();
         }

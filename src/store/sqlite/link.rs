@@ -1,6 +1,8 @@
 //! Links: which ids of which systems are one lead, kept for `lead::identity`, which knows how that
 //! is learnt. Only leads and links are written here.
 
+use std::sync::Arc;
+
 use super::super::StoreError;
 use super::writer::Scope;
 use crate::lead::identity::Register;
@@ -20,11 +22,11 @@ impl Register for Scope {
         Ok(found)
     }
 
-    fn load_lead(&mut self, lead: LeadKey) -> Result<LeadState, StoreError> {
+    fn load_lead(&mut self, lead: LeadKey) -> Result<Arc<LeadState>, StoreError> {
         if let Some(state) = self.known.lead(lead) {
             return Ok(state.clone());
         }
-        let state = self.past().load_lead(lead)?;
+        let state = Arc::new(self.past().load_lead(lead)?);
         self.known.learn_lead(lead, &state);
         Ok(state)
     }
@@ -32,9 +34,9 @@ impl Register for Scope {
     fn save_lead(
         &mut self,
         lead: Option<LeadKey>,
-        state: &LeadState,
+        state: &Arc<LeadState>,
     ) -> Result<LeadKey, StoreError> {
-        let text = serde_json::to_string(state)?;
+        let text = serde_json::to_string(&**state)?;
         self.connection
             .prepare_cached(
                 "INSERT INTO lead (lead, state) VALUES (?1, ?2)
@@ -63,10 +65,23 @@ impl Register for Scope {
         Ok(())
     }
 
-    fn absorb(&mut self, gone: LeadKey, _stays: LeadKey) -> Result<(), StoreError> {
+    fn absorb(&mut self, gone: LeadKey, stays: LeadKey) -> Result<(), StoreError> {
         self.connection
             .prepare_cached("DELETE FROM lead WHERE lead = ?1")?
             .execute([gone.0])?;
+        self.connection
+            .prepare_cached("UPDATE delivery SET lead = ?2 WHERE lead = ?1")?
+            .execute((gone.0, stays.0))?;
+        // One call of a lead and target at a time: what is on its way goes first, else the oldest.
+        self.connection
+            .prepare_cached(
+                "UPDATE delivery SET head = 0 WHERE lead = ?1 AND head = 1 AND state = 'due'
+                 AND EXISTS (SELECT 1 FROM delivery first INDEXED BY delivery_head
+                             WHERE first.lead = ?1 AND first.target = delivery.target
+                             AND first.head = 1 AND first.delivery <> delivery.delivery
+                             AND (first.state = 'in_flight' OR first.delivery < delivery.delivery))",
+            )?
+            .execute([stays.0])?;
         self.known.forget_lead(gone);
         Ok(())
     }

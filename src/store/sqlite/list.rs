@@ -196,8 +196,10 @@ fn event_row(connection: &Connection, row: &Row<'_>) -> Result<EventRow, StoreEr
         sequence: Sequence(sequence),
         source: row.get(2)?,
         source_lead_id: row.get(3)?,
+        // Elsewhere it is an address.
         lead_id: deliveries
-            .first()
+            .iter()
+            .find(|delivery| delivery.target == LEADPING)
             .map(|delivery| delivery.lead_id.clone())
             .or_else(|| {
                 ids.into_iter()

@@ -178,7 +178,6 @@ impl Scope {
             }
             event => event?,
         };
-        let place = Slot::parse(&waiting.slot);
         let mut sitting = Sitting::of(by, now);
         sitting.released = Some(Released {
             event: event.event.sequence,
@@ -186,10 +185,7 @@ impl Scope {
             slot: waiting.slot.clone(),
             // Perhaps it is there already, under this id; after `unsure` a look-up tells nothing.
             keeps_id: (waiting.cause.class() != "unsure").then_some(waiting.id),
-            only: Only {
-                target: place.target.to_owned(),
-                is_record: place.is_record,
-            },
+            only: Only::of(Slot::parse(&waiting.slot)),
         });
         let decision = self.decide_one(&event, &mut sitting)?;
         self.update_part(&event, decision.clone(), (&waiting.slot, now))?;
@@ -385,7 +381,8 @@ impl Scope {
             let place = Slot::parse(slot);
             for (key, verdict) in before.targets {
                 let of = Slot::parse(&key);
-                if (of.target, of.is_record) != (place.target, place.is_record) {
+                let is_elsewhere = of.lead_id.is_some() && of.lead_id != place.lead_id;
+                if (of.target, of.is_record) != (place.target, place.is_record) || is_elsewhere {
                     decision.record.targets.entry(key).or_insert(verdict);
                 }
             }

@@ -5,11 +5,13 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::super::{KnownLead, RecordedFrom, RecordedSpan, StoreError};
+use super::super::{KnownLead, LeadQuery, RecordedFrom, RecordedSpan, StoreError};
 use super::SqliteStore;
 use super::decide::select_events;
 use super::forget::uuid_floor;
 use super::history::Past;
+use super::list::lead_condition;
+use crate::decision::ParkCause;
 use crate::event::{Event, Sequence};
 use crate::lead::SystemId;
 
@@ -48,6 +50,52 @@ impl SqliteStore {
                 "e.sequence > ?1 AND e.sequence <= ?2 ORDER BY e.sequence LIMIT ?3",
                 (after.0, through.0, i64::try_from(limit).unwrap_or(i64::MAX)),
             )
+        })
+        .await
+    }
+
+    pub async fn unlinked(
+        &self,
+        source: String,
+        after: Sequence,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        let cause = ParkCause::unlinked(&source);
+        self.read(move |connection| {
+            select_events(
+                connection,
+                "e.state = 'parked' AND e.cause = ?1 AND e.sequence > ?2
+                 ORDER BY e.sequence LIMIT ?3",
+                (
+                    cause.as_str(),
+                    after.0,
+                    i64::try_from(limit).unwrap_or(i64::MAX),
+                ),
+            )
+        })
+        .await
+    }
+
+    pub async fn recorded_of(
+        &self,
+        lead: LeadQuery,
+        through: Sequence,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        self.read(move |connection| {
+            let mut parameters = Vec::new();
+            let of_lead = lead_condition(connection, &lead, &mut parameters)?;
+            parameters.push(through.0.into());
+            parameters.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
+            let last = parameters.len();
+            let condition = format!(
+                "{of_lead} AND e.sequence <= ?{} ORDER BY e.sequence DESC LIMIT ?{last}",
+                last - 1
+            );
+            let parameters = rusqlite::params_from_iter(parameters);
+            let mut events = select_events(connection, &condition, parameters)?;
+            events.reverse();
+            Ok(events)
         })
         .await
     }

@@ -1,29 +1,26 @@
 //! The writer thread: takes what is queued, commits it with one sync, answers.
 //!
-//! No timer: a batch is whatever queued up during the last sync. Checkpoints run on a thread of
-//! their own, so that they do not stall the writer.
+//! No timer: a batch is whatever queued up during the last sync. The log is emptied beside it
+//! (`log.rs`).
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::{Appended, Decided, Decider, Desk, Leased, NewEvent, StoreError, Undecided};
 use super::decide::Sitting;
 use super::known::Known;
+use super::log::Log;
 use super::tail::Tail;
-use super::{Commit, CommitObserver, Seat, connect};
+use super::{Commit, CommitObserver, Seat};
 use crate::delivery::DeliveryState;
 
-/// Often enough to keep the log small, seldom enough not to contend with the commits' syncs: at
-/// 100 ms the slowest answers took twice as long.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 /// More would only add to each answer's wait.
 const MAX_BATCH: usize = 256;
 
@@ -35,8 +32,12 @@ pub(super) enum Job {
         reply: oneshot::Sender<Result<Appended, StoreError>>,
     },
     Task(Box<dyn Work>),
+    /// Work of its own, outside any transaction, after what was queued with it.
+    Alone(Alone),
     Close,
 }
+
+pub(super) type Alone = Box<dyn FnOnce(&Connection) + Send>;
 
 /// What an append did inside the transaction.
 pub(super) enum AppendOutcome {
@@ -249,7 +250,7 @@ pub(super) struct Writer {
     pub(super) desk: Seat,
     pub(super) writable: Arc<AtomicBool>,
     pub(super) on_commit: CommitObserver,
-    pub(super) checkpointer: Checkpointer,
+    pub(super) log: Log,
     pub(super) _lock: File,
 }
 
@@ -276,13 +277,23 @@ impl Writer {
                 let (by, now) = desk.sit();
                 Session { desk, by, now }
             });
-            let jobs = std::mem::replace(&mut batch, Vec::with_capacity(MAX_BATCH));
-            self.run_all(jobs, session.as_ref());
+            let mut jobs = std::mem::replace(&mut batch, Vec::with_capacity(MAX_BATCH));
+            let is_alone = |job: &mut Job| matches!(job, Job::Alone(_));
+            let alone: Vec<Job> = jobs.extract_if(.., is_alone).collect();
+            if !jobs.is_empty() {
+                self.run_all(jobs, session.as_ref());
+            }
+            self.log.empty_if_nearly(&self.scope.connection);
+            for job in alone {
+                if let Job::Alone(work) = job {
+                    work(&self.scope.connection);
+                }
+            }
             if closing {
                 self.queue.close();
             }
         }
-        self.checkpointer.stop();
+        self.log.stop();
     }
 
     fn run_all(&mut self, mut jobs: Vec<Job>, session: Option<&Session>) {
@@ -306,8 +317,10 @@ impl Writer {
             outcome = self.run_together(&mut job, None);
         }
         if let Err(StoreError::Unavailable(why)) = &outcome {
-            self.writable.store(false, Ordering::Relaxed);
-            tracing::error!("the store cannot write: {why}; webhooks are refused until it can");
+            // Once: whoever tries again says that it goes on.
+            if self.writable.swap(false, Ordering::Relaxed) {
+                tracing::error!("the store cannot write: {why}; webhooks are refused until it can");
+            }
         } else {
             self.writable.store(true, Ordering::Relaxed);
         }
@@ -333,7 +346,6 @@ impl Writer {
             took: started.elapsed(),
             rows: self.scope.connection.total_changes() - rows_before,
         });
-        self.checkpointer.committed();
         self.writable.store(true, Ordering::Relaxed);
         result
     }
@@ -352,7 +364,7 @@ impl Writer {
                     *outcome = Some(self.scope.append(event, sitting.as_mut())?);
                 }
                 Job::Task(work) => work.run(&mut self.scope)?,
-                Job::Close => {}
+                Job::Alone(_) | Job::Close => {}
             }
         }
         self.scope.commit()?;
@@ -429,62 +441,6 @@ fn finish(job: Job, outcome: Result<(), StoreError>, handover: &mpsc::Sender<Und
             let _ = reply.send(answer);
         }
         Job::Task(work) => work.finish(outcome),
-        Job::Close => {}
-    }
-}
-
-/// Moves committed pages from the log into the file, beside the writer.
-pub(super) struct Checkpointer {
-    commits: Arc<AtomicU64>,
-    stopping: Arc<AtomicBool>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Checkpointer {
-    pub(super) fn start(path: &Path) -> Result<Self, StoreError> {
-        let connection = connect(path, OpenFlags::default())?;
-        connection.execute_batch("PRAGMA cache_size = -500; PRAGMA wal_autocheckpoint = 0;")?;
-        let commits = Arc::new(AtomicU64::new(0));
-        let stopping = Arc::new(AtomicBool::new(false));
-        let (seen, stop) = (commits.clone(), stopping.clone());
-        let thread = std::thread::Builder::new()
-            .name(String::from("store-checkpoint"))
-            .spawn(move || {
-                let mut done = 0;
-                while !stop.load(Ordering::Relaxed) {
-                    std::thread::park_timeout(CHECKPOINT_EVERY);
-                    let now = seen.load(Ordering::Relaxed);
-                    if now == done {
-                        continue;
-                    }
-                    done = now;
-                    // A busy log is tried again next time; the writer's own backstop bounds it.
-                    if let Err(error) =
-                        connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
-                    {
-                        tracing::warn!(%error, "a checkpoint failed; it is tried again");
-                    }
-                }
-            })
-            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        Ok(Self {
-            commits,
-            stopping,
-            thread: Some(thread),
-        })
-    }
-
-    fn committed(&self) {
-        self.commits.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn stop(&mut self) {
-        self.stopping.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            thread.thread().unpark();
-            if thread.join().is_err() {
-                tracing::error!("the checkpoint thread panicked");
-            }
-        }
+        Job::Alone(_) | Job::Close => {}
     }
 }

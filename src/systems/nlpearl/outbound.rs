@@ -25,13 +25,38 @@ pub fn get(api: NlpearlApi, address: &str) -> Request {
     Request::get(&path(api, address))
 }
 
+/// Looks for the lead with this id in another system: `GET …/Lead/Extrenal/{externalId}`, as v1's
+/// page spells it, and `…/Lead/External/{externalId}` in v2.
+pub fn get_by_external_id(api: NlpearlApi, campaign: &str, external_id: &str) -> Request {
+    let word = match api {
+        NlpearlApi::V1 => "Extrenal",
+        NlpearlApi::V2 => "External",
+    };
+    Request::get(&[
+        version(api),
+        "Outbound",
+        campaign,
+        "Lead",
+        word,
+        external_id,
+    ])
+}
+
+/// The account that the credential belongs to; only version 1 documents it.
+pub fn account() -> Request {
+    Request::get(&["v1", "Account"])
+}
+
 fn path(api: NlpearlApi, address: &str) -> [&str; 5] {
-    let version = match api {
+    let (campaign, lead_id) = address.split_once('/').unwrap_or(("", address));
+    [version(api), "Outbound", campaign, "Lead", lead_id]
+}
+
+fn version(api: NlpearlApi) -> &'static str {
+    match api {
         NlpearlApi::V1 => "v1",
         NlpearlApi::V2 => "v2",
-    };
-    let (campaign, lead_id) = address.split_once('/').unwrap_or(("", address));
-    [version, "Outbound", campaign, "Lead", lead_id]
+    }
 }
 
 #[cfg(test)]

@@ -95,8 +95,27 @@ impl World {
         self.send_voice(&body).await.accepted();
     }
 
+    /// With further headers.
+    #[cfg(feature = "otel")]
+    pub async fn send_with(
+        &self,
+        source: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> Answered {
+        let mut request = self.signed(source, "m", body);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        answered(request).await
+    }
+
     /// With this id of the message, where the source's scheme has one.
     pub async fn send_signed(&self, source: &str, message: &str, body: &Value) -> Answered {
+        answered(self.signed(source, message, body)).await
+    }
+
+    fn signed(&self, source: &str, message: &str, body: &Value) -> reqwest::RequestBuilder {
         let auth = &self.config.sources[source].auth[0];
         let secret = match &auth.scheme {
             AuthScheme::Header { secret, .. } | AuthScheme::StandardWebhooks { secret, .. } => {
@@ -109,13 +128,11 @@ impl World {
         let now = Clock::Manual(self.clock.clone()).now();
         let signed = sign(auth, &secret.load().unwrap(), text.as_bytes(), now, message).unwrap();
         let url = format!("http://{}/webhooks/{source}", self.app().webhook_address);
-        let request = self
-            .client
+        self.client
             .post(signed.url(&url))
             .headers(signed.headers.into_iter().collect())
             .header("content-type", "application/json")
-            .body(text);
-        answered(request).await
+            .body(text)
     }
 
     /// Asks the admin API, with the bearer token if there is one.

@@ -1,33 +1,84 @@
-//! Recorded events, page by page, from the store into the plan. Memory does not grow with the
+//! Recorded events, page by page, from the store into a plan. Memory does not grow with the
 //! number of events: only a few pages are under way.
 
 use std::collections::HashSet;
-use std::io::{IsTerminal, Write as _};
-use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use jiff::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::ReviewError;
 
 use crate::decider::Rules;
 use crate::event::{Event, Sequence};
 use crate::lead::SystemId;
 use crate::lead::identity::ids_of;
 use crate::plan::{Plan, id_key};
-use crate::store::{Decider, KnownLead, RecordedSpan, Store, StoreError, Undecided};
+use crate::store::{Decider, KnownLead, RecordedFrom, RecordedSpan, Store, StoreError, Undecided};
 
 /// Events of one page.
 const PAGE: usize = 500;
 /// Pages between one step and the next.
 const PAGES_AHEAD: usize = 3;
-const PROGRESS_EVERY: Duration = Duration::from_millis(200);
+
+/// How far a plan has come.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    pub events: i64,
+    /// Of the span, in percent.
+    pub percent: i64,
+}
+
+/// How a plan is watched and ended.
+pub struct Work {
+    /// Called after every page of events, from a thread of its own.
+    pub on_progress: Box<dyn Fn(Progress) + Send>,
+    pub stop: CancellationToken,
+}
+
+/// A plan that was carried out.
+pub struct Planned {
+    /// What was decided; [`Plan::finish`] compares.
+    pub plan: Plan,
+    /// Events had been recorded before the first one that was decided: leads began without a past.
+    pub begins_midway: bool,
+}
+
+/// Decides the recorded events again, both ways.
+pub async fn plan(
+    store: &Store,
+    from: RecordedFrom,
+    plan: Plan,
+    work: Work,
+) -> Result<Planned, ReviewError> {
+    let Some(span) = store.recorded_span(from).await? else {
+        let begins_midway = false;
+        return Ok(Planned {
+            plan,
+            begins_midway,
+        });
+    };
+    let since = match from {
+        RecordedFrom::Since(since) => since,
+        RecordedFrom::Last(_) => Timestamp::MIN,
+    };
+    let stop = work.stop.clone();
+    let plan = decide_all(store, Window { span, since }, plan, work).await?;
+    if stop.is_cancelled() {
+        return Err(ReviewError::Cancelled);
+    }
+    Ok(Planned {
+        plan,
+        begins_midway: span.first.0 > 1,
+    })
+}
 
 /// Which events: those of the span that were received no earlier than `since`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Window {
-    pub(super) span: RecordedSpan,
-    pub(super) since: Timestamp,
+struct Window {
+    span: RecordedSpan,
+    since: Timestamp,
 }
 
 /// Events, read, and the leads that they are the first to name.
@@ -38,11 +89,12 @@ struct Page {
 
 /// Decides every event of the window, in order. Fetching, parsing, looking up links and deciding
 /// go on at once, each some pages ahead of the next.
-pub(super) async fn decide_all(
+async fn decide_all(
     store: &Store,
     window: Window,
     plan: Plan,
-) -> anyhow::Result<Result<Plan, StoreError>> {
+    work: Work,
+) -> Result<Plan, ReviewError> {
     let (fetched, to_parse) = mpsc::channel(PAGES_AHEAD);
     let (parsed, to_link) = mpsc::channel(PAGES_AHEAD);
     let (linked, to_decide) = mpsc::channel(PAGES_AHEAD);
@@ -53,15 +105,16 @@ pub(super) async fn decide_all(
     });
     let deciding = tokio::task::spawn_blocking({
         let store = store.clone();
-        move || decide_pages(to_decide, &store, plan, (window.span, spent))
+        move || decide_pages(to_decide, &store, plan, (window.span, spent), &work)
     });
     let (fetched, linked) = tokio::join!(
         fetch_pages(store, window, fetched),
         link_pages(store, to_link, linked)
     );
-    parsing.await.context("parsing failed")?;
-    let decided = deciding.await.context("deciding failed")?;
-    Ok(fetched.and(linked).and(decided))
+    let failed = |error: tokio::task::JoinError| ReviewError::Failed(error.to_string());
+    parsing.await.map_err(failed)?;
+    let decided = deciding.await.map_err(failed)?;
+    Ok(fetched.and(linked).and(decided)?)
 }
 
 // Whoever comes next may have failed and gone: then a step ends too, and the failure is told there.
@@ -136,6 +189,7 @@ fn decide_pages(
     store: &Store,
     mut plan: Plan,
     (span, spent): (RecordedSpan, std::sync::mpsc::Sender<Vec<Undecided>>),
+    work: &Work,
 ) -> Result<Plan, StoreError> {
     let runtime = Handle::current();
     let mut recall = |sequence: Sequence| {
@@ -143,52 +197,27 @@ fn decide_pages(
         let events = runtime.block_on(store.recorded(before, sequence, 1))?;
         Ok(events.into_iter().next())
     };
-    let mut progress = Progress::start(span);
     while let Some(page) = pages.blocking_recv() {
+        if work.stop.is_cancelled() {
+            break;
+        }
         plan.know(page.leads);
         for event in &page.events {
             plan.decide(event, &mut recall)?;
         }
         if let Some(last) = page.events.last() {
-            progress.show(last.event.sequence, plan.events());
+            (work.on_progress)(Progress {
+                events: plan.events(),
+                percent: percent(span, last.event.sequence),
+            });
         }
         // After the last page nobody is left to take it.
         let _ = spent.send(page.events);
     }
-    progress.end();
     Ok(plan)
 }
 
-/// One line on a terminal, written over itself; nothing anywhere else.
-struct Progress {
-    span: RecordedSpan,
-    is_shown: bool,
-    next: Instant,
-}
-
-impl Progress {
-    fn start(span: RecordedSpan) -> Self {
-        Self {
-            span,
-            is_shown: std::io::stderr().is_terminal(),
-            next: Instant::now() + PROGRESS_EVERY,
-        }
-    }
-
-    fn show(&mut self, at: Sequence, events: i64) {
-        if !self.is_shown || Instant::now() < self.next {
-            return;
-        }
-        self.next = Instant::now() + PROGRESS_EVERY;
-        let all = (self.span.last.0 - self.span.first.0 + 1).max(1);
-        let percent = (at.0 - self.span.first.0 + 1) * 100 / all;
-        // Without a reader of stderr the work goes on.
-        let _ = write!(std::io::stderr(), "\r{events} events decided, {percent} % ");
-    }
-
-    fn end(&self) {
-        if self.is_shown {
-            let _ = write!(std::io::stderr(), "\r\x1b[2K");
-        }
-    }
+fn percent(span: RecordedSpan, at: Sequence) -> i64 {
+    let all = (span.last.0 - span.first.0 + 1).max(1);
+    (at.0 - span.first.0 + 1) * 100 / all
 }
