@@ -28,12 +28,14 @@ use crate::telemetry::metrics::Metrics;
 
 mod events;
 mod gauges;
+mod forget;
 mod links;
 mod mappings;
 mod parked;
 mod replay;
 mod targets;
 
+pub use forget::{ForgetBody, Forgotten};
 pub use links::{LinkBody, LinkSet, LinkView, LinksBody, LinksSet, MAX_LINKS, SameAs};
 pub use parked::{ParkedBody, ParkedFreed};
 pub use replay::{Forecast, ReplayBody};
@@ -68,6 +70,7 @@ pub fn router(admin: Shared) -> Router {
         .route("/api/v1/parked", get(parked::list_parked))
         .route("/api/v1/parked/release", post(parked::release))
         .route("/api/v1/parked/discard", post(parked::discard))
+        .route("/api/v1/leads/forget", post(forget::forget_lead))
         .route("/api/v1/mappings", get(mappings::list_mappings))
         .route("/api/v1/targets", get(targets::list_targets))
         .route(

@@ -13,9 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::{self, Admin};
 use crate::clock::{Clock, after};
 use crate::config::Config;
-use crate::decider::{
-    self, DeciderTask, Heartbeat, ReplayBoard, Replays, Rules, Unlinked, WriterDesk,
-};
+use crate::decider::{self, DeciderTask, Heartbeat, Replays, Rules, Unlinked, WriterDesk};
 use crate::deliver::{Ground, TargetWorker, credential};
 use crate::listen::{self, ListenLimits};
 use crate::map::Tables;
@@ -23,7 +21,7 @@ use crate::receive::{BodyLimits, Receiver, ReceiverParts};
 use crate::record::Recorder;
 use crate::resolve::Resolver;
 use crate::store::sqlite::{Commit, Handover, SqliteStore};
-use crate::store::{Desk, LoadedBy, Store};
+use crate::store::{Desk, LoadedBy, Store, Sweep, SweepAt};
 use crate::telemetry::damper::{Damper, Say};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::otlp::{self, Exporter, Queue};
@@ -39,6 +37,9 @@ pub use pulse::Pulse;
 /// How often retention looks for what is old, and a failed store is tried again.
 const RETENTION_EVERY: Duration = Duration::from_secs(600);
 const WRITE_TRY_EVERY: Duration = Duration::from_secs(1);
+/// Between two steps of retention: so many times what the last one took, and at least so long.
+const SWEEP_REST: u32 = 4;
+const SWEEP_PAUSE: Duration = Duration::from_millis(10);
 /// Requests to the decider that may wait.
 const REQUESTS: usize = 64;
 
@@ -99,8 +100,8 @@ impl App {
         let desk = seat_desk(&rules, &workers, (&ground, &unlinked));
         let (requests_in, requests) = mpsc::channel(REQUESTS);
         let receiver = receiver(&config, &ground)?;
-        let board = Arc::new(ReplayBoard::default());
-        let admin = admin_of(&config, &ground, &workers, (&requests_in, &rules, &board))?;
+        let replays = Replays::load(&ground.store, ground.clock.now()).await;
+        let admin = admin_of(&config, &ground, &workers, (&requests_in, &rules, &replays))?;
         let (closed, heart) = (CancellationToken::new(), Arc::new(Heartbeat::default()));
         let listen = |listener, router| {
             let limits = ListenLimits::from(&config.server);
@@ -121,7 +122,7 @@ impl App {
             handed,
             requests,
             ground: ground.clone(),
-            replays: Replays::on(board),
+            replays,
             heart: heart.clone(),
         };
         let resolvers = resolvers(&config, &ground, &workers, (&unlinked, &requests_in));
@@ -314,11 +315,7 @@ fn admin_of(
     config: &Config,
     ground: &Ground,
     workers: &[Arc<TargetWorker>],
-    (decider, rules, board): (
-        &mpsc::Sender<decider::Request>,
-        &Arc<Rules>,
-        &Arc<ReplayBoard>,
-    ),
+    (decider, rules, replays): (&mpsc::Sender<decider::Request>, &Arc<Rules>, &Replays),
 ) -> anyhow::Result<Arc<Admin>> {
     let token = config.admin.token.as_ref().map(|token| token.load());
     Ok(Arc::new(Admin {
@@ -328,7 +325,7 @@ fn admin_of(
         workers: workers.to_vec(),
         decider: decider.clone(),
         rules: rules.clone(),
-        replay: board.clone(),
+        replay: replays.board().clone(),
         sources: config.sources.keys().cloned().collect(),
         token: token.transpose()?,
     }))
@@ -395,14 +392,25 @@ async fn sweep(store: &Store, clock: &Clock, retention: Duration, stop: &Cancell
         .ok()
         .and_then(|retention| now.checked_sub(retention).ok())
         .unwrap_or(jiff::Timestamp::MIN);
-    while !stop.is_cancelled() {
-        match store.forget_before(before).await {
-            Ok(0) => return,
-            Ok(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+    let mut sweep = Sweep::of(before);
+    let mut events = 0;
+    while sweep.at != SweepAt::Done && !stop.is_cancelled() {
+        let started = std::time::Instant::now();
+        match store.sweep(sweep).await {
+            Ok(swept) => {
+                sweep.at = swept.next;
+                events += swept.events;
+            }
             Err(error) => {
                 tracing::warn!(%error, "retention stopped half way; it goes on later");
                 return;
             }
         }
+        // The busier the writer, the longer a step took, and the rarer they are.
+        let pause = (started.elapsed() * SWEEP_REST).max(SWEEP_PAUSE);
+        tokio::time::sleep(pause).await;
+    }
+    if events > 0 {
+        tracing::info!(events, "what was older than the retention time is removed");
     }
 }

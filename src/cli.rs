@@ -10,10 +10,12 @@ pub mod admin_api;
 pub mod check;
 pub mod config_file;
 pub mod demo;
+pub mod doctor;
 pub mod events;
 pub mod explain;
 pub mod healthcheck;
 pub mod input;
+pub mod leads;
 pub mod links;
 pub mod parked;
 pub mod plan;
@@ -21,6 +23,7 @@ pub mod sandbox;
 pub mod schema;
 pub mod send;
 pub mod serve;
+pub mod store;
 pub mod test;
 
 use std::path::PathBuf;
@@ -116,6 +119,15 @@ pub enum Command {
     /// Sign a payload as a source would and post it to a running bridge
     #[command(after_help = "Example:\n  leadping-bridge send --source voice call.json")]
     Send(send::SendArgs),
+    /// Find what keeps the bridge from working here: config, secrets, disk, clock, targets
+    #[command(
+        after_help = "Example:\n  leadping-bridge doctor --public-url https://bridge.example.com\n\n\
+        Each target is asked one harmless read with its credential, and once without. No secret is\n\
+        printed, nothing is changed.\n\n\
+        Exit codes: 0 nothing is wrong; 1 something is (with --strict: a warning too), each with its\n\
+        remedy; 64 the configuration cannot be read."
+    )]
+    Doctor(doctor::DoctorArgs),
     /// Ask a running bridge whether it is ready, for container health checks
     #[command(after_help = "Example:\n  leadping-bridge healthcheck")]
     Healthcheck(healthcheck::HealthcheckArgs),
@@ -132,6 +144,12 @@ pub enum Command {
         after_help = "Example:\n  leadping-bridge links set voice 68c3f1a2b4d5e6f708192a3b lead_7Q2M4"
     )]
     Links(links::LinksArgs),
+    /// Back the store up, restore, check and compact it
+    #[command(after_help = "Example:\n  leadping-bridge store backup /backup/bridge-2026-08-01.db")]
+    Store(store::StoreArgs),
+    /// Erase a lead
+    #[command(after_help = "Example:\n  leadping-bridge leads forget lead_7Q2M4")]
+    Leads(leads::LeadsArgs),
     /// Print the JSON Schema of a file, for editors that complete and check while you type
     #[command(after_help = "Example:\n  leadping-bridge schema mapping > mappings/schema.json")]
     Schema(schema::SchemaArgs),
@@ -160,6 +178,7 @@ impl Command {
             Self::Demo(args) => demo::run(args).await,
             Self::Sandbox(args) => sandbox::run(args, global).await,
             Self::Check(args) => check::run(args, global).await,
+            Self::Doctor(args) => doctor::run(args, global).await,
             Self::Schema(args) => schema::run(args).await,
             Self::Completions(args) => schema::run_completions(args).await,
             Self::Test(args) => test::run(args, global).await,
@@ -183,6 +202,12 @@ impl Command {
             }
             Self::Links(args) => {
                 with_config(global, async |config| links::run(args, &config).await).await
+            }
+            Self::Store(args) => {
+                with_config(global, async |config| store::run(args, config).await).await
+            }
+            Self::Leads(args) => {
+                with_config(global, async |config| leads::run(args, &config).await).await
             }
         }
     }

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-pub use self::effective::{MissingSecret, missing_secrets, redacted};
+pub use self::effective::{MissingSecret, missing_secrets, redacted, referenced_secrets};
 pub use self::environment::process_environment;
 pub use self::fields::{Field, Fields};
 pub use self::load::{Inspection, TablesWanted, inspect, load};

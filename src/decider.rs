@@ -28,8 +28,8 @@ use crate::systems;
 use crate::systems::place::Place;
 
 mod desk;
-mod refused;
 mod heartbeat;
+mod refused;
 mod replay;
 mod unlinked;
 

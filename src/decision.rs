@@ -103,7 +103,7 @@ impl ParkCause {
                 )
             }
             "looping" => format!(
-                "two tables contradict each other about this lead at `{name}`: its decision shows who decided it back and when; mend a row, then release it"
+                "two tables contradict each other about this lead at `{name}`: its decision shows who decided it back and when; mend a row, then release it once the time of `decide.write_budget` has passed"
             ),
             _ => String::from("a person has to look"),
         }

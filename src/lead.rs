@@ -100,6 +100,8 @@ pub struct Entry {
 #[derive(Debug, Clone, PartialEq)]
 pub struct OwnWrite {
     pub delivery: DeliveryId,
+    /// What the entry that it made, or amended, is marked with.
+    pub entry: DeliveryId,
     /// The event that it came from.
     pub event: Sequence,
     pub members: Map<String, Value>,
@@ -252,6 +254,24 @@ impl LeadState {
             .map(|id| id.id.as_str())
     }
 
+    /// The lead's course in this slot. Leads of older stores have none; what they were last decided
+    /// to be at LeadPing is known all the same.
+    pub fn course(&self, slot: &str) -> Option<Course> {
+        let known = self.courses.get(slot).cloned();
+        let previous = self.previous.as_ref();
+        known.or_else(|| {
+            let previous = previous.filter(|_| Slot::parse(slot).is_disposition())?;
+            Some(Course {
+                words: Words {
+                    category: previous.category.clone(),
+                    outcome: previous.outcome.clone(),
+                },
+                source: previous.source.clone(),
+                ..Course::default()
+            })
+        })
+    }
+
     pub fn pearl_of(&self, lead_id: &str) -> Option<&str> {
         self.pearls.get(lead_id).map(String::as_str)
     }
@@ -279,6 +299,33 @@ impl LeadState {
             if self.calls.len() < MAX_CALLS && !self.calls.contains(call) {
                 self.calls.push(call.clone());
             }
+        }
+    }
+
+    /// Another lead turns out to be this one.
+    pub fn absorb(&mut self, gone: Self) {
+        for id in gone.ids {
+            if !self.ids.contains(&id) {
+                self.ids.push(id);
+            }
+        }
+        self.learn_calls(&gone.calls);
+        self.pearls.extend(gone.pearls);
+        self.previous = self.previous.take().or(gone.previous);
+        for (source, applied) in gone.applied {
+            let newest = self.applied.entry(source).or_insert(applied);
+            newest.sequence = newest.sequence.max(applied.sequence);
+            newest.occurred_at = newest.occurred_at.max(applied.occurred_at);
+        }
+        for (slot, course) in gone.courses {
+            // Of two courses in one place the one with the newer word is where the lead is.
+            if self.targets.get(&slot) <= gone.targets.get(&slot) {
+                self.courses.insert(slot, course);
+            }
+        }
+        for (slot, sequence) in gone.targets {
+            let newest = self.targets.entry(slot).or_insert(sequence);
+            *newest = (*newest).max(sequence);
         }
     }
 

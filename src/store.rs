@@ -9,28 +9,35 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::decision::{DecisionRecord, ParkCause};
 use crate::delivery::{Attempt, DeliveryId, DeliveryState, Lease, Patience};
 use crate::event::{Event, EventId, EventState, Reading, Sequence};
 use crate::lead::{LeadKey, SystemId};
 
+mod care;
+mod erase;
 mod gauge;
 mod judgement;
+mod life;
 mod links;
 mod parked;
 mod recorded;
 mod replay;
+mod retention;
 pub mod rows;
 pub mod sqlite;
 
+pub use care::{Backup, Compacted, Fault, Restored};
+pub use erase::{EraseStep, Erased, FileTraces, Mention, Person, PersonRows};
 pub use gauge::ParkedCount;
 pub use judgement::{Decided, Decider, Desk, Leased};
 pub use links::{Learnt, LinkPage, LinkRow, Linked, Links, NamedLead, NewLink};
 pub use parked::{Freed, FreedTo, Parked, ParkedAction, ParkedPlace};
 pub use recorded::{KnownLead, Peeked, RecordedFrom, RecordedSpan};
 pub use replay::{ReplayOf, ReplaySpan, ReplayStep};
+pub use retention::{Sweep, SweepAt, Swept};
 
 /// Why a verb did not happen. Nothing was written.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -289,7 +296,7 @@ pub struct EventPage {
 }
 
 /// A lead by its id in one of the systems named.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LeadQuery {
     pub id: String,
     /// Source names; LeadPing's own ids are looked up too.
@@ -629,6 +636,17 @@ impl Store {
         store.recorded(after, through, limit).await
     }
 
+    /// Events of this source that wait for a link, in the order recorded.
+    pub async fn unlinked(
+        &self,
+        source: &str,
+        after: Sequence,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.unlinked(source.to_owned(), after, limit).await
+    }
+
     /// Recorded events of a lead, of any state, in the order recorded: the newest through
     /// `through`.
     pub async fn recorded_of(
@@ -641,28 +659,10 @@ impl Store {
         store.recorded_of(lead, through, limit).await
     }
 
-    /// Events of this source that wait for a link, in the order recorded.
-    pub async fn unlinked(
-        &self,
-        source: &str,
-        after: Sequence,
-        limit: usize,
-    ) -> Result<Vec<Event>, StoreError> {
-        let Self::Sqlite(store) = self;
-        store.unlinked(source.to_owned(), after, limit).await
-    }
-
     /// The leads that these ids mean today, each once or more; unknown ids are left out.
     pub async fn known_leads(&self, ids: Vec<SystemId>) -> Result<Vec<KnownLead>, StoreError> {
         let Self::Sqlite(store) = self;
         store.known_leads(ids).await
-    }
-
-    /// Removes what is older than `before` and final, in one bounded step; returns how many
-    /// events went.
-    pub async fn forget_before(&self, before: Timestamp) -> Result<usize, StoreError> {
-        let Self::Sqlite(store) = self;
-        store.forget_before(before).await
     }
 
     /// Ends the writer after everything queued has been written.

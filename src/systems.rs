@@ -2,16 +2,19 @@
 //!
 //! [`read`] turns a webhook body into facts; [`parse_status`] and its neighbours are the words
 //! that tables share with bodies. `members` lists what a table may set, `place` says where a
-//! target keeps a lead, `outbound` makes the calls. Pure: no IO, no clock.
+//! target keeps a lead, `outbound` makes the calls, `mask` hides the person in what is shown.
+//! Pure: no IO, no clock.
 
 pub mod capillary;
 mod fields;
 pub mod generic;
 pub mod json;
 pub mod leadping;
+pub mod mask;
 pub mod members;
 pub mod nlpearl;
 pub mod outbound;
+pub mod person;
 pub mod place;
 
 use crate::config::{SourceConfig, SourceKind};

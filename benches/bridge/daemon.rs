@@ -43,6 +43,18 @@ impl Place {
         self.path().join("bridge.toml")
     }
 
+    /// From the next start on.
+    pub fn keep_for_days(&self, days: u32) -> anyhow::Result<()> {
+        let text = std::fs::read_to_string(self.config())?;
+        let others = text
+            .lines()
+            .filter(|line| !line.starts_with("retention_days"));
+        let text: Vec<&str> = others.collect();
+        let kept = format!("[store]\nretention_days = {days}");
+        std::fs::write(self.config(), text.join("\n").replace("[store]", &kept))?;
+        Ok(())
+    }
+
     /// The timeout is longer than any run: LeadPing pretended may hold its answers back.
     fn config_text(&self, leadping: SocketAddr) -> String {
         let place = self.path().display();

@@ -99,7 +99,7 @@ async fn measure(line: &Line, scale: &Scale, report: &mut Report) -> anyhow::Res
 }
 
 /// More webhooks than a round can send, numbered on from `first`.
-fn ignored(sender: &mut Sender, leads: usize, first: usize, round: Duration) -> Batch {
+pub fn ignored(sender: &mut Sender, leads: usize, first: usize, round: Duration) -> Batch {
     let most = (MOST_PER_SECOND * round.as_secs_f64()) as usize;
     let yesterday = yesterday_ms();
     sender.batch((first..first + most).map(|number| Webhook {

@@ -4,6 +4,7 @@
 //! cargo bench --bench bridge                        everything, about 3 minutes
 //! cargo bench --bench bridge -- --quick             everything, short: figures mean little
 //! cargo bench --bench bridge -- ingest              one part: ingest latency delivery backlog
+//! cargo bench --bench bridge -- retention           only when asked for: it makes a million events first
 //! ```
 //!
 //! The bridge is the real binary with its store on the disk that holds the build; so is the bare
@@ -23,6 +24,7 @@ mod latency;
 mod load;
 mod memory;
 mod report;
+mod retention;
 mod scrape;
 mod spread;
 mod stub;
@@ -51,6 +53,8 @@ pub struct Scale {
     pub backlogs: [usize; 3],
     /// Batches decided beside each of them.
     pub decided: usize,
+    /// Events that retention removes.
+    pub old: usize,
 }
 
 const FULL: Scale = Scale {
@@ -61,6 +65,7 @@ const FULL: Scale = Scale {
     leads: 6400,
     backlogs: [1_000, 100_000, 200_000],
     decided: 12,
+    old: 1_000_000,
 };
 
 const QUICK: Scale = Scale {
@@ -71,6 +76,7 @@ const QUICK: Scale = Scale {
     leads: 640,
     backlogs: [1_000, 5_000, 10_000],
     decided: 4,
+    old: 50_000,
 };
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -117,6 +123,12 @@ async fn run(parts: &[&str], scale: &Scale, report: &mut Report) -> anyhow::Resu
     }
     if wants("backlog") {
         peak = peak.max(backlog::run(scale, report).await?);
+    }
+    if parts.contains(&"retention") {
+        retention::run(scale, report).await?;
+    }
+    if parts == ["retention"] {
+        return Ok(());
     }
     let (must, aim) = (96.0, 96.0);
     let bound = Bound::AtMost { must, aim };

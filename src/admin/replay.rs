@@ -88,6 +88,11 @@ pub(super) async fn start(
             share,
             number,
         };
+        admin.replay.note(&order);
+        if let Err(error) = admin.replay.keep(&admin.store).await {
+            admin.replay.end(ReplayState::Failed);
+            return Err(store_problem(&error));
+        }
         if admin.decider.send(Request::Replay(order)).await.is_err() {
             let detail = "the bridge is stopping";
             return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
@@ -102,10 +107,13 @@ pub(super) async fn progress(State(admin): State<Shared>) -> Json<ReplayProgress
 }
 
 pub(super) async fn cancel(State(admin): State<Shared>) -> Result<Json<ReplayProgress>, Problem> {
-    match admin.replay.end(ReplayState::Cancelled) {
-        true => Ok(Json(admin.replay.progress())),
-        false => Err(Problem::new(StatusCode::CONFLICT, "no replay is running")),
+    if !admin.replay.end(ReplayState::Cancelled) {
+        return Err(Problem::new(StatusCode::CONFLICT, "no replay is running"));
     }
+    let progress = admin.replay.progress();
+    let kept = admin.replay.keep(&admin.store).await;
+    kept.map_err(|error| store_problem(&error))?;
+    Ok(Json(progress))
 }
 
 fn read_of(body: ReplayBody, sources: &[String]) -> Result<ReplayOf, Problem> {

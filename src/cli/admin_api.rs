@@ -1,6 +1,7 @@
 //! How commands ask a running bridge: its admin API, with the token of the configuration.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
@@ -11,6 +12,9 @@ use serde::de::DeserializeOwned;
 use super::Exit;
 use super::send::{base_of, client};
 use crate::config::Config;
+
+/// For what searches or rewrites the whole store.
+const PATIENCE: Duration = Duration::from_secs(3600);
 
 #[derive(Debug, Args)]
 pub struct AdminArgs {
@@ -90,6 +94,17 @@ impl AdminApi {
     ) -> anyhow::Result<Result<T, Unanswered>> {
         let url = format!("{}/api/v1/{path}", self.url);
         self.ask(self.client.request(method, url).json(body)).await
+    }
+
+    /// A `POST` of what may take long: it ends when the bridge answers.
+    pub async fn send_patiently<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> anyhow::Result<Result<T, Unanswered>> {
+        let url = format!("{}/api/v1/{path}", self.url);
+        let call = self.client.post(url).json(body).timeout(PATIENCE);
+        self.ask(call).await
     }
 
     async fn ask<T: DeserializeOwned>(

@@ -22,8 +22,8 @@ pub struct MissingSecret {
     pub error: SecretError,
 }
 
-/// Reads every secret that is referenced and tells which are not there, all at once.
-pub fn missing_secrets(config: &Config) -> Vec<MissingSecret> {
+/// Every secret that the configuration names, and what uses it.
+pub fn referenced_secrets(config: &Config) -> Vec<(String, &SecretReference)> {
     let mut references: Vec<(String, &SecretReference)> = Vec::new();
     if let Some(token) = &config.admin.token {
         references.push(("admin.token".to_owned(), token));
@@ -43,6 +43,11 @@ pub fn missing_secrets(config: &Config) -> Vec<MissingSecret> {
         }
     }
     references
+}
+
+/// Reads every secret that is referenced and tells which are not there, all at once.
+pub fn missing_secrets(config: &Config) -> Vec<MissingSecret> {
+    referenced_secrets(config)
         .into_iter()
         .filter_map(|(used_by, reference)| {
             let error = reference.load().err()?;

@@ -41,9 +41,6 @@ pub(super) fn listen<'h>(
 /// Whether the webhook reports the value that was written.
 fn says_the_same(kind: &str, facts: &Facts, write: &OwnWrite) -> bool {
     let marker = facts.reported.as_ref().and_then(|it| it.marker.as_deref());
-    if let Some(marker) = marker {
-        return marker == write.delivery.to_string();
-    }
     let Some(status) = facts.status.as_ref().map(ToString::to_string) else {
         return false;
     };
@@ -59,13 +56,17 @@ fn says_the_same(kind: &str, facts: &Facts, write: &OwnWrite) -> bool {
     };
     let sub_status = facts.sub_status.as_deref();
     match kind {
-        // Which of the two a customer's webhook calls its status is theirs to choose.
+        // Which of the two a customer's webhook calls its status is theirs to choose. The marker says
+        // whose entry it is, and somebody who edits that leaves it: the value counts all the same.
         "leadping" => {
             let (category, outcome) = (written("category"), written("outcome"));
+            let is_ours = marker.map(|marker| marker == write.entry.to_string());
             let either = |first: &Option<String>, second: Option<String>| {
-                first.as_deref() == Some(status.as_str()) && same(second, sub_status)
+                let says_it = first.as_deref() == Some(status.as_str());
+                (says_it || (is_ours == Some(true) && first.is_none())) && same(second, sub_status)
             };
-            either(&category, outcome.clone()) || either(&outcome, category.clone())
+            is_ours != Some(false)
+                && (either(&category, outcome.clone()) || either(&outcome, category.clone()))
         }
         "capillary" => {
             let reason = facts.reason_id.map(|reason| reason.to_string());

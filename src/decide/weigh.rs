@@ -101,7 +101,7 @@ impl Case<'_> {
                 self.question.policy,
                 course,
                 &words,
-                self.question.event.received_at,
+                (self.question.event.received_at, self.question.now),
             )
         {
             let per_seconds = decide.write_budget.per.as_secs();

@@ -1,5 +1,7 @@
 //! The replay under way: one at a time, in steps between what comes in, never faster than its share
-//! of a target's rate. Its progress is on a board that the admin API reads; it lives in memory.
+//! of a target's rate. Its progress is on a board that the admin API reads, and after each step in
+//! the store: the next start goes on from there. A step that was not noted is done again, which
+//! changes nothing.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,13 +11,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::after;
-use crate::store::{ReplayOf, ReplaySpan, ReplayStep};
+use crate::store::{ReplayOf, ReplaySpan, ReplayStep, Store, StoreError};
 
 /// How long it waits where a target it writes to takes nothing.
 const CLOSED_PAUSE: Duration = Duration::from_secs(1);
 
 /// What is to be replayed, and how fast.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ReplayOrder {
     pub of: ReplayOf,
     pub span: ReplaySpan,
@@ -28,7 +30,7 @@ pub struct ReplayOrder {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReplayState {
-    /// None since the bridge started.
+    /// There was none.
     #[default]
     None,
     Running,
@@ -56,10 +58,18 @@ pub struct ReplayProgress {
 #[derive(Debug, Default)]
 pub struct ReplayBoard(Mutex<Newest>);
 
+/// The newest replay as the store keeps it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    order: ReplayOrder,
+    progress: ReplayProgress,
+}
+
 /// The newest replay and its number: a step of an older one finds another.
 #[derive(Debug, Default)]
 struct Newest {
     number: u64,
+    order: Option<ReplayOrder>,
     progress: ReplayProgress,
 }
 
@@ -93,6 +103,39 @@ impl ReplayBoard {
             ..ReplayProgress::default()
         };
         Some(newest.number)
+    }
+
+    /// What a start finds in the store.
+    fn restore(&self, kept: &Kept) {
+        let mut newest = self.lock();
+        newest.number = kept.order.number;
+        newest.order = Some(kept.order.clone());
+        newest.progress = kept.progress.clone();
+    }
+
+    /// What is left to do of the replay of that number is now this.
+    pub fn note(&self, order: &ReplayOrder) {
+        let mut newest = self.lock();
+        if newest.number == order.number {
+            newest.order = Some(order.clone());
+        }
+    }
+
+    /// Keeps how far the newest replay is for the next start; again if it was ended meanwhile.
+    pub async fn keep(&self, store: &Store) -> Result<(), StoreError> {
+        loop {
+            let (order, progress) = {
+                let newest = self.lock();
+                (newest.order.clone(), newest.progress.clone())
+            };
+            let Some(order) = order else { return Ok(()) };
+            let state = progress.state;
+            let text = serde_json::to_string(&Kept { order, progress })?;
+            store.keep_replay(text).await?;
+            if self.progress().state == state {
+                return Ok(());
+            }
+        }
     }
 
     /// No further step is begun. Whether one was running.
@@ -129,11 +172,30 @@ pub struct Replays {
 }
 
 impl Replays {
-    pub fn on(board: Arc<ReplayBoard>) -> Self {
-        Self {
-            board,
+    /// Goes on where the last run of the bridge was.
+    pub async fn load(store: &Store, now: Timestamp) -> Self {
+        let mut replays = Self {
+            board: Arc::default(),
             running: None,
+        };
+        match kept(store).await {
+            Ok(None) => {}
+            Ok(Some(kept)) => {
+                replays.board.restore(&kept);
+                if kept.progress.state == ReplayState::Running {
+                    tracing::info!(events_done = kept.progress.events_done, "a replay goes on");
+                    replays.begin(kept.order, now);
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "how far the last replay was cannot be read; start it again if it had not finished");
+            }
         }
+        replays
+    }
+
+    pub fn board(&self) -> &Arc<ReplayBoard> {
+        &self.board
     }
 
     pub(super) fn begin(&mut self, order: ReplayOrder, now: Timestamp) {
@@ -145,6 +207,13 @@ impl Replays {
 
     pub(super) fn next_at(&self) -> Option<Timestamp> {
         self.running.as_ref().map(|running| running.next_at)
+    }
+}
+
+async fn kept(store: &Store) -> Result<Option<Kept>, StoreError> {
+    match store.kept_replay().await? {
+        Some(text) => Ok(serde_json::from_str(&text)?),
+        None => Ok(None),
     }
 }
 
@@ -186,15 +255,19 @@ impl super::DeciderTask {
             .map(|(target, count)| self.desk.time_for(target, *count, *share))
             .max();
         match step.next {
-            Some(next) => {
-                replaying.order.span.after = next;
-                replaying.next_at = after(now, wait.unwrap_or_default());
-                self.replays.running = Some(replaying);
-            }
+            Some(next) => replaying.order.span.after = next,
             None => {
                 self.replays.board.end(ReplayState::Finished);
                 tracing::info!("the replay is finished");
             }
+        }
+        self.replays.board.note(&replaying.order);
+        if let Err(error) = self.replays.board.keep(&self.ground.store).await {
+            tracing::warn!(%error, "how far the replay is could not be noted; a restart would do its last steps again");
+        }
+        if step.next.is_some() {
+            replaying.next_at = after(now, wait.unwrap_or_default());
+            self.replays.running = Some(replaying);
         }
     }
 }

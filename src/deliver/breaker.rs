@@ -53,6 +53,13 @@ impl Breaker {
         true
     }
 
+    pub fn forget_leads(&mut self, is_forgotten: &dyn Fn(&str) -> bool) {
+        self.leads.retain(|lead| !is_forgotten(lead));
+        if let Some(open) = &mut self.open {
+            open.probed.retain(|lead| !is_forgotten(lead));
+        }
+    }
+
     /// A try ended that did not close it: the next probe comes later and takes another lead.
     pub fn probe_ended(&mut self, lead: &str, config: &BreakerConfig, now: Timestamp) {
         // Calls that were under way when it opened say nothing new.

@@ -497,5 +497,6 @@ impl Health {
     }
 }
 
+mod forget;
 #[cfg(test)]
 mod tests;

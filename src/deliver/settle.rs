@@ -208,6 +208,12 @@ impl TargetWorker {
         self.woken.notify_one();
     }
 
+    /// Nothing in memory or in the saved health names these leads any more.
+    pub async fn forget_leads(&self, is_forgotten: &(dyn Fn(&str) -> bool + Sync)) {
+        self.health().forget_leads(is_forgotten);
+        self.save_health().await;
+    }
+
     pub(super) async fn save_health(&self) {
         let health = serde_json::to_string(&*self.health());
         let saved = match health {

@@ -28,7 +28,7 @@ pub trait Register {
         lead: LeadKey,
         pearl_id: Option<&str>,
     ) -> Result<(), Self::Error>;
-    /// `gone` became part of `stays`; its ids point there already.
+    /// `gone` became part of `stays`, with all that was decided for it; its ids point there already.
     fn absorb(&mut self, gone: LeadKey, stays: LeadKey) -> Result<(), Self::Error>;
 }
 
@@ -206,21 +206,16 @@ fn merge<R: Register>(
     if state.lead_id().is_some() && gone.lead_id().is_some() {
         return Ok(lead);
     }
-    // The side that is known at LeadPing has the history; it stays.
+    // The side that is known at LeadPing stays; what was decided for the other is its past too.
     let (stays, mut kept, goes, lost) = if gone.lead_id().is_some() {
         (other, gone.clone(), lead, state)
     } else {
         (lead, state, other, gone.clone())
     };
-    let together = Arc::make_mut(&mut kept);
-    together.learn_calls(&lost.calls);
-    together.pearls.extend(lost.pearls.clone());
     for id in &lost.ids {
         register.point(id, stays, None)?;
-        if !together.ids.contains(id) {
-            together.ids.push(id.clone());
-        }
     }
+    Arc::make_mut(&mut kept).absorb(Arc::unwrap_or_clone(lost));
     register.save_lead(Some(stays), &kept)?;
     register.absorb(goes, stays)?;
     Ok(stays)

@@ -177,7 +177,17 @@ impl Register for Leads {
     }
 
     fn absorb(&mut self, gone: LeadKey, stays: LeadKey) -> Result<(), Infallible> {
-        self.leads.remove(&gone);
+        let gone_pasts = self.leads.remove(&gone).unwrap_or_default().pasts;
+        let names = &mut self.names;
+        let kept = self.leads.entry(stays).or_default();
+        let mut join = |kept: &mut Option<Arc<Past>>, gone: Option<Arc<Past>>| {
+            *kept = match (kept.take(), gone) {
+                (Some(past), Some(gone)) => Some(Arc::new(past.joined(&gone, names))),
+                (past, gone) => past.or(gone),
+            };
+        };
+        join(&mut kept.pasts.current, gone_pasts.current);
+        join(&mut kept.pasts.candidate, gone_pasts.candidate);
         self.absorbed.push((gone, stays));
         Ok(())
     }

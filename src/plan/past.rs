@@ -109,27 +109,58 @@ impl Past {
 
     /// The past after this decision on `event`, as the daemon would write it.
     pub(super) fn after(&self, event: &Event, decision: &Decision, names: &mut Names) -> Self {
-        let mut state = LeadState {
+        let mut state = self.state(names);
+        if let Some(change) = &decision.applied {
+            state.apply(&event.source, event.sequence, change);
+        }
+        Self::of(state, names, |name, slot, names| {
+            self.entries_after(name, (slot, event, decision), names)
+        })
+    }
+
+    /// The past of two leads that turn out to be one.
+    pub(super) fn joined(&self, gone: &Self, names: &mut Names) -> Self {
+        let mut state = self.state(names);
+        state.absorb(gone.state(names));
+        Self::of(state, names, |name, _, _| {
+            let both = [self, gone]
+                .into_iter()
+                .filter_map(|past| past.target(name));
+            let mut entries: Vec<Has> = both.flat_map(|target| target.entries.to_vec()).collect();
+            entries.sort_by_key(|entry| std::cmp::Reverse(entry.event));
+            entries.truncate(MAX_ENTRIES);
+            entries.into()
+        })
+    }
+
+    fn target(&self, name: Name) -> Option<&TargetPast> {
+        self.targets.iter().find(|known| known.name == name)
+    }
+
+    fn state(&self, names: &Names) -> LeadState {
+        let targets = self.targets.iter();
+        LeadState {
             previous: self.previous().cloned(),
             applied: self.applied(names),
-            targets: self
-                .targets
-                .iter()
+            targets: targets
+                .clone()
                 .map(|target| (names.name(target.name).to_owned(), target.applied))
                 .collect(),
-            courses: self
-                .targets
-                .iter()
+            courses: targets
                 .filter_map(|target| {
                     let course = target.course.as_deref()?;
                     Some((names.name(target.name).to_owned(), course.clone()))
                 })
                 .collect(),
             ..LeadState::default()
-        };
-        if let Some(change) = &decision.applied {
-            state.apply(&event.source, event.sequence, change);
         }
+    }
+
+    fn of(
+        state: LeadState,
+        names: &mut Names,
+        entries: impl Fn(Name, &str, &mut Names) -> Box<[Has]>,
+    ) -> Self {
         Self {
             previous: state.previous.map(Box::new),
             applied: state
@@ -140,13 +171,13 @@ impl Past {
             targets: state
                 .targets
                 .iter()
-                .map(|(target, applied)| {
-                    let name = names.number_of(target);
+                .map(|(slot, applied)| {
+                    let name = names.number_of(slot);
                     TargetPast {
                         name,
                         applied: *applied,
-                        course: state.courses.get(target).cloned().map(Box::new),
-                        entries: self.entries_after(name, (target, event, decision), names),
+                        course: state.courses.get(slot).cloned().map(Box::new),
+                        entries: entries(name, slot, names),
                     }
                 })
                 .collect(),
@@ -161,7 +192,7 @@ impl Past {
         (slot, event, decision): (&str, &Event, &Decision),
         names: &mut Names,
     ) -> Box<[Has]> {
-        let known = self.targets.iter().find(|known| known.name == name);
+        let known = self.target(name);
         let mut entries: Vec<Has> = known
             .map(|known| known.entries.to_vec())
             .unwrap_or_default();

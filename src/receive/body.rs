@@ -144,9 +144,9 @@ pub(super) fn parse(body: &[u8]) -> Result<Value<'_>, Refusal> {
 
 /// Line and column of what follows `before`, as the parser counts them.
 fn place(before: &[u8]) -> (usize, usize) {
-    let lines = before.split(|byte| *byte == b'\n');
-    let last = lines.clone().last().map_or(0, <[u8]>::len);
-    (lines.count(), last + 1)
+    let mut lines = before.rsplit(|byte| *byte == b'\n');
+    let column = lines.next().map_or(0, <[u8]>::len) + 1;
+    (lines.count() + 1, column)
 }
 
 /// No body is deeper than it has openings; most have few, and that is counted in no time.

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{Decided, Decider, LeadQuery, Store, StoreError};
 use crate::event::{EventId, Sequence};
 
 /// Which events: those named, else those that all of the rest says.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ReplayOf {
     pub ids: Vec<EventId>,
     pub lead: Option<LeadQuery>,
@@ -22,7 +23,7 @@ pub struct ReplayOf {
 }
 
 /// A part of the order recorded: behind the first place, up to the last.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct ReplaySpan {
     pub after: Sequence,
     pub through: Sequence,
@@ -61,6 +62,18 @@ impl Store {
     ) -> Result<ReplayStep, StoreError> {
         let Self::Sqlite(store) = self;
         store.replay(of, span, by, now).await
+    }
+
+    /// Notes how far the newest replay is, in the words of who does it.
+    pub async fn keep_replay(&self, text: String) -> Result<(), StoreError> {
+        let Self::Sqlite(store) = self;
+        store.keep_replay(text).await
+    }
+
+    /// What was noted last.
+    pub async fn kept_replay(&self) -> Result<Option<String>, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.kept_replay().await
     }
 
     /// What replaying some events would do, each on its own; writes nothing.

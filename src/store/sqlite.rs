@@ -19,9 +19,13 @@ use super::{Desk, StoreError, Undecided};
 
 mod amend;
 mod append;
+mod backup;
+mod check;
 mod decide;
 mod deliver;
 mod entries;
+mod erase;
+mod files;
 mod forget;
 mod gauge;
 mod history;
@@ -39,6 +43,9 @@ mod tail;
 mod target;
 mod version;
 mod writer;
+
+pub use backup::{RestoreError, back_up, compact, restore};
+pub use check::{Look, check};
 
 use writer::{Job, Scope, Task};
 
@@ -254,10 +261,13 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     // wherever a partial index could apply, which cost more than all the rest of the writer.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.execute_batch(
-        "PRAGMA journal_mode = WAL;
+        // The first holds for a file that is made here; the mode of an older one stays.
+        "PRAGMA auto_vacuum = INCREMENTAL;
+         PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;
          PRAGMA temp_store = MEMORY;
+         PRAGMA secure_delete = ON;
          PRAGMA cache_size = -16000;
          PRAGMA wal_autocheckpoint = 16000;
          PRAGMA journal_size_limit = 67108864;",

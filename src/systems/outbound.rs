@@ -11,6 +11,9 @@ use crate::config::{CapillaryAuth, TargetSystem};
 use crate::decision::PlannedDelivery;
 use crate::delivery::DeliveryId;
 
+/// The lead that a probe asks for.
+const NOBODY: &str = "leadping-bridge-doctor";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     Get,
@@ -159,6 +162,15 @@ pub fn read(system: &TargetSystem, lead_id: &str) -> Request {
         TargetSystem::Leadping(target) => leadping::outbound::history(target.api, lead_id),
         TargetSystem::Nlpearl(target) => nlpearl::outbound::get(target.api, lead_id),
         TargetSystem::Capillary(_) => capillary::outbound::status_log(lead_id),
+    }
+}
+
+/// A read that changes nothing and needs the credential, of a lead that nobody has.
+pub fn probe(system: &TargetSystem) -> Request {
+    match system {
+        TargetSystem::Leadping(target) => leadping::outbound::history(target.api, NOBODY),
+        TargetSystem::Nlpearl(_) => nlpearl::outbound::account(),
+        TargetSystem::Capillary(_) => capillary::outbound::status_log("0"),
     }
 }
 

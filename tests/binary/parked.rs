@@ -98,7 +98,7 @@ async fn a_replay_is_forecast_and_then_done() {
         ended.out
     };
     let none = replay(&["--progress"]).await;
-    assert_eq!(none, "no replay since the bridge started\n");
+    assert_eq!(none, "no replay yet\n");
     let which = ["--since", "1h", "--source", "voice"];
     let forecast =
         "3 events: 2 due, 1 stale\n    leadping: 2 calls\n    about 1 s at 50 % of the rate\n";

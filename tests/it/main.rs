@@ -28,6 +28,7 @@ mod stale;
 mod link_lists;
 mod resolve;
 mod echoes;
+mod loops;
 mod links;
 mod write_back;
 mod capillary;

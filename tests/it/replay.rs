@@ -124,6 +124,59 @@ async fn it_keeps_to_its_share_and_ends_when_it_is_cancelled() {
 }
 
 #[tokio::test]
+async fn a_restart_does_not_end_it() {
+    let mut world = gone_live(30).await;
+    replay(&world, true).await;
+    world.look_on().await;
+    let before = progress(&world).await;
+    assert_eq!(
+        (&before["state"], &before["calls"]),
+        (&json!("running"), &json!({"leadping": 8}))
+    );
+    for crash in [true, false] {
+        match crash {
+            true => world.crash().await,
+            false => world.stop().await,
+        }
+        world.start().await;
+        // It goes on: in the same state, not from the beginning.
+        let after = progress(&world).await;
+        assert_eq!(after["state"], "running");
+        assert!(after["events_done"].as_u64() >= before["events_done"].as_u64());
+        world.clock.advance(seconds(4));
+        world.look_on().await;
+    }
+    let done = run(&world).await;
+    assert_eq!(
+        done,
+        json!({
+            "state": "finished", "events_done": 31, "events": 31, "share": 50,
+            "results": {"due": 30, "stale": 1}, "calls": {"leadping": 30},
+        })
+    );
+    world.run().await;
+    assert_eq!(world.sandbox().writes().len(), 30);
+    world.restart().await;
+    assert_eq!(progress(&world).await, done, "what it did is still known");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn what_was_cancelled_stays_so_after_a_crash() {
+    let mut world = gone_live(30).await;
+    replay(&world, true).await;
+    world.look_on().await;
+    assert_eq!(world.delete_admin("events/replay").await.status, 200);
+    world.crash().await;
+    world.start().await;
+    assert_eq!(progress(&world).await["state"], "cancelled");
+    world.clock.advance(seconds(60));
+    world.look_on().await;
+    assert_eq!(world.sandbox().writes().len(), 8);
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn who_asks_wrongly_is_told() {
     let world = gone_live(1).await;
     for body in [

@@ -176,6 +176,102 @@ async fn a_write_back_does_not_wait_for_the_leadping_link() {
     world.finish().await;
 }
 
+/// One person in two campaigns: the first knows the CRM's id, the second LeadPing's.
+async fn two_that_are_one(world: &World) {
+    let mut first = voice_of_all(40);
+    first["callData"] = json!({});
+    world.send_voice(&first).await.accepted();
+    crm(world, "e1", "WON").await;
+    world.send_voice(&second_campaign(false)).await.accepted();
+    world.settle().await;
+}
+
+fn second_campaign(knows_the_crm: bool) -> serde_json::Value {
+    let mut second = voice_of_all(40);
+    second["id"] = json!("68c3f1a2b4d5e6f708192a99");
+    if !knows_the_crm {
+        second["externalId"] = json!(null);
+    }
+    second
+}
+
+#[tokio::test]
+async fn two_leads_that_turn_out_to_be_one_keep_what_was_decided_for_both() {
+    let world = setup().start().await;
+    two_that_are_one(&world).await;
+    insta::assert_snapshot!(world.verdicts().await, @"
+    voice: settled
+    crm: parked leadping unlinked, nlpearl delivery
+    voice: settled
+    ");
+    world.send_voice(&second_campaign(true)).await.accepted();
+    world.settle().await;
+    assert_eq!(world.outcomes(LEADPING_LEAD), ["Won"]);
+    // The first campaign was told already.
+    let told = |world: &World| {
+        let writes = world.sandbox().writes_at(System::Nlpearl);
+        let told = writes.into_iter().map(|write| write.lead_id.unwrap());
+        told.collect::<Vec<_>>()
+    };
+    assert_eq!(told(&world), [VOICE_LEAD, "68c3f1a2b4d5e6f708192a99"]);
+    crm(&world, "e2", "WON").await;
+    assert_eq!(told(&world).len(), 2);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn two_leads_that_turn_out_to_be_one_are_written_one_call_at_a_time() {
+    let world = setup().start().await;
+    world.answer(FaultRule::always(FaultScope::Any, status(503)).at(System::Nlpearl));
+    let mut first = voice_of_all(40);
+    first["callData"] = json!({});
+    world.send_voice(&first).await.accepted();
+    crm(&world, "e1", "WON").await;
+    let named = |event: &str, lead: &str, status: &str| {
+        let mut event = crm_alone(event, status);
+        event["attributes"]["data"]["id"] = json!(lead);
+        event["attributes"]["data"]["extendedFields"] = json!({"leadpingLeadId": LEADPING_LEAD});
+        event
+    };
+    for event in [named("e2", "7", "WON"), named("e3", "2", "LOST")] {
+        world.send_crm(&event).await.accepted();
+        world.settle().await;
+    }
+    world.sandbox().clear_faults();
+    world.run().await;
+    let writes = world.sandbox().writes_at(System::Nlpearl);
+    let statuses: Vec<_> = writes
+        .iter()
+        .map(|write| write.json_body()["status"].clone())
+        .collect();
+    assert_eq!(statuses, [130, 110]);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn an_echo_that_waits_for_a_link_is_still_one_when_that_comes() {
+    let world = setup().start().await;
+    let mut nobody = voice_of_all(100);
+    nobody["callData"] = json!({});
+    world.send_voice(&nobody).await.accepted();
+    world.settle().await;
+    // What the CRM says is what was written there.
+    crm(&world, "e1", "WON").await;
+    insta::assert_snapshot!(world.verdicts().await, @"
+    voice: parked capillary delivery, leadping unlinked
+    crm: parked leadping unlinked, nlpearl echo
+    ");
+    world.set_link("voice", VOICE_LEAD, LEADPING_LEAD).await;
+    world.settle().await;
+    insta::assert_snapshot!(world.verdicts().await, @"
+    voice: settled capillary unchanged, leadping delivery
+    crm: settled leadping echo, nlpearl echo
+    ");
+    assert_eq!(world.calls_at(System::Nlpearl), "");
+    assert_eq!(world.outcomes(LEADPING_LEAD), ["Interested"]);
+    world.finish().await;
+}
+
 #[tokio::test]
 async fn a_pearl_without_an_outbound_id_waits_for_the_configuration() {
     let mut world = setup()

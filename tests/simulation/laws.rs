@@ -9,8 +9,9 @@ use leadping_bridge::store::sqlite::SqliteStore;
 use leadping_bridge::store::{EventPage, EventRow, Store};
 
 use crate::faults::RETRY_AFTER_SECONDS;
+use crate::one_way::CONCURRENCY;
 use crate::senders::Senders;
-use crate::world::{CONCURRENCY, World};
+use crate::world::World;
 
 pub fn check(mut world: World, senders: &Senders) {
     world.stop_bridge();

@@ -4,8 +4,9 @@
 //! `SIMULATION_SEED=n` runs one seed; otherwise a few fixed ones and one of the day. The seed
 //! decides what is sent and what goes wrong; the scheduling of threads is the machine's.
 //!
-//! `world` holds the bridge and its surroundings, `senders` makes webhooks, `faults` makes trouble,
-//! `laws` says what must hold at the end.
+//! `world` holds the bridge and its surroundings, `one_way` its configuration, `senders` makes
+//! webhooks, `faults` makes trouble, `laws` says what must hold at the end. `two_way` is another
+//! world: three systems that are written to and report it, and a model of the rules beside it.
 
 #![expect(
     clippy::unwrap_used,
@@ -17,7 +18,10 @@ use std::time::Duration;
 mod dice;
 mod faults;
 mod laws;
+mod many;
+mod one_way;
 mod senders;
+mod two_way;
 mod world;
 
 use dice::Dice;
@@ -42,6 +46,10 @@ impl Drop for SeedShown {
 
 #[test]
 fn nothing_is_lost_reordered_doubled_or_sent_too_often() {
+    for_each_seed(simulate);
+}
+
+fn for_each_seed(mut simulate: impl FnMut(u64)) {
     let seeds = match std::env::var("SIMULATION_SEED") {
         Ok(seed) => vec![seed.parse().expect("SIMULATION_SEED is a whole number")],
         Err(_) => FIXED_SEEDS
@@ -57,7 +65,7 @@ fn nothing_is_lost_reordered_doubled_or_sent_too_often() {
 
 fn simulate(seed: u64) {
     let mut dice = Dice::new(seed);
-    let mut world = World::start();
+    let mut world = World::start(one_way::setup());
     let mut senders = Senders::default();
     for _ in 0..STEPS {
         match dice.below(100) {
@@ -76,7 +84,7 @@ fn simulate(seed: u64) {
                 world.kill();
                 senders.note(world.finish(posting));
                 if dice.one_in(3) {
-                    world.cover_everything();
+                    one_way::cover_everything(&world);
                 }
                 world.start_bridge();
             }

@@ -1,16 +1,19 @@
-//! The bridge on a runtime of its own, so that it can be killed, with the sandbox as LeadPing and
+//! The bridge on a runtime of its own, so that it can be killed, with the sandbox as its targets and
 //! a clock moved by hand.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use leadping_bridge::app::App;
 use leadping_bridge::clock::{Clock, ManualClock};
 use leadping_bridge::config;
+use leadping_bridge::config::Config;
 use leadping_bridge::event::EventId;
 use leadping_bridge::map;
-use leadping_bridge::sandbox::{RequestLimit, Sandbox, SandboxOptions};
+use leadping_bridge::sandbox::{
+    RequestLimit, Sandbox, SandboxOptions, WebhookReceiver, WebhookState,
+};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
@@ -18,17 +21,29 @@ use tokio::task::JoinHandle;
 
 use crate::senders::Webhook;
 
-pub const CONCURRENCY: usize = 4;
-const REQUESTS_PER_MINUTE: u32 = 240;
-const BURST: u32 = 10;
+/// Of every source and target, in the file `secret`: NLPearl's keys have this form.
+const SECRET: &str = "account:simulated";
 /// How long something that must happen may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long the bridge is given for what it can do at one time of the clock.
 const WORKING_TIME: Duration = Duration::from_millis(12);
 
-type Posting = Vec<JoinHandle<(Webhook, Option<EventId>)>>;
+pub type Posting = Vec<JoinHandle<(Webhook, Option<EventId>)>>;
+
+/// What a world is made of.
+pub struct Setup {
+    /// Mapping name → table.
+    pub tables: &'static [(&'static str, &'static str)],
+    /// The configuration in this place, with the sandbox at this address.
+    pub config: fn(&str, &str) -> String,
+    /// LeadPing's.
+    pub limit: RequestLimit,
+    /// What is written at a system comes back as its webhook.
+    pub echoes: bool,
+}
 
 pub struct World {
+    setup: Setup,
     directory: TempDir,
     clock: ManualClock,
     /// The senders' and the target's side.
@@ -43,7 +58,7 @@ pub struct World {
 }
 
 impl World {
-    pub fn start() -> Self {
+    pub fn start(setup: Setup) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = ManualClock::starting_at("2026-08-01T10:00:00Z".parse().unwrap());
         let outside = Builder::new_multi_thread()
@@ -53,18 +68,16 @@ impl World {
             .unwrap();
         let sandbox = outside.block_on(async {
             Sandbox::start(SandboxOptions {
-                // A window of a minute can hold the rate, one burst, and what was under way.
-                limit: RequestLimit {
-                    requests: REQUESTS_PER_MINUTE + BURST + u32::try_from(CONCURRENCY).unwrap() * 2,
-                    per_seconds: 60,
-                },
+                limit: setup.limit,
+                capillary_limit: RequestLimit::OFF,
                 clock: Clock::Manual(clock.clone()),
                 ..SandboxOptions::default()
             })
             .unwrap()
         });
-        write_files(directory.path(), &sandbox.base_url());
+        write_files(directory.path(), &setup, &sandbox.base_url());
         let mut world = Self {
+            setup,
             directory,
             clock,
             outside,
@@ -120,12 +133,27 @@ impl World {
             }
         };
         self.starts.push(self.now());
+        if self.setup.echoes {
+            self.send_webhooks(&config, &app);
+        }
         self.bridge = Some((runtime, app));
         let window = rusqlite::Connection::open(self.database()).unwrap();
         window
             .execute_batch("PRAGMA query_only = ON; PRAGMA busy_timeout = 5000;")
             .unwrap();
         self.window = Some(window);
+    }
+
+    /// The bridge's address changes with every start, so this is told each time.
+    fn send_webhooks(&self, config: &Config, app: &App) {
+        let address = app.webhook_address;
+        for source in config.sources.values() {
+            let url = format!("http://{address}/webhooks/{}", source.name);
+            // A generic source has no system here.
+            if let Ok(receiver) = WebhookReceiver::of_source(source, url) {
+                self.sandbox.send_webhooks(receiver);
+            }
+        }
     }
 
     /// Every task of the bridge ends where it stands.
@@ -167,7 +195,7 @@ impl World {
             let request = self
                 .client
                 .post(format!("http://{address}/webhooks/{}", webhook.source))
-                .header("x-secret", "simulated")
+                .header("x-secret", SECRET)
                 .json(&webhook.body);
             self.outside.spawn(async move {
                 let Ok(answer) = request.send().await else {
@@ -215,7 +243,7 @@ impl World {
             let busy = "SELECT (SELECT count(*) FROM event WHERE state = 'received')
                       + (SELECT count(*) FROM delivery WHERE state = 'in_flight'
                          OR (state = 'due' AND head = 1 AND due_at <= ?1))";
-            if self.count(busy) == 0 {
+            if self.count(busy) == 0 && self.sandbox.webhooks_moving() == 0 {
                 return;
             }
             std::thread::sleep(Duration::from_micros(300));
@@ -223,10 +251,18 @@ impl World {
     }
 
     pub fn is_at_rest(&self) -> bool {
-        self.count(
-            "SELECT (SELECT count(*) FROM event WHERE state = 'received')
+        let webhooks = self.sandbox.webhooks();
+        let all_told = webhooks.iter().all(|webhook| {
+            matches!(
+                webhook.state,
+                WebhookState::Delivered | WebhookState::Refused | WebhookState::GivenUp
+            )
+        });
+        all_told
+            && self.count(
+                "SELECT (SELECT count(*) FROM event WHERE state = 'received')
                   + (SELECT count(*) FROM delivery WHERE state IN ('due', 'in_flight'))",
-        ) == 0
+            ) == 0
     }
 
     pub fn what_is_left(&self) -> String {
@@ -249,81 +285,24 @@ impl World {
             .join("\n")
     }
 
-    /// The table gets the row that was missing.
-    pub fn cover_everything(&self) {
-        let row =
-            "\n[[row]]\nstatus = 220\nleadping = { category = \"Invalid\", outcome = \"220\" }\n";
-        std::fs::write(
-            self.directory.path().join("mappings/voice.toml"),
-            format!("{VOICE}{row}"),
-        )
-        .unwrap();
+    /// Another table from the next start on.
+    pub fn write_table(&self, mapping: &str, table: &str) {
+        let place = self.directory.path().join("mappings");
+        std::fs::write(place.join(format!("{mapping}.toml")), table).unwrap();
+    }
+
+    /// The place of the event recorded last.
+    pub fn newest_event(&self) -> i64 {
+        self.count("SELECT ifnull(max(sequence), 0) FROM event")
     }
 }
 
-const VOICE: &str = r#"kind = "nlpearl"
-[defaults.leadping]
-type = "Call"
-[[row]]
-status = [1, 70, 100, 110, 150]
-leadping = { category = "Open", outcome = "voice {{ event.status }}" }
-[[row]]
-status = 20
-ignore = "call in progress"
-[[row]]
-status = 130
-leadping = { category = "Lost", outcome = "{{ body.nowhere }}" }
-"#;
-
-const CRM: &str = r#"kind = "capillary"
-[defaults.leadping]
-type = "CRM"
-[[row]]
-status = ["OPEN", "WON", "LOST"]
-leadping = { category = "Open", outcome = "crm {{ event.status }}" }
-[[row]]
-status = "ON_HOLD"
-ignore = "nothing to do"
-"#;
-
-fn write_files(place: &Path, sandbox: &str) {
+fn write_files(place: &std::path::Path, setup: &Setup, sandbox: &str) {
     std::fs::create_dir(place.join("mappings")).unwrap();
-    std::fs::write(place.join("mappings/voice.toml"), VOICE).unwrap();
-    std::fs::write(place.join("mappings/crm.toml"), CRM).unwrap();
-    std::fs::write(place.join("secret"), "simulated").unwrap();
-    let place = place.display();
-    let source = |name: &str, kind: &str, more: &str| {
-        format!(
-            "[sources.{name}]\nkind = \"{kind}\"\nlead = [\"/leadpingLeadId\"]\n{more}\n\
-             [[sources.{name}.auth]]\nscheme = \"header\"\nheader = \"x-secret\"\n\
-             secret = {{ file = \"{place}/secret\" }}\n"
-        )
-    };
-    let voice = source("voice", "nlpearl", "links = { crm = \"/externalId\" }");
-    let crm = source("crm", "capillary", "");
-    let text = format!(
-        r#"
-[server]
-listen = "127.0.0.1:0"
-[admin]
-listen = "127.0.0.1:0"
-[store]
-url = "sqlite:{place}/bridge.db"
-[mappings]
-dir = "{place}/mappings"
-watch = false
-{voice}
-{crm}
-[targets.leadping]
-kind = "leadping"
-base_url = "{sandbox}"
-token = {{ file = "{place}/secret" }}
-rate_limit = {{ requests = {REQUESTS_PER_MINUTE}, per_seconds = 60, burst = {BURST} }}
-concurrency = {CONCURRENCY}
-timeout_ms = 2000
-[targets.leadping.retry]
-max_ms = 20000
-"#
-    );
-    std::fs::write(PathBuf::from(format!("{place}/bridge.toml")), text).unwrap();
+    for (mapping, table) in setup.tables {
+        std::fs::write(place.join(format!("mappings/{mapping}.toml")), table).unwrap();
+    }
+    std::fs::write(place.join("secret"), SECRET).unwrap();
+    let text = (setup.config)(&place.display().to_string(), sandbox);
+    std::fs::write(place.join("bridge.toml"), text).unwrap();
 }

@@ -17,6 +17,7 @@ on_every_engine!(
     an_entry_that_is_gone_is_not_what_the_target_has,
     an_amend_asks_with_its_lease_only,
     detail_goes_with_an_unsent_set,
+    an_amend_behind_a_set_that_took_more_along_says_no_less,
     unsent_older_sets_give_way_and_their_calls_are_counted,
     what_is_under_way_does_not_give_way,
     an_entry_takes_its_call_from_the_first_event_that_names_one,
@@ -197,6 +198,27 @@ async fn detail_goes_with_an_unsent_set(engine: Engine) {
         scene.settle(&lease, retry).await;
         assert_eq!(newest(&mut scene).await.state, state);
     }
+}
+
+async fn an_amend_behind_a_set_that_took_more_along_says_no_less(engine: Engine) {
+    let mut scene = Scene::on(engine);
+    scene.carry(say("", "New")).await;
+    let set = scene.take_one().await;
+    scene.carry(detail("one")).await;
+    let retry = Outcome::Retry {
+        at: scene.now,
+        fate_unknown: false,
+        patience: None,
+    };
+    scene.settle(&set, retry).await;
+    let body = json!({ "own": "v1", "do": "fold", "outcome": "New", "notes": "two" });
+    scene.carry(body).await;
+    for what in ["set", "amend"] {
+        let lease = scene.take_one().await;
+        assert_eq!(lease.members["notes"], "two", "{what}");
+        scene.deliver(&lease, "e1").await;
+    }
+    assert_eq!(newest(&mut scene).await.members["notes"], "two");
 }
 
 async fn unsent_older_sets_give_way_and_their_calls_are_counted(engine: Engine) {

@@ -19,6 +19,10 @@ use tempfile::TempDir;
 
 use crate::judge::{self, Judge};
 
+mod migrations {
+    refinery::embed_migrations!("migrations");
+}
+
 pub const TARGET: &str = "leadping";
 /// 2026-08-01T10:00:00Z.
 pub const START_MS: i64 = 1_785_578_400_000;
@@ -42,10 +46,13 @@ impl Ground {
         Self { engine, directory }
     }
 
-    pub fn open(&self) -> Result<(Store, Handover), StoreError> {
+    pub fn path(&self) -> std::path::PathBuf {
         let Engine::Sqlite = self.engine;
-        let path = self.directory.path().join("deep/bridge.db");
-        SqliteStore::open(&path, Box::new(|_| {}))
+        self.directory.path().join("deep/bridge.db")
+    }
+
+    pub fn open(&self) -> Result<(Store, Handover), StoreError> {
+        SqliteStore::open(&self.path(), Box::new(|_| {}))
             .map(|(store, handed)| (Store::Sqlite(store), handed))
     }
 
@@ -62,11 +69,28 @@ impl Ground {
     }
 
     fn connect(&self) -> rusqlite::Connection {
-        let Engine::Sqlite = self.engine;
-        let path = self.directory.path().join("deep/bridge.db");
-        let connection = rusqlite::Connection::open(path).unwrap();
+        let connection = rusqlite::Connection::open(self.path()).unwrap();
         connection.busy_timeout(PATIENCE).unwrap();
         connection
+    }
+
+    /// The files of a store that was last opened by the version whose newest migration this was,
+    /// with these rows.
+    pub fn of_version(engine: Engine, version: i32, rows: &str) -> Self {
+        let ground = Self::new(engine);
+        std::fs::create_dir(ground.directory.path().join("deep")).unwrap();
+        let mut connection = ground.connect();
+        let target = refinery::Target::Version(version);
+        let runner = migrations::migrations::runner().set_target(target);
+        runner.run(&mut connection).unwrap();
+        connection.execute_batch(rows).unwrap();
+        ground
+    }
+
+    /// One number, asked past the store.
+    pub fn number(&self, query: &str) -> i64 {
+        let connection = self.connect();
+        connection.query_row(query, [], |row| row.get(0)).unwrap()
     }
 
     /// Damages what is stored, past every check.

@@ -26,15 +26,18 @@ mod ground;
 mod judge;
 
 mod append;
+mod care;
 mod corrupt;
 mod decide;
 mod desk;
 mod entries;
+mod erase;
 mod held;
 mod history;
 mod keys;
 mod link_pages;
 mod links;
+mod older;
 mod opening;
 mod parked;
 mod recorded;

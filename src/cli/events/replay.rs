@@ -157,7 +157,7 @@ fn show(progress: &ReplayProgress, as_json: bool) -> anyhow::Result<ExitCode> {
     }
     let state = match progress.state {
         ReplayState::None => {
-            println!("no replay since the bridge started");
+            println!("no replay yet");
             return Ok(ExitCode::SUCCESS);
         }
         ReplayState::Running => "running",

@@ -15,6 +15,7 @@ fn awaiting(kind: &'static str, status: i64, writes: &[(i64, i64, Value)]) -> Gi
         .iter()
         .map(|(event, until, members)| OwnWrite {
             delivery: DeliveryId(uuid::Uuid::from_u128(event.unsigned_abs().into())),
+            entry: DeliveryId(uuid::Uuid::from_u128(event.unsigned_abs().into())),
             event: Sequence(*event),
             members: members.as_object().unwrap().clone(),
             until: at(*until),
@@ -85,6 +86,7 @@ fn what_each_system_calls_its_value() {
     fn hears(kind: &str, facts: Facts, members: Value, expected: bool) {
         let write = OwnWrite {
             delivery: DeliveryId(uuid::Uuid::nil()),
+            entry: DeliveryId(uuid::Uuid::nil()),
             event: Sequence(1),
             members: members.as_object().unwrap().clone(),
             until: at(0),
@@ -167,4 +169,42 @@ fn a_marker_says_exactly_which_write_it_was() {
     assert_eq!(marked(None), echoed(8));
     let other = DeliveryId(uuid::Uuid::from_u128(7)).to_string();
     assert_eq!(marked(Some(&other)), []);
+}
+
+/// LeadPing reports that the entry of our eighth delivery is now Open and this; what we wrote there
+/// last, by our ninth, is still to come back.
+#[track_caller]
+fn marked(outcome: &str, written: Value, expected: bool) {
+    use crate::decide::echo::{Heard, listen};
+    let number = |number| DeliveryId(uuid::Uuid::from_u128(number));
+    let write = OwnWrite {
+        delivery: number(9),
+        entry: number(8),
+        event: Sequence(1),
+        members: written.as_object().unwrap().clone(),
+        until: at(0),
+    };
+    let facts = Facts {
+        status: Some(Status::Name("Open".to_owned())),
+        sub_status: Some(outcome.to_owned()),
+        reported: Some(crate::event::Reported {
+            marker: Some(number(8).to_string()),
+            ..crate::event::Reported::default()
+        }),
+        ..Facts::default()
+    };
+    let own = (Sequence(2), at(0));
+    let heard = listen("leadping", &facts, own, std::slice::from_ref(&write));
+    assert_eq!(matches!(heard, Heard::Echo(_)), expected, "{heard:?}");
+}
+
+#[test]
+fn an_amend_comes_back_with_the_marker_of_the_set() {
+    let written = || json!({ "category": "Open", "outcome": "Voicemail", "notes": "more" });
+    marked("Voicemail", written(), true);
+    // Somebody edited our entry meanwhile: that is no write of ours.
+    marked("Spoke to her", written(), false);
+    // LeadPing may say more than we wrote.
+    marked("Spoke to her", json!({ "outcome": "Spoke to her" }), true);
+    marked("Voicemail", json!({ "outcome": "Spoke to her" }), false);
 }

@@ -69,6 +69,18 @@ fn only_what_was_recorded_within_the_time_counts() {
 }
 
 #[test]
+fn who_is_released_when_the_time_has_passed_goes() {
+    let released = |seconds| {
+        to_and_fro(4).ask(|question| {
+            let now = question.event.received_at + jiff::SignedDuration::from_secs(seconds);
+            decide(&Question { now, ..*question }, &table())
+        })
+    };
+    assert_eq!(line(&released(60)), "looping (looping:leadping)");
+    assert_eq!(line(&released(61)), SENT);
+}
+
+#[test]
 fn new_words_and_the_same_words_never_trip_it() {
     let mut given = to_and_fro(8);
     given.note = "x";

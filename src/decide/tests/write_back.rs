@@ -341,6 +341,7 @@ fn an_echo_is_that_of_the_address_it_comes_from() {
         given.policy.reports.insert(String::from("crm"), reported);
         let write = crate::lead::OwnWrite {
             delivery: DeliveryId::new_at(at(0)),
+            entry: DeliveryId::new_at(at(0)),
             event: Sequence(1),
             members: json!({ "status": "LOST" }).as_object().cloned().unwrap(),
             until: Timestamp::MAX,

@@ -58,13 +58,14 @@ impl Past<'_> {
     ) -> Result<LeadHistory, StoreError> {
         let mut targets = BTreeMap::new();
         let echoes = by.echoes_of(&event.event.source);
+        let own = (event.event.sequence, event.event.received_at);
         if let Some(lead) = lead {
             for (slot, applied) in &state.targets {
                 let named = Slot::parse(slot);
                 let own_writes = match echoes {
                     // No webhook tells of a record.
                     Some((echoing, window)) if echoing == named.target && !named.is_record => {
-                        self.own_writes((lead, named), window, event.event.received_at)?
+                        self.own_writes((lead, named), window, own)?
                     }
                     _ => Vec::new(),
                 };
@@ -73,7 +74,7 @@ impl Past<'_> {
                     TargetHistory {
                         applied: Some(*applied),
                         entries: self.entries(lead, named, by.is_shadowed(named.target))?,
-                        course: state.courses.get(slot).cloned(),
+                        course: state.course(slot),
                         own_writes,
                     },
                 );
@@ -177,7 +178,7 @@ impl Register for Foreseen<'_> {
         match self.leads.get(&lead) {
             Some(state) => Ok(state.clone()),
             None if self.gone.contains(&lead) => Ok(Arc::default()),
-            None => Ok(Arc::new(self.past.load_lead(lead)?)),
+            None => self.past.load_lead(lead).map(Arc::new),
         }
     }
 

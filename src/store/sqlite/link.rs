@@ -65,10 +65,23 @@ impl Register for Scope {
         Ok(())
     }
 
-    fn absorb(&mut self, gone: LeadKey, _stays: LeadKey) -> Result<(), StoreError> {
+    fn absorb(&mut self, gone: LeadKey, stays: LeadKey) -> Result<(), StoreError> {
         self.connection
             .prepare_cached("DELETE FROM lead WHERE lead = ?1")?
             .execute([gone.0])?;
+        self.connection
+            .prepare_cached("UPDATE delivery SET lead = ?2 WHERE lead = ?1")?
+            .execute((gone.0, stays.0))?;
+        // One call of a lead and target at a time: what is on its way goes first, else the oldest.
+        self.connection
+            .prepare_cached(
+                "UPDATE delivery SET head = 0 WHERE lead = ?1 AND head = 1 AND state = 'due'
+                 AND EXISTS (SELECT 1 FROM delivery first INDEXED BY delivery_head
+                             WHERE first.lead = ?1 AND first.target = delivery.target
+                             AND first.head = 1 AND first.delivery <> delivery.delivery
+                             AND (first.state = 'in_flight' OR first.delivery < delivery.delivery))",
+            )?
+            .execute([stays.0])?;
         self.known.forget_lead(gone);
         Ok(())
     }

@@ -54,6 +54,28 @@ impl SqliteStore {
         .await
     }
 
+    pub async fn unlinked(
+        &self,
+        source: String,
+        after: Sequence,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        let cause = ParkCause::unlinked(&source);
+        self.read(move |connection| {
+            select_events(
+                connection,
+                "e.state = 'parked' AND e.cause = ?1 AND e.sequence > ?2
+                 ORDER BY e.sequence LIMIT ?3",
+                (
+                    cause.as_str(),
+                    after.0,
+                    i64::try_from(limit).unwrap_or(i64::MAX),
+                ),
+            )
+        })
+        .await
+    }
+
     pub async fn recorded_of(
         &self,
         lead: LeadQuery,
@@ -74,28 +96,6 @@ impl SqliteStore {
             let mut events = select_events(connection, &condition, parameters)?;
             events.reverse();
             Ok(events)
-        })
-        .await
-    }
-
-    pub async fn unlinked(
-        &self,
-        source: String,
-        after: Sequence,
-        limit: usize,
-    ) -> Result<Vec<Event>, StoreError> {
-        let cause = ParkCause::unlinked(&source);
-        self.read(move |connection| {
-            select_events(
-                connection,
-                "e.state = 'parked' AND e.cause = ?1 AND e.sequence > ?2
-                 ORDER BY e.sequence LIMIT ?3",
-                (
-                    cause.as_str(),
-                    after.0,
-                    i64::try_from(limit).unwrap_or(i64::MAX),
-                ),
-            )
         })
         .await
     }

@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rusqlite::Connection;
 use rusqlite::types::Value as SqlValue;
+use rusqlite::{Connection, OptionalExtension};
 
 use super::super::rows::to_ms;
 use super::super::{
@@ -21,6 +21,8 @@ use super::writer::Scope;
 use crate::decision::{Decision, DecisionRecord, Revision, TargetVerdict};
 use crate::event::{Event, EventState, Sequence};
 
+/// The fact that says how far the newest replay is.
+const KEPT: &str = "replay";
 /// Events looked at, and calls made, in one step of the writer.
 const STEP: usize = 64;
 const STEP_CALLS: u64 = 8;
@@ -53,6 +55,19 @@ impl SqliteStore {
                 }
             }
             Ok(step)
+        })
+        .await
+    }
+
+    pub async fn keep_replay(&self, text: String) -> Result<(), StoreError> {
+        self.write(move |scope| scope.set_fact(KEPT, &text)).await
+    }
+
+    pub async fn kept_replay(&self) -> Result<Option<String>, StoreError> {
+        self.read(|connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT value FROM fact WHERE name = ?1")?;
+            Ok(statement.query_row([KEPT], |row| row.get(0)).optional()?)
         })
         .await
     }

@@ -28,9 +28,17 @@ impl Scope {
                         .execute((entry.0.as_bytes(), call))?;
                 }
                 Revision::Fold { into, members } => {
+                    let members = serde_json::to_string(members)?;
                     self.connection
                         .prepare_cached("UPDATE delivery SET members = ?2 WHERE id = ?1")?
-                        .execute((into.0.as_bytes(), serde_json::to_string(members)?))?;
+                        .execute((into.0.as_bytes(), &members))?;
+                    // An amend that waits behind it would say less, and what is not sent is cleared.
+                    self.connection
+                        .prepare_cached(
+                            "UPDATE delivery SET members = ?2 WHERE state = 'due'
+                             AND entry = (SELECT delivery FROM delivery WHERE id = ?1)",
+                        )?
+                        .execute((into.0.as_bytes(), &members))?;
                 }
                 Revision::Supersede { delivery } => self.supersede(*delivery, now)?,
                 Revision::Echoed { delivery } => self.mark_echoed(*delivery, by)?,

@@ -4,7 +4,7 @@
 //! log. Collected by the thousand and merged in order, neighbours share pages. The keys are in the
 //! event rows as well, so a start reads what was not merged yet, from `indexed_through` on.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::OptionalExtension;
 
@@ -99,6 +99,10 @@ pub(super) struct Tail {
     added: usize,
     /// Keys added since the last step of the merge.
     since_step: usize,
+    /// Events that were erased: their keys are never merged. Nearly always none.
+    erased: HashSet<i64>,
+    /// The same, in the open transaction.
+    erasing: HashSet<i64>,
 }
 
 impl Scope {
@@ -125,6 +129,11 @@ impl Scope {
         self.tail.active.push(keys);
         self.tail.added += 1;
         self.tail.since_step += 1;
+    }
+
+    /// The event is being erased.
+    pub(super) fn forget_keys_of(&mut self, event: i64) {
+        self.tail.erasing.insert(event);
     }
 
     /// The newest event whose duplicate key has this hash.
@@ -177,8 +186,12 @@ impl Scope {
             ),
         ] {
             let mut insert = self.connection.prepare_cached(table)?;
+            let tail = &self.tail;
+            let is_erased = |of: &i64| tail.erased.contains(of) || tail.erasing.contains(of);
             for key in keys.iter().take(to).skip(from) {
-                insert.execute(*key)?;
+                if !is_erased(&key.1) {
+                    insert.execute(*key)?;
+                }
             }
         }
         let last = merging.generation.keys.last().map(|keys| keys.sequence);
@@ -193,12 +206,21 @@ impl Scope {
     pub(super) fn keys_committed(&mut self) {
         let tail = &mut self.tail;
         tail.added = 0;
+        tail.erased.extend(tail.erasing.drain());
         if tail.merging.done != tail.merging.written {
             tail.since_step = 0;
         }
         tail.merging.done = tail.merging.written;
         let is_merged = tail.merging.done == tail.merging.length();
         if is_merged && tail.active.keys.len() >= GENERATION {
+            // What was erased before the generation that is merged now stands nowhere.
+            let merged = tail
+                .merging
+                .generation
+                .keys
+                .last()
+                .map(|keys| keys.sequence);
+            tail.erased.retain(|event| Some(*event) > merged);
             tail.merging = Merging::of(std::mem::take(&mut tail.active));
         }
     }
@@ -212,6 +234,7 @@ impl Scope {
             tail.active = Generation::of(keys);
         }
         tail.added = 0;
+        tail.erasing.clear();
         tail.merging.written = tail.merging.done;
     }
 }

@@ -32,8 +32,12 @@ pub(super) enum Job {
         reply: oneshot::Sender<Result<Appended, StoreError>>,
     },
     Task(Box<dyn Work>),
+    /// Work of its own, outside any transaction, after what was queued with it.
+    Alone(Alone),
     Close,
 }
+
+pub(super) type Alone = Box<dyn FnOnce(&Connection) + Send>;
 
 /// What an append did inside the transaction.
 pub(super) enum AppendOutcome {
@@ -273,9 +277,18 @@ impl Writer {
                 let (by, now) = desk.sit();
                 Session { desk, by, now }
             });
-            let jobs = std::mem::replace(&mut batch, Vec::with_capacity(MAX_BATCH));
-            self.run_all(jobs, session.as_ref());
+            let mut jobs = std::mem::replace(&mut batch, Vec::with_capacity(MAX_BATCH));
+            let is_alone = |job: &mut Job| matches!(job, Job::Alone(_));
+            let alone: Vec<Job> = jobs.extract_if(.., is_alone).collect();
+            if !jobs.is_empty() {
+                self.run_all(jobs, session.as_ref());
+            }
             self.log.empty_if_nearly(&self.scope.connection);
+            for job in alone {
+                if let Job::Alone(work) = job {
+                    work(&self.scope.connection);
+                }
+            }
             if closing {
                 self.queue.close();
             }
@@ -351,7 +364,7 @@ impl Writer {
                     *outcome = Some(self.scope.append(event, sitting.as_mut())?);
                 }
                 Job::Task(work) => work.run(&mut self.scope)?,
-                Job::Close => {}
+                Job::Alone(_) | Job::Close => {}
             }
         }
         self.scope.commit()?;
@@ -428,6 +441,6 @@ fn finish(job: Job, outcome: Result<(), StoreError>, handover: &mpsc::Sender<Und
             let _ = reply.send(answer);
         }
         Job::Task(work) => work.finish(outcome),
-        Job::Close => {}
+        Job::Alone(_) | Job::Close => {}
     }
 }

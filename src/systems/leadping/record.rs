@@ -82,7 +82,15 @@ fn projected(record: &Map<String, Value>) -> Map<String, Value> {
     }
     let ids = tags(record, "id").map(Value::from).collect();
     body.insert(String::from("tagIds"), Value::Array(ids));
-    body.insert(String::from("tagNames"), Value::Array(Vec::new()));
+    // A tag that is shown without an id would be gone if its name did not go along.
+    let list = record.get("tags").and_then(Value::as_array);
+    let without_id = list
+        .into_iter()
+        .flatten()
+        .filter(|tag| !tag["id"].is_string());
+    let names = without_id.filter_map(|tag| tag.get("name").filter(|name| name.is_string()));
+    let names = names.cloned().collect();
+    body.insert(String::from("tagNames"), Value::Array(names));
     body
 }
 

@@ -42,6 +42,11 @@ pub fn get_by_external_id(api: NlpearlApi, campaign: &str, external_id: &str) ->
     ])
 }
 
+/// The account that the credential belongs to; only version 1 documents it.
+pub fn account() -> Request {
+    Request::get(&["v1", "Account"])
+}
+
 fn path(api: NlpearlApi, address: &str) -> [&str; 5] {
     let (campaign, lead_id) = address.split_once('/').unwrap_or(("", address));
     [version(api), "Outbound", campaign, "Lead", lead_id]

@@ -2,6 +2,7 @@
 //! with `Setup::echoing` the sandbox fires their webhooks at the bridge, each signed as the
 //! bridge's source of that kind wants it.
 
+use leadping_bridge::config::AuthScheme;
 use leadping_bridge::sandbox::{JournalEntry, System, WebhookReceiver, WebhookState};
 use serde_json::{Value, json};
 
@@ -123,6 +124,20 @@ impl World {
         ] {
             self.sandbox().put_lead(system, &lead).unwrap();
         }
+    }
+
+    /// From now on what this system tells goes to this source, which is of no kind that it knows.
+    pub fn forward_webhooks(&self, system: System, source: &str) {
+        let auth = self.config.sources[source].auth[0].clone();
+        let AuthScheme::Header { secret, .. } = &auth.scheme else {
+            panic!("these are signed by a header");
+        };
+        self.sandbox().send_webhooks(WebhookReceiver {
+            system,
+            url: format!("http://{}/webhooks/{source}", self.app().webhook_address),
+            secret: secret.load().unwrap(),
+            auth,
+        });
     }
 
     /// The campaign gives the lead of these stories another status.

@@ -215,6 +215,37 @@ fn every_member() -> Map<String, Value> {
     members
 }
 
+/// The page's example of a request; `category` and the members about the change stand in its
+/// description.
+const PAGE_REQUEST: &str =
+    include_str!("../../../../tests/payloads/page-leadping-disposition-request.json");
+
+#[test]
+fn our_members_are_the_page_s() {
+    let page: Map<String, Value> = serde_json::from_str(PAGE_REQUEST).unwrap();
+    let described = [
+        "category",
+        "reason",
+        "changeSource",
+        "changedByAutomationId",
+    ];
+    let mut of_page: Vec<&str> = page.keys().map(String::as_str).chain(described).collect();
+    let members = every_member();
+    let mut ours: Vec<&str> = members
+        .keys()
+        .map(String::as_str)
+        .chain(["leadId"])
+        .collect();
+    of_page.sort_unstable();
+    ours.sort_unstable();
+    assert_eq!(ours, of_page);
+    for (name, value) in &page {
+        let own = members.get(name).unwrap_or(&Value::Null);
+        let is_of_one_kind = name == "leadId" || own.is_boolean() == value.is_boolean();
+        assert!(is_of_one_kind, "{name}");
+    }
+}
+
 #[test]
 fn a_set_and_an_amend_say_every_member_of_the_page() {
     let members = every_member();

@@ -1,6 +1,8 @@
 //! The update of a lead against the vendor's page "update a lead"; and the law that no field is
 //! ever lost.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -45,6 +47,67 @@ fn the_request_is_the_whole_record_as_the_page_has_it() {
             "tagIds": ["tag_1", "tag_9"],
             "tagNames": ["won"],
         })
+    );
+}
+
+/// The page's own examples: every field of the answer, every field of the request.
+const PAGE_ANSWER: &str = include_str!("../../../../tests/payloads/page-leadping-lead-answer.json");
+const PAGE_REQUEST: &str =
+    include_str!("../../../../tests/payloads/page-leadping-lead-request.json");
+
+/// Each place where there is a value, by its pointer.
+fn leaves(value: &Value, at: &str, found: &mut BTreeMap<String, Value>) {
+    match value {
+        Value::Object(object) if !object.is_empty() => {
+            for (name, value) in object {
+                leaves(value, &format!("{at}/{name}"), found);
+            }
+        }
+        value => {
+            found.insert(at.to_owned(), value.clone());
+        }
+    }
+}
+
+fn all_leaves(value: &Value) -> BTreeMap<String, Value> {
+    let mut found = BTreeMap::new();
+    leaves(value, "", &mut found);
+    found
+}
+
+#[test]
+fn every_field_of_the_page_s_answer_that_its_request_has_is_sent_back_as_it_came() {
+    let mut answer: Value = serde_json::from_str(PAGE_ANSWER).unwrap();
+    answer["id"] = json!("L1");
+    let body = all_leaves(&body_of(&answer, json!({ "enabled": false })));
+    let page: Value = serde_json::from_str(PAGE_REQUEST).unwrap();
+    // The example leaves `metadata` out; the description of the request has it.
+    let mut expected = all_leaves(&page);
+    expected.extend(
+        all_leaves(&answer)
+            .into_iter()
+            .filter(|(pointer, _)| pointer.starts_with("/metadata/")),
+    );
+    let names = |fields: &BTreeMap<String, Value>| fields.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&body), names(&expected));
+    let of_answer = all_leaves(&answer);
+    for (pointer, sent) in &body {
+        match pointer.as_str() {
+            "/enabled" => assert_eq!(sent, &json!(false)),
+            "/tagIds" => assert_eq!(sent, &json!(["<string>"])),
+            "/tagNames" => assert_eq!(sent, &json!([])),
+            pointer => assert_eq!(Some(sent), of_answer.get(pointer), "{pointer}"),
+        }
+    }
+}
+
+#[test]
+fn a_tag_without_an_id_goes_by_its_name() {
+    let lead = json!({ "id": "L1", "tags": [{ "id": "t1", "name": "a" }, { "name": "b" }, { "id": null, "name": "c" }] });
+    let body = body_of(&lead, json!({ "tagNames": ["d", "B"] }));
+    assert_eq!(
+        (&body["tagIds"], &body["tagNames"]),
+        (&json!(["t1"]), &json!(["b", "c", "d"]))
     );
 }
 
@@ -223,7 +286,49 @@ prop_compose! {
     }
 }
 
+/// The page's record with other values, and some of its fields missing or null.
+fn page_record() -> impl Strategy<Value = Value> {
+    let answer: Value = serde_json::from_str(PAGE_ANSWER).unwrap();
+    let fields: Vec<String> = all_leaves(&answer).into_keys().collect();
+    prop::collection::vec(prop::option::of(plain()), fields.len()).prop_map(move |values| {
+        let mut record = answer.clone();
+        for (pointer, value) in fields.iter().zip(values) {
+            let (parent, name) = pointer.rsplit_once('/').unwrap();
+            let Some(Value::Object(parent)) = record.pointer_mut(parent) else {
+                continue;
+            };
+            match value {
+                Some(value) => parent.insert(name.to_owned(), value),
+                None => parent.remove(name),
+            };
+        }
+        record["id"] = json!("L1");
+        record["tags"] = json!([{ "id": "t1", "name": "a" }]);
+        record
+    })
+}
+
 proptest! {
+    #[test]
+    fn no_field_of_the_page_is_ever_lost(before in page_record(), enabled in any::<bool>()) {
+        let wanted = object(json!({ "enabled": enabled }));
+        let Update::Write(request) = update("L1", before.to_string().as_bytes(), &wanted) else {
+            prop_assert_eq!(&before["enabled"], &json!(enabled));
+            return Ok(());
+        };
+        let sent = all_leaves(request.body.as_ref().unwrap());
+        // Of the answer alone, as the page's request shows.
+        let answered = ["/archive", "/isArchived", "/currentDisposition", "/createdAt", "/modifiedAt", "/tags",
+            "/contact/coordinate", "/contact/phone/lookup/location/coordinate"];
+        for (pointer, value) in all_leaves(&before) {
+            if pointer == "/enabled" || answered.iter().any(|only| pointer.starts_with(only)) {
+                continue;
+            }
+            let is_emptied = value.as_object().is_some_and(Map::is_empty);
+            prop_assert!(sent.get(&pointer) == Some(&value) || is_emptied, "{} of {}", pointer, before);
+        }
+    }
+
     #[test]
     fn no_field_is_ever_lost(before in record(), wanted in wanted()) {
         let text = before.to_string();

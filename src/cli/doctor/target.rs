@@ -1,0 +1,293 @@
+//! A target: its name, its certificate, and one harmless read with its credential. The same read
+//! without the credential shows whether the answer proves anything.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::header::{ACCEPT, DATE};
+
+use super::Notes;
+use super::clock::Clocks;
+use crate::cli::send::told;
+use crate::config::TargetConfig;
+use crate::deliver::credential::{Authorization, Credential};
+use crate::systems::outbound::{self, Method, Request};
+
+pub(super) async fn look(config: &TargetConfig, clocks: &mut Clocks) -> Notes {
+    let mut notes = Notes::about(format!("targets.{}", config.name));
+    let Some(url) = reqwest::Url::parse(&config.base_url).ok() else {
+        notes.error("base_url is no URL", "write https://host");
+        return notes;
+    };
+    if config.proxy.is_none() && !resolves(&mut notes, &url).await {
+        return notes;
+    }
+    let credential = match Credential::load(&config.system) {
+        Ok(credential) => credential,
+        Err(error) => {
+            notes.error(
+                format!("no credential to ask with: {error}"),
+                "see secrets above",
+            );
+            return notes;
+        }
+    };
+    let asker = match Asker::new(config, url) {
+        Ok(asker) => asker,
+        Err(error) => {
+            notes.error(
+                format!("it cannot be asked: {error:#}"),
+                "look at proxy and base_url",
+            );
+            return notes;
+        }
+    };
+    asker
+        .try_credential(&credential, (&mut notes, clocks))
+        .await;
+    notes
+}
+
+async fn resolves(notes: &mut Notes, url: &reqwest::Url) -> bool {
+    let (host, port) = (
+        url.host_str().unwrap_or_default().trim_matches(['[', ']']),
+        url.port_or_known_default().unwrap_or(443),
+    );
+    let found = tokio::net::lookup_host((host, port)).await;
+    let has_address = found.is_ok_and(|mut addresses| addresses.next().is_some());
+    if !has_address {
+        notes.error(
+            format!("the name {host} does not resolve"),
+            "look at base_url and at this machine's DNS",
+        );
+    }
+    has_address
+}
+
+/// What came back, as far as it is looked at.
+struct Heard {
+    status: u16,
+    date: Option<String>,
+    body: bytes::Bytes,
+}
+
+struct Asker<'c> {
+    config: &'c TargetConfig,
+    base: reqwest::Url,
+    client: reqwest::Client,
+}
+
+impl<'c> Asker<'c> {
+    fn new(config: &'c TargetConfig, base: reqwest::Url) -> anyhow::Result<Self> {
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("leadping-bridge/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .timeout(config.timeout);
+        if base.scheme() == "http" {
+            // An image that ships no CA certificates needs none for this.
+            builder = builder.tls_certs_only([]);
+        }
+        if let Some(proxy) = &config.proxy {
+            builder = builder.proxy(reqwest::Proxy::all(proxy)?);
+        }
+        Ok(Self {
+            config,
+            base,
+            client: builder.build()?,
+        })
+    }
+
+    async fn try_credential(
+        &self,
+        credential: &Credential,
+        (notes, clocks): (&mut Notes, &mut Clocks),
+    ) {
+        let authorization = match credential {
+            Credential::Header { authorization, .. } => Authorization::clone(&authorization.load()),
+            Credential::Tokens(tokens) => {
+                let Some(heard) = self.ask(&tokens.request(), None, (notes, clocks)).await else {
+                    return;
+                };
+                match tokens.token_in(&heard.body, Timestamp::now()) {
+                    Some(token) if heard.status < 300 => token.authorization,
+                    _ => {
+                        notes.error(
+                            format!(
+                                "it sells no token for this pair (answered {})",
+                                heard.status
+                            ),
+                            "look at auth.key and auth.secret, and at what they are allowed there",
+                        );
+                        return;
+                    }
+                }
+            }
+        };
+        let probe = outbound::probe(&self.config.system);
+        let call = probe.summary();
+        let with = self.ask(&probe, Some(authorization), (notes, clocks)).await;
+        let Some(with) = with else { return };
+        let status = with.status;
+        match status {
+            401 | 403 => notes.error(
+                format!("it refuses the credential ({call} answered {status})"),
+                "put the target's current credential where the configuration points; ask the vendor what it may do",
+            ),
+            300..=399 => notes.error(
+                format!("it answers {status}, a redirect, and none is followed ({call})"),
+                "set base_url to where it redirects",
+            ),
+            429 => notes.warning(
+                format!("it is asked too often just now ({call} answered 429)"),
+                "try again later; keep rate_limit below what the vendor allows",
+            ),
+            500.. => notes.error(
+                format!("it fails ({call} answered {status})"),
+                "look at the vendor's status page; deliveries wait and are sent later",
+            ),
+            _ => self.try_without(&probe, status, (notes, clocks)).await,
+        }
+    }
+
+    /// A credential that nobody looked at was not accepted.
+    async fn try_without(
+        &self,
+        probe: &Request,
+        status: u16,
+        (notes, clocks): (&mut Notes, &mut Clocks),
+    ) {
+        let call = probe.summary();
+        let without = self.ask(probe, None, (notes, clocks)).await;
+        let Some(without) = without else { return };
+        if matches!(without.status, 401 | 403) {
+            notes.ok(format!(
+                "reachable, and the credential is accepted ({call} answered {status}, without it {})",
+                without.status
+            ));
+        } else {
+            notes.warning(
+                format!("it answers {call} with {status}, and without a credential with {}: that proves nothing", without.status),
+                "look at base_url: is it the vendor's API, without a path?",
+            );
+        }
+    }
+
+    /// One call; what goes wrong on the way is noted.
+    async fn ask(
+        &self,
+        request: &Request,
+        authorization: Option<Authorization>,
+        (notes, clocks): (&mut Notes, &mut Clocks),
+    ) -> Option<Heard> {
+        match self.exchange(request, authorization).await {
+            Ok(heard) => {
+                if let Some(date) = &heard.date {
+                    clocks.heard(&self.config.name, date, Timestamp::now());
+                }
+                // Every call takes its share of the rate.
+                let share = self.config.rate_limit.time_for(1, 100);
+                tokio::time::sleep(share.min(Duration::from_secs(1))).await;
+                Some(heard)
+            }
+            Err(error) => {
+                let said = format!("{:#}", told(error));
+                let (what, remedy) = explain_failure(&said);
+                notes.error(format!("{what}: {said}"), remedy);
+                None
+            }
+        }
+    }
+
+    async fn exchange(
+        &self,
+        request: &Request,
+        authorization: Option<Authorization>,
+    ) -> reqwest::Result<Heard> {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(&request.path);
+        }
+        let method = match request.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+            Method::Put => reqwest::Method::PUT,
+        };
+        let mut call = self
+            .client
+            .request(method, url)
+            .header(ACCEPT, "application/json");
+        if let Some(Authorization { name, value }) = authorization {
+            call = call.header(name, value);
+        }
+        if let Some(body) = &request.body {
+            call = call.json(body);
+        }
+        let answer = call.send().await?;
+        let date = answer
+            .headers()
+            .get(DATE)
+            .and_then(|date| date.to_str().ok());
+        Ok(Heard {
+            status: answer.status().as_u16(),
+            date: date.map(str::to_owned),
+            body: answer.bytes().await?,
+        })
+    }
+}
+
+/// What an error of the connection means, and what helps.
+fn explain_failure(said: &str) -> (&'static str, &'static str) {
+    let said = said.to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    if says(&[
+        "certificate",
+        "unknownissuer",
+        "tls",
+        "ssl",
+        "corrupt message",
+        "handshake",
+    ]) {
+        (
+            "no secure connection",
+            "its certificate must be valid and of an authority that this machine trusts (ca-certificates); base_url must name the host that is in it",
+        )
+    } else if says(&["refused"]) {
+        (
+            "nobody listens there",
+            "look at base_url, host and port, and at the firewall on the way",
+        )
+    } else {
+        (
+            "no answer",
+            "look at the network and the firewall on the way, and at proxy",
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_told_by_its_kind() {
+        for (said, what) in [
+            (
+                "error sending request: invalid peer certificate: UnknownIssuer",
+                "no secure connection",
+            ),
+            (
+                "client error (Connect): received corrupt message of type InvalidContentType",
+                "no secure connection",
+            ),
+            (
+                "client error (Connect): tcp connect error: Connection refused (os error 111)",
+                "nobody listens there",
+            ),
+            ("error sending request: operation timed out", "no answer"),
+        ] {
+            assert_eq!(explain_failure(said).0, what, "{said}");
+        }
+    }
+}

@@ -1,0 +1,542 @@
+//! The rules of deciding, said once more and as plainly as possible: an event after the other, no
+//! store, no time that passes, nothing shared with the code that is tested. Slow and small.
+//!
+//! What the world did is an input: which deliveries a target refused or gave way to newer ones, and
+//! which webhook was taken for an echo (that it may be taken for one is checked here).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::ground::RETURNS;
+use super::said::{Members, Said, System, Wants};
+
+const TERMINAL: &str = "Converted";
+const WINDOW: SignedDuration = SignedDuration::from_secs(600);
+/// Entries of a lead at a target that are looked at.
+const ENTRIES: usize = 16;
+
+/// What became of a delivery in the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    Delivered,
+    Refused,
+    GaveWay,
+}
+
+/// What the world shows of one event.
+pub struct Seen {
+    /// Target → its delivery's id, when that ended, its fate.
+    pub deliveries: BTreeMap<String, (String, Timestamp, Fate)>,
+    /// The write that it was taken for the echo of.
+    pub echo_of: Option<String>,
+}
+
+/// What an event should have become.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Expected {
+    pub parked: Option<&'static str>,
+    /// Target → verdict.
+    pub verdicts: BTreeMap<&'static str, &'static str>,
+}
+
+/// A set or an amend, in the order decided.
+#[derive(Debug, Clone)]
+pub struct Write {
+    pub id: String,
+    /// The set's, where this is an amend.
+    pub entry: String,
+    pub event: i64,
+    pub members: Members,
+    pub ended: Timestamp,
+    pub fate: Fate,
+    /// From the event after this one on everybody knew that it was refused.
+    known_after: i64,
+    echoed_by: Option<i64>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    id: String,
+    source: String,
+    call: Option<String>,
+}
+
+/// What a lead is at one target.
+#[derive(Debug, Default)]
+pub struct AtTarget {
+    pub writes: Vec<Write>,
+    entries: Vec<Entry>,
+    applied: i64,
+    words: Option<Words>,
+    setter: String,
+    is_final: bool,
+    had: BTreeSet<Words>,
+    returns: Vec<Timestamp>,
+}
+
+/// Category and outcome; elsewhere the status.
+type Words = (String, String);
+
+fn words(target: &str, members: &Members) -> Words {
+    let text = |member: &str| {
+        members
+            .get(member)
+            .map_or(String::new(), ToString::to_string)
+    };
+    match target {
+        "leadping" => (text("category"), text("outcome")),
+        _ => (String::new(), text("status") + &text("reasonId")),
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct Lead {
+    pub at: BTreeMap<&'static str, AtTarget>,
+    /// Ids that are known to be of one lead.
+    together: Vec<BTreeSet<System>>,
+    /// Source → newest stamp that was applied.
+    stamps: BTreeMap<String, Timestamp>,
+    waiting: BTreeSet<i64>,
+}
+
+/// 0 is strongest.
+fn rank(source: &str) -> usize {
+    let order = ["crm", "voice"];
+    order
+        .iter()
+        .position(|it| *it == source)
+        .unwrap_or(order.len())
+}
+
+pub struct Reference<'w> {
+    pub events: &'w BTreeMap<i64, Said>,
+    pub seen: &'w BTreeMap<i64, Seen>,
+    pub supersede: bool,
+    /// The newest event at the end of each time in which targets refused: by then that was known.
+    pub refusals: &'w [i64],
+    pub leads: BTreeMap<u64, Lead>,
+    pub expected: BTreeMap<i64, Expected>,
+}
+
+impl Reference<'_> {
+    pub fn run(&mut self) {
+        let events = self.events;
+        for (sequence, said) in events {
+            let lead = self.leads.entry(said.lead).or_default();
+            if lead.learn(&said.names) {
+                let waiting = lead
+                    .waiting
+                    .iter()
+                    .filter(|it| lead.is_one(said, &events[it]));
+                for waiting in waiting.copied().collect::<Vec<_>>() {
+                    self.decide(waiting, *sequence);
+                }
+            }
+            self.decide(*sequence, *sequence);
+        }
+    }
+
+    /// `turn`: the event that is being recorded meanwhile.
+    fn decide(&mut self, sequence: i64, turn: i64) {
+        let (said, seen) = (&self.events[&sequence], &self.seen[&sequence]);
+        let lead = self.leads.entry(said.lead).or_default();
+        let mut expected = Expected::default();
+        match said.wants() {
+            Wants::Nothing => {}
+            Wants::Person => expected.parked = Some("row"),
+            Wants::Unknown => expected.parked = Some("unmapped"),
+            Wants::Calls { is_final, calls } => {
+                let case = Case {
+                    said,
+                    seen,
+                    is_final,
+                    turn,
+                    now: self.events[&turn].received_at,
+                    supersede: self.supersede,
+                    refusals: self.refusals,
+                };
+                for (target, members) in calls {
+                    let verdict = lead.weigh(&case, target, &members);
+                    expected.verdicts.insert(target, verdict);
+                }
+                lead.note(said, &expected);
+            }
+        }
+        for (verdict, cause) in [("unlinked", "unlinked"), ("looping", "looping")] {
+            if expected.verdicts.values().any(|it| *it == verdict) {
+                expected.parked = expected.parked.or(Some(cause));
+            }
+        }
+        match expected.parked {
+            Some("unlinked") => lead.waiting.insert(sequence),
+            _ => lead.waiting.remove(&sequence),
+        };
+        self.expected.insert(sequence, expected);
+    }
+}
+
+struct Case<'c> {
+    said: &'c Said,
+    seen: &'c Seen,
+    is_final: bool,
+    turn: i64,
+    now: Timestamp,
+    supersede: bool,
+    refusals: &'c [i64],
+}
+
+impl Case<'_> {
+    fn known_after(&self) -> i64 {
+        let mut ends = self.refusals.iter().copied();
+        ends.find(|end| *end >= self.turn).unwrap_or(i64::MAX)
+    }
+}
+
+impl Lead {
+    /// Ids named together are one lead's; whether that was news.
+    fn learn(&mut self, names: &BTreeSet<System>) -> bool {
+        let (mut one, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.together)
+            .into_iter()
+            .partition(|known| !known.is_disjoint(names));
+        let is_news = !one.iter().any(|known| known.is_superset(names));
+        let mut joined = names.clone();
+        joined.extend(one.drain(..).flatten());
+        self.together = others;
+        self.together.push(joined);
+        is_news
+    }
+
+    /// Both are known to be about the same.
+    fn is_one(&self, one: &Said, other: &Said) -> bool {
+        let mut known = self.together.iter();
+        known.any(|known| !known.is_disjoint(&one.names) && !known.is_disjoint(&other.names))
+    }
+
+    fn knows(&self, said: &Said, system: System) -> bool {
+        let mut known = self.together.iter();
+        known.any(|known| known.contains(&system) && !known.is_disjoint(&said.names))
+    }
+
+    /// The stamps that later events are compared with.
+    fn note(&mut self, said: &Said, expected: &Expected) {
+        let applies =
+            |verdict: &&str| ["echo", "unchanged", "detail", "delivery"].contains(verdict);
+        if let (true, Some(stamp)) = (expected.verdicts.values().any(applies), said.stamp) {
+            let newest = self.stamps.entry(said.source.clone()).or_insert(stamp);
+            *newest = stamp.max(*newest);
+        }
+    }
+
+    fn weigh(&mut self, case: &Case<'_>, target: &'static str, members: &Members) -> &'static str {
+        let said = case.said;
+        let (system, nowhere) = match target {
+            "leadping" => (System::Leadping, "unlinked"),
+            "nlpearl" => (System::Nlpearl, "absent"),
+            _ => (System::Capillary, "absent"),
+        };
+        if !self.knows(said, system) {
+            return nowhere;
+        }
+        let is_echo = self.is_echo(case);
+        let is_late = matches!(
+            (self.stamps.get(&said.source), said.stamp),
+            (Some(newest), Some(ours)) if ours < *newest
+        );
+        let at = self.at.entry(target).or_default();
+        let verdict = match () {
+            () if is_echo => "echo",
+            () if is_late || at.applied > said.sequence => "stale",
+            () => at.weigh(case, target, members),
+        };
+        if ["echo", "unchanged", "detail", "delivery"].contains(&verdict) {
+            at.applied = at.applied.max(said.sequence);
+        }
+        verdict
+    }
+
+    /// The world says whether it was taken for one; it must be one of the writes that may still
+    /// come back, and if one certainly could, it must have been.
+    fn is_echo(&mut self, case: &Case<'_>) -> bool {
+        let said = case.said;
+        let mut may = Vec::new();
+        for (target, at) in &mut self.at {
+            may.extend(at.writes.iter_mut().filter(|write| {
+                write.event < said.sequence
+                    && said.reports(target, &write.entry, &write.members)
+                    && write.echoed_by.is_none_or(|by| by == said.sequence)
+            }));
+        }
+        let is_awaited = |write: &Write| {
+            write.fate == Fate::Delivered && write.ended + WINDOW >= said.received_at
+        };
+        let must_be = |write: &Write| {
+            let was_there = match said.is_fired {
+                true => write.ended <= said.received_at,
+                false => write.ended < said.received_at,
+            };
+            is_awaited(write) && was_there
+        };
+        let taken = match &case.seen.echo_of {
+            Some(of) => may
+                .into_iter()
+                .find(|write| write.id == *of && is_awaited(write)),
+            None => may.into_iter().find(|write| must_be(write)),
+        };
+        if let Some(write) = taken {
+            write.echoed_by = Some(said.sequence);
+            return true;
+        }
+        false
+    }
+}
+
+impl AtTarget {
+    fn is_gone(write: &Write, turn: i64) -> bool {
+        match write.fate {
+            Fate::Delivered => false,
+            Fate::Refused => write.known_after < turn,
+            // It gives way when something newer is set.
+            Fate::GaveWay => false,
+        }
+    }
+
+    /// The entry's set and amends that count, oldest first.
+    fn writes_of<'a>(
+        &'a self,
+        entry: &'a Entry,
+        turn: i64,
+    ) -> impl DoubleEndedIterator<Item = &'a Write> {
+        let writes = self.writes.iter().filter(|write| write.entry == entry.id);
+        writes.filter(move |write| !Self::is_gone(write, turn))
+    }
+
+    /// `None`: it never got there, or gave way.
+    fn members_of(&self, entry: &Entry, turn: i64) -> Option<Members> {
+        let has_set = self
+            .writes_of(entry, turn)
+            .any(|write| write.id == entry.id);
+        let newest = self.writes_of(entry, turn).next_back();
+        newest
+            .filter(|_| has_set && !self.gave_way(entry))
+            .map(|write| write.members.clone())
+    }
+
+    /// A set gives way to the next one.
+    fn gave_way(&self, entry: &Entry) -> bool {
+        let set = self.writes.iter().find(|write| write.id == entry.id);
+        let is_newest = self
+            .entries
+            .last()
+            .is_some_and(|newest| newest.id == entry.id);
+        !is_newest && set.is_some_and(|set| set.fate == Fate::GaveWay)
+    }
+
+    fn words_of(&self, target: &str, entry: &Entry, turn: i64) -> Words {
+        let first = self
+            .writes
+            .iter()
+            .find(|write| write.id == entry.id)
+            .unwrap();
+        let members = self.writes_of(entry, turn).next_back().unwrap_or(first);
+        words(target, &members.members)
+    }
+
+    fn weigh(&mut self, case: &Case<'_>, target: &str, members: &Members) -> &'static str {
+        let (said, turn) = (case.said, case.turn);
+        let is_disposition = target == "leadping";
+        let same_call = |entry: &Entry| match (&entry.call, &said.call) {
+            (Some(known), Some(named)) => !is_disposition || known == named,
+            _ => true,
+        };
+        let wanted = words(target, members);
+        if let Some(place) = self.entry_detailed(case, target, &wanted) {
+            let entry = self.entries[place].clone();
+            let is_newest = place + 1 == self.entries.len();
+            match self.members_of(&entry, turn) {
+                Some(has) => return self.detail(case, (target, place), (has, members)),
+                None if !is_newest => return "stale",
+                // What did not get there then is sent now.
+                None => {}
+            }
+        }
+        if self.leaves_terminal(&wanted) && rank(&said.source) > rank(&self.setter) {
+            return "outranked";
+        }
+        let has = self.entries.iter().rev().take(ENTRIES).find_map(|entry| {
+            Some((
+                entry.id.clone(),
+                same_call(entry),
+                self.members_of(entry, turn)?,
+            ))
+        });
+        if let Some((id, true, has)) = has
+            && covers(&has, members)
+        {
+            let entry = self
+                .entries
+                .iter_mut()
+                .find(|entry| entry.id == id)
+                .unwrap();
+            if is_disposition {
+                entry.call = entry.call.take().or_else(|| said.call.clone());
+            }
+            self.go_on(case, wanted);
+            return "unchanged";
+        }
+        let comes_back = self.words.as_ref() != Some(&wanted) && self.had.contains(&wanted);
+        self.returns.retain(|at| *at + WINDOW > said.received_at);
+        // What waited that long feeds no loop.
+        let is_fresh = case.now <= said.received_at + WINDOW;
+        if comes_back && is_fresh && self.returns.len() >= RETURNS {
+            return "looping";
+        }
+        self.set(case, target, members.clone());
+        self.go_on(case, wanted);
+        "delivery"
+    }
+
+    /// Which entry this is more about: a call webhook, any entry of its call that says the same;
+    /// any other, the newest of its source and call, if that says the same.
+    fn entry_detailed(&self, case: &Case<'_>, target: &str, wanted: &Words) -> Option<usize> {
+        let said = case.said;
+        if target != "leadping" {
+            return None;
+        }
+        let mut candidates = (0..self.entries.len()).rev().take(ENTRIES).filter(|place| {
+            let entry = &self.entries[*place];
+            let same_call = match (&entry.call, &said.call) {
+                (Some(known), Some(named)) => known == named,
+                _ => true,
+            };
+            entry.source == said.source && same_call
+        });
+        let says_so =
+            |place: &usize| self.words_of(target, &self.entries[*place], case.turn) == *wanted;
+        match said.is_of_call {
+            true => candidates.find(says_so),
+            false => candidates.next().filter(says_so),
+        }
+    }
+
+    fn detail(
+        &mut self,
+        case: &Case<'_>,
+        (target, place): (&str, usize),
+        (mut has, members): (Members, &Members),
+    ) -> &'static str {
+        let said = case.said;
+        let is_newest = place + 1 == self.entries.len();
+        let entry = &mut self.entries[place];
+        entry.call = entry.call.take().or_else(|| said.call.clone());
+        let entry = entry.id.clone();
+        let is_so = covers(&has, members);
+        has.extend(members.clone());
+        let wanted = words(target, &has);
+        if !is_so {
+            match case.seen.deliveries.get(target) {
+                Some(_) => self.write(case, target, (Some(entry), has)),
+                // It goes with what was to be sent: nothing of that may say less.
+                None => {
+                    let writes = self.writes.iter_mut().filter(|write| write.entry == entry);
+                    writes.for_each(|write| write.members.clone_from(&has));
+                }
+            }
+        }
+        if is_newest {
+            self.go_on(case, wanted);
+        }
+        if is_so { "unchanged" } else { "detail" }
+    }
+
+    fn set(&mut self, case: &Case<'_>, target: &str, members: Members) {
+        self.write(case, target, (None, members));
+        let id = self.writes.last().unwrap().id.clone();
+        self.entries.push(Entry {
+            id,
+            source: case.said.source.clone(),
+            call: case.said.call.clone(),
+        });
+        let may_give_way = case.supersede;
+        let gave_way = self.writes.iter().any(|write| write.fate == Fate::GaveWay);
+        assert!(may_give_way || !gave_way, "nothing gives way in a queue");
+    }
+
+    fn write(
+        &mut self,
+        case: &Case<'_>,
+        target: &str,
+        (entry, members): (Option<String>, Members),
+    ) {
+        let said = case.said;
+        let sent = case.seen.deliveries.get(target).cloned();
+        let (id, ended, fate) = sent.unwrap_or_else(|| {
+            // The verdicts differ, then.
+            let id = format!("nothing, for {}", said.sequence);
+            (id, said.received_at, Fate::Delivered)
+        });
+        self.writes.push(Write {
+            entry: entry.unwrap_or_else(|| id.clone()),
+            id,
+            event: said.sequence,
+            members,
+            ended,
+            fate,
+            known_after: case.known_after(),
+            echoed_by: None,
+        });
+    }
+
+    fn leaves_terminal(&self, wanted: &Words) -> bool {
+        let terminal = format!("\"{TERMINAL}\"");
+        self.words.as_ref().is_some_and(|now| {
+            (now.0 == terminal && wanted.0 != terminal) || (self.is_final && now != wanted)
+        })
+    }
+
+    /// These words are the newest.
+    fn go_on(&mut self, case: &Case<'_>, wanted: Words) {
+        let said = case.said;
+        let stays = self
+            .words
+            .as_ref()
+            .is_some_and(|now| *now == wanted || (!now.0.is_empty() && now.0 == wanted.0));
+        let same_words = self.words.as_ref() == Some(&wanted);
+        let leaves = self.leaves_terminal(&wanted);
+        // What a stronger source set stays its own when a weaker one says it again.
+        if leaves || !stays || rank(&self.setter) >= rank(&said.source) {
+            self.setter.clone_from(&said.source);
+        }
+        self.is_final = case.is_final || (self.is_final && same_words && !leaves);
+        if same_words {
+            return;
+        }
+        if self.had.contains(&wanted) {
+            self.returns.retain(|at| *at + WINDOW > said.received_at);
+            self.returns.push(said.received_at);
+        }
+        if let Some(before) = self.words.replace(wanted) {
+            self.had.insert(before);
+        }
+    }
+
+    /// What got there, oldest first: each entry with all that was said of it.
+    pub fn history(&self) -> Vec<(String, Members)> {
+        let there = self.entries.iter().filter_map(|entry| {
+            let writes = self.writes.iter().filter(|write| write.entry == entry.id);
+            let mut there = writes
+                .filter(|write| write.fate == Fate::Delivered)
+                .peekable();
+            let is_there = there.peek().is_some_and(|first| first.id == entry.id);
+            let newest = there.last().filter(|_| is_there)?;
+            Some((entry.id.clone(), newest.members.clone()))
+        });
+        there.collect()
+    }
+}
+
+fn covers(has: &Members, wanted: &Members) -> bool {
+    wanted
+        .iter()
+        .all(|(member, value)| has.get(member) == Some(value))
+}
