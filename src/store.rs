@@ -14,15 +14,16 @@ use serde::{Deserialize, Serialize};
 use crate::decision::{DecisionRecord, ParkCause};
 use crate::delivery::{Attempt, DeliveryId, DeliveryState, Lease, Patience};
 use crate::event::{Event, EventId, EventState, Reading, Sequence};
-use crate::lead::{LeadHistory, LeadKey, SystemId};
+use crate::lead::{LeadKey, SystemId};
 
-mod gauge;
 mod care;
 mod erase;
+mod gauge;
 mod judgement;
 mod life;
 mod links;
 mod parked;
+mod recorded;
 mod replay;
 mod retention;
 pub mod rows;
@@ -34,6 +35,7 @@ pub use gauge::ParkedCount;
 pub use judgement::{Decided, Decider, Desk, Leased};
 pub use links::{Learnt, LinkPage, LinkRow, Linked, Links, NamedLead, NewLink};
 pub use parked::{Freed, FreedTo, Parked, ParkedAction, ParkedPlace};
+pub use recorded::{KnownLead, Peeked, RecordedFrom, RecordedSpan};
 pub use replay::{ReplayOf, ReplaySpan, ReplayStep};
 pub use retention::{Sweep, SweepAt, Swept};
 
@@ -299,41 +301,6 @@ pub struct LeadQuery {
     pub id: String,
     /// Source names; LeadPing's own ids are looked up too.
     pub sources: Vec<String>,
-}
-
-/// An event that has not been recorded, and what deciding it would see.
-#[derive(Debug, Clone)]
-pub struct Peeked {
-    pub event: Undecided,
-    pub history: LeadHistory,
-    /// What waits for a link that it teaches, in order, each with what its own deciding would see
-    /// but for what becomes of those before it.
-    pub decided_first: Vec<(Undecided, LeadHistory)>,
-}
-
-/// From where recorded events are read again.
-#[derive(Debug, Clone, Copy)]
-pub enum RecordedFrom {
-    /// So many of the newest.
-    Last(u64),
-    /// Those received since then; a few older ones may stand among them.
-    Since(Timestamp),
-}
-
-/// The first and the last event of what is read again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RecordedSpan {
-    pub first: Sequence,
-    pub last: Sequence,
-}
-
-/// A lead as the link table knows it.
-#[derive(Debug, Clone)]
-pub struct KnownLead {
-    pub lead: LeadKey,
-    pub ids: Vec<SystemId>,
-    /// NLPearl lead id → pearl id.
-    pub pearls: std::collections::BTreeMap<String, String>,
 }
 
 /// A verified request that could not be an event.

@@ -192,7 +192,9 @@ async fn a_file_or_a_bridge_that_cannot_be_used_is_told() {
     let missing = place.run(&["links", "import", "nothing.csv"]).await;
     assert_eq!(missing.code, Some(2));
     assert!(
-        missing.err.starts_with("cannot read nothing.csv: "),
+        missing
+            .err
+            .starts_with("error: there is no file nothing.csv; "),
         "{}",
         missing.err
     );
