@@ -124,7 +124,9 @@ fn every_fault_of_an_expectation_has_its_place() {
     );
     check(
         "verdict = \"ignored\"\nrow = \n",
-        &["x.expect.toml:2:7: error: nothing stands behind `=` (a text in quotes, a number, true or false)"],
+        &[
+            "x.expect.toml:2:7: error: nothing stands behind `=` (a text in quotes, a number, true or false)",
+        ],
     );
 }
 
