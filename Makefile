@@ -5,7 +5,7 @@ DENY_VERSION := 0.20.2
 DENY := $(shell cargo deny --version 2>/dev/null | grep -q '^cargo-deny 0\.20\.' && command -v cargo-deny || echo target/tools/bin/cargo-deny)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format-check lint deny toolchain-check deploy-check bench audit needs-rust needs-compiler
+.PHONY: help demo test test-browser check format-check lint deny toolchain-check deploy-check bench audit needs-rust needs-compiler needs-browser
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -15,6 +15,9 @@ demo: needs-compiler ## sandbox, bridge and sample webhooks on this machine; Ctr
 
 test: needs-compiler ## every test
 	cargo test --locked
+
+test-browser: needs-compiler needs-browser target/browser/axe.min.js ## the dashboard in headless Chromium: every page, by mouse and by keyboard
+	cargo test --locked --test browser
 
 check: toolchain-check format-check lint deny ## format, lints, dependencies: no warning passes
 
@@ -52,6 +55,25 @@ toolchain-check:
 	@channel=$$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml); \
 	grep -q "^FROM rust:$$channel-" Dockerfile || { \
 		echo "Dockerfile does not build with Rust $$channel, which rust-toolchain.toml names" >&2; exit 1; }
+
+# Looks for what keeps people from reading a page; MPL-2.0, used by the tests alone.
+AXE_VERSION := 4.11.0
+AXE_SHA256 := 39bed7d72308f6d620789c169d699bfd7e8da80f65b545821a6b2215c3e83107
+target/browser/axe.min.js:
+	@command -v npm >/dev/null || { echo "npm is missing: it fetches axe-core for the browser tests" >&2; exit 1; }
+	mkdir -p target/browser
+	cd target/browser && npm pack --silent axe-core@$(AXE_VERSION)
+	cd target/browser && echo "$(AXE_SHA256)  axe-core-$(AXE_VERSION).tgz" | sha256sum --check --quiet
+	tar -xzf target/browser/axe-core-$(AXE_VERSION).tgz -C target/browser --strip-components 1 package/axe.min.js package/LICENSE
+	touch $@
+
+needs-browser:
+	@command -v chromedriver >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update && apt-get install -y --no-install-recommends chromium chromium-driver; \
+		else \
+			echo "chromedriver is missing: apt-get install chromium chromium-driver" >&2; exit 1; \
+		fi; }
 
 # About 2.5 minutes, once: the root lies under target/.
 target/tools/bin/cargo-deny: | needs-compiler

@@ -1,110 +1,112 @@
 //! The admin listener: `/api/v1/…` and `/metrics`, for operators and their tools.
 //!
-//! Reads pages from the store and counters from memory. What it changes (links, what is parked, replays) it
-//! has the decider do. On
-//! loopback without a token it answers only requests that name a loopback host, so that a web
-//! page in somebody's browser cannot reach it by a name of its own.
+//! Reads pages from the store and counters from memory. What it changes it has others do: the
+//! decider (links, what is parked, replays), a target's worker (pauses), `app` (reloads); each
+//! change is written down beside it (`audit`). Who may ask is `auth`'s. Every route stands in the
+//! OpenAPI document, because the router is made of the same list (`document`).
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::rejection::JsonRejection;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
+use axum::routing::get;
+use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::decider;
 use crate::deliver::TargetWorker;
 use crate::problem::Problem;
-use crate::secret::Secret;
 use crate::store::{Store, StoreError};
 use crate::telemetry::metrics::Metrics;
 
+mod audit;
+pub mod auth;
+mod bodies;
+mod document;
 mod events;
+mod explain;
 mod gauges;
+mod leads;
 mod forget;
 mod links;
 mod mappings;
+mod page;
 mod parked;
+mod plan;
+mod rejects;
 mod replay;
 mod targets;
 
+pub use bodies::{BareBody, uncover_body};
+pub use document::document;
+pub use explain::{Tried, TryBody, try_payload};
 pub use forget::{ForgetBody, Forgotten};
+pub use leads::read_lead;
 pub use links::{LinkBody, LinkSet, LinkView, LinksBody, LinksSet, MAX_LINKS, SameAs};
-pub use parked::{ParkedBody, ParkedFreed};
+pub use mappings::Reloaded;
+pub use parked::{ParkedBody, ParkedFreed, free_parked};
+pub use plan::PlanBoard;
 pub use replay::{Forecast, ReplayBody};
+pub use targets::{TargetView, pause_target, resume_target, targets_now};
+
+use auth::Doorman;
 
 /// What the admin listener works with.
 pub struct Admin {
     pub store: Store,
     pub clock: Clock,
+    pub config: Arc<Config>,
     pub metrics: Arc<Metrics>,
     pub workers: Vec<Arc<TargetWorker>>,
     pub decider: mpsc::Sender<decider::Request>,
     pub rules: Arc<decider::Rules>,
     pub replay: Arc<decider::ReplayBoard>,
+    pub plan: Arc<PlanBoard>,
     pub sources: Vec<String>,
-    pub token: Option<Secret>,
+    pub doorman: Arc<Doorman>,
+    /// Reads the tables again.
+    pub reload: Box<dyn Fn() -> BoxFuture<'static, Reloaded> + Send + Sync>,
 }
 
 type Shared = Arc<Admin>;
 
 /// The admin listener's routes.
 pub fn router(admin: Shared) -> Router {
-    Router::new()
-        .route("/metrics", get(gauges::metrics))
-        .route("/api/v1/events", get(events::list_events))
-        .route(
-            "/api/v1/events/replay",
-            get(replay::progress)
-                .post(replay::start)
-                .delete(replay::cancel),
-        )
-        .route("/api/v1/events/{id}", get(events::show_event))
-        .route("/api/v1/parked", get(parked::list_parked))
-        .route("/api/v1/parked/release", post(parked::release))
-        .route("/api/v1/parked/discard", post(parked::discard))
-        .route("/api/v1/leads/forget", post(forget::forget_lead))
-        .route("/api/v1/mappings", get(mappings::list_mappings))
-        .route("/api/v1/targets", get(targets::list_targets))
-        .route(
-            "/api/v1/links",
-            get(links::list_links)
-                .put(links::set_link)
-                .post(links::set_links),
-        )
+    let (api, _) = document::routes().split_for_parts();
+    api.route("/metrics", get(gauges::metrics))
         .fallback(|| async { not_found() })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this path takes other methods; see /api/v1/openapi.json",
+            )
+        })
         .layer(middleware::from_fn_with_state(admin.clone(), admit))
         .with_state(admin)
 }
 
-/// With a token: the right one. Without: only a loopback host.
-async fn admit(State(admin): State<Shared>, request: Request, next: Next) -> Response {
-    let admitted = match &admin.token {
-        Some(token) => bears(request.headers(), token),
-        None => names_loopback(request.headers()),
+async fn admit(State(admin): State<Shared>, mut request: Request, next: Next) -> Response {
+    let now = admin.clock.now();
+    let admitted = admin
+        .doorman
+        .admit(request.method(), request.headers(), now);
+    let mut response = match admitted {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(refusal) => refusal.problem().into_response(),
     };
-    if admitted {
-        return next.run(request).await;
-    }
-    if admin.token.is_some() {
-        return Problem::new(
-            StatusCode::UNAUTHORIZED,
-            "send the admin token as `Authorization: Bearer …`",
-        )
-        .into_response();
-    }
-    Problem::new(
-        StatusCode::FORBIDDEN,
-        "without `admin.token` this listener answers only to localhost, 127.0.0.1 or [::1] as Host",
-    )
-    .into_response()
+    let no_store = HeaderValue::from_static("no-store");
+    let headers = response.headers_mut();
+    headers.entry(header::CACHE_CONTROL).or_insert(no_store);
+    response
 }
 
 fn not_found() -> Problem {
@@ -115,13 +117,35 @@ fn bad(detail: &str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, detail.to_owned())
 }
 
+/// A body that could not be read: what it should have been, or that it is too large.
+fn bad_body(rejection: &JsonRejection, expected: &str) -> Problem {
+    match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "the body is larger than this path takes",
+        ),
+        _ => bad(expected),
+    }
+}
+
+fn stopping() -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the bridge is stopping")
+}
+
+/// A fault of ours that the log tells of.
+fn fault() -> Problem {
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "this is a fault of the bridge; see the log",
+    )
+}
+
 /// Has the decider do it, between two batches of events.
 async fn ask<T>(
     admin: &Admin,
     request: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> decider::Request,
 ) -> Result<T, Problem> {
     let (reply, answer) = oneshot::channel();
-    let stopping = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the bridge is stopping");
     let sent = admin.decider.send(request(reply)).await;
     sent.map_err(|_| stopping())?;
     let answer = answer.await.map_err(|_| stopping())?;
@@ -141,32 +165,4 @@ fn store_problem(error: &StoreError) -> Problem {
     );
     tracing::error!(%error, request.id = %problem.request_id(), "an admin request failed at the store");
     problem
-}
-
-fn bears(headers: &HeaderMap, token: &Secret) -> bool {
-    let given = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
-        .unwrap_or_default();
-    // Digests have one length: the comparison tells nothing about the token's.
-    Sha256::digest(given)
-        .ct_eq(&Sha256::digest(token.expose()))
-        .into()
-}
-
-fn names_loopback(headers: &HeaderMap) -> bool {
-    let Some(host) = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok())
-    else {
-        return false;
-    };
-    let Ok(authority) = host.parse::<http::uri::Authority>() else {
-        return false;
-    };
-    let name = authority.host().trim_matches(['[', ']']);
-    name.eq_ignore_ascii_case("localhost")
-        || name
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
 }

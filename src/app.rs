@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::admin::auth::Doorman;
 use crate::admin::{self, Admin};
 use crate::clock::{Clock, after};
 use crate::config::Config;
@@ -26,6 +27,7 @@ use crate::telemetry::damper::{Damper, Say};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::otlp::{self, Exporter, Queue};
 use crate::verify::Gate;
+use crate::web;
 
 mod export;
 mod pulse;
@@ -101,21 +103,28 @@ impl App {
         let (requests_in, requests) = mpsc::channel(REQUESTS);
         let receiver = receiver(&config, &ground)?;
         let replays = Replays::load(&ground.store, ground.clock.now()).await;
-        let admin = admin_of(&config, &ground, &workers, (&requests_in, &rules, &replays))?;
+        let reached = reload::Reached {
+            ground: ground.clone(),
+            rules,
+            receiver: receiver.clone(),
+            workers: workers.clone(),
+            decider: requests_in.clone(),
+            doorman: Arc::new(Doorman::load(&config.admin)?),
+        };
+        let reloader = Arc::new(reload::Reloader::new(&config, reached));
+        let admin = admin_of(&config, &reloader, &replays);
         let (closed, heart) = (CancellationToken::new(), Arc::new(Heartbeat::default()));
         let listen = |listener, router| {
             let limits = ListenLimits::from(&config.server);
-            tokio::spawn(listen::serve(
-                listener,
-                router,
-                limits,
-                ground.stop.clone(),
-                closed.clone(),
-            ))
+            let (stop, closed) = (ground.stop.clone(), closed.clone());
+            tokio::spawn(listen::serve(listener, router, limits, stop, closed))
         };
         let listeners = vec![
-            listen(webhooks, receiver.clone().router()),
-            listen(admin_listener, admin::router(admin.clone())),
+            listen(webhooks, receiver.router()),
+            listen(
+                admin_listener,
+                admin::router(admin.clone()).merge(web::router(admin.clone())),
+            ),
         ];
         let decider = DeciderTask {
             desk,
@@ -127,14 +136,6 @@ impl App {
         };
         let resolvers = resolvers(&config, &ground, &workers, (&unlinked, &requests_in));
         let pulse = Pulse::of(&ground.store, &requests_in, heart);
-        let reached = reload::Reached {
-            ground: ground.clone(),
-            rules,
-            receiver,
-            workers: workers.clone(),
-            decider: requests_in,
-        };
-        let reloader = Arc::new(reload::Reloader::new(&config, reached));
         let background = in_background(&config, &ground, (decider, resolvers), &reloader);
         // Tables may have changed while the bridge was down.
         reloader.tables_changed().await;
@@ -311,24 +312,25 @@ async fn rules_in_force(
     Ok(Arc::new(Rules::new(config, tables)))
 }
 
-fn admin_of(
-    config: &Config,
-    ground: &Ground,
-    workers: &[Arc<TargetWorker>],
-    (decider, rules, replays): (&mpsc::Sender<decider::Request>, &Arc<Rules>, &Replays),
-) -> anyhow::Result<Arc<Admin>> {
-    let token = config.admin.token.as_ref().map(|token| token.load());
-    Ok(Arc::new(Admin {
-        store: ground.store.clone(),
-        clock: ground.clock.clone(),
-        metrics: ground.metrics.clone(),
-        workers: workers.to_vec(),
-        decider: decider.clone(),
-        rules: rules.clone(),
+fn admin_of(config: &Config, reloader: &Arc<reload::Reloader>, replays: &Replays) -> Arc<Admin> {
+    let (reached, reloader) = (reloader.reached(), reloader.clone());
+    Arc::new(Admin {
+        store: reached.ground.store.clone(),
+        clock: reached.ground.clock.clone(),
+        metrics: reached.ground.metrics.clone(),
+        workers: reached.workers.clone(),
+        decider: reached.decider.clone(),
+        rules: reached.rules.clone(),
         replay: replays.board().clone(),
+        plan: Arc::default(),
         sources: config.sources.keys().cloned().collect(),
-        token: token.transpose()?,
-    }))
+        doorman: reached.doorman.clone(),
+        reload: Box::new(move || {
+            let reloader = reloader.clone();
+            Box::pin(async move { reloader.reload_tables(LoadedBy::Api).await })
+        }),
+        config: Arc::new(config.clone()),
+    })
 }
 
 fn receiver(config: &Config, ground: &Ground) -> anyhow::Result<Arc<Receiver>> {
@@ -382,6 +384,7 @@ async fn keep_house(ground: Ground, retention: Duration) {
         }
         next_sweep = after(clock.now(), RETENTION_EVERY);
         sweep(&store, &clock, retention, &stop).await;
+        compact(&store, &clock, &stop).await;
     }
 }
 
@@ -412,5 +415,19 @@ async fn sweep(store: &Store, clock: &Clock, retention: Duration, stop: &Cancell
     }
     if events > 0 {
         tracing::info!(events, "what was older than the retention time is removed");
+    }
+}
+
+/// Merges counts of long ago, likewise.
+async fn compact(store: &Store, clock: &Clock, stop: &CancellationToken) {
+    while !stop.is_cancelled() {
+        match store.compact_flow(clock.now()).await {
+            Ok(false) => return,
+            Ok(true) => tokio::time::sleep(Duration::from_millis(50)).await,
+            Err(error) => {
+                tracing::warn!(%error, "old counts were not merged; it goes on later");
+                return;
+            }
+        }
     }
 }

@@ -23,6 +23,7 @@ pub mod sandbox;
 pub mod schema;
 pub mod send;
 pub mod serve;
+pub mod targets;
 pub mod store;
 pub mod test;
 
@@ -139,17 +140,20 @@ pub enum Command {
         after_help = "Example:\n  leadping-bridge parked release --cause refused:leadping:422"
     )]
     Parked(parked::ParkedArgs),
+    /// Show one lead's story: its ids, what each target has, what came in and what was sent
+    #[command(after_help = "Example:\n  leadping-bridge leads show lead_7Q2M4")]
+    Leads(leads::LeadsArgs),
     /// Show and teach which ids of which systems are one lead
     #[command(
         after_help = "Example:\n  leadping-bridge links set voice 68c3f1a2b4d5e6f708192a3b lead_7Q2M4"
     )]
     Links(links::LinksArgs),
+    /// Show targets, and pause or resume sending to one
+    #[command(after_help = "Example:\n  leadping-bridge targets pause leadping")]
+    Targets(targets::TargetsArgs),
     /// Back the store up, restore, check and compact it
     #[command(after_help = "Example:\n  leadping-bridge store backup /backup/bridge-2026-08-01.db")]
     Store(store::StoreArgs),
-    /// Erase a lead
-    #[command(after_help = "Example:\n  leadping-bridge leads forget lead_7Q2M4")]
-    Leads(leads::LeadsArgs),
     /// Print the JSON Schema of a file, for editors that complete and check while you type
     #[command(after_help = "Example:\n  leadping-bridge schema mapping > mappings/schema.json")]
     Schema(schema::SchemaArgs),
@@ -200,14 +204,17 @@ impl Command {
             Self::Parked(args) => {
                 with_config(global, async |config| parked::run(args, &config).await).await
             }
+            Self::Leads(args) => {
+                with_config(global, async |config| leads::run(args, &config).await).await
+            }
+            Self::Targets(args) => {
+                with_config(global, async |config| targets::run(args, &config).await).await
+            }
             Self::Links(args) => {
                 with_config(global, async |config| links::run(args, &config).await).await
             }
             Self::Store(args) => {
                 with_config(global, async |config| store::run(args, config).await).await
-            }
-            Self::Leads(args) => {
-                with_config(global, async |config| leads::run(args, &config).await).await
             }
         }
     }

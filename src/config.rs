@@ -68,6 +68,27 @@ pub struct ServerConfig {
 pub struct AdminConfig {
     pub listen: SocketAddr,
     pub token: Option<SecretReference>,
+    /// Further ones, each of somebody.
+    pub tokens: Vec<NamedToken>,
+}
+
+#[derive(Debug, Clone)]
+pub struct NamedToken {
+    /// As the audit trail names who showed it.
+    pub name: String,
+    pub secret: SecretReference,
+}
+
+impl AdminConfig {
+    /// What the audit trail calls whoever shows `admin.token`.
+    pub const TOKEN: &str = "admin";
+
+    /// Every token, under its name.
+    pub fn named_tokens(&self) -> impl Iterator<Item = (&str, &SecretReference)> {
+        let first = self.token.iter().map(|token| (Self::TOKEN, token));
+        let further = self.tokens.iter();
+        first.chain(further.map(|token| (token.name.as_str(), &token.secret)))
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -306,7 +327,7 @@ pub enum LeadpingApi {
     LeadStatus,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TargetMode {
     Live,

@@ -27,7 +27,10 @@ use crate::store::{
 use crate::systems;
 use crate::systems::place::Place;
 
+use hits::Hits;
+
 mod desk;
+mod hits;
 mod heartbeat;
 mod refused;
 mod replay;
@@ -35,6 +38,7 @@ mod unlinked;
 
 pub use desk::WriterDesk;
 pub use heartbeat::Heartbeat;
+pub use hits::RowHits;
 pub use refused::RefusedTables;
 pub use replay::{ReplayBoard, ReplayOrder, ReplayProgress, ReplayState, Replays};
 pub use unlinked::Unlinked;
@@ -50,6 +54,7 @@ pub struct Rules {
     places: BTreeMap<String, Place>,
     policy: Policy,
     tables: ArcSwap<Tables>,
+    hits: Hits,
     refused: ArcSwapOption<RefusedTables>,
 }
 
@@ -79,12 +84,21 @@ impl Rules {
                 reports: reports(config),
             },
             tables: ArcSwap::from_pointee(tables),
+            hits: Hits::default(),
             refused: ArcSwapOption::empty(),
         }
     }
 
     pub fn tables(&self) -> Arc<Tables> {
         self.tables.load_full()
+    }
+
+    pub fn source(&self, name: &str) -> Option<&Arc<SourceConfig>> {
+        self.sources.get(name)
+    }
+
+    pub fn sources(&self) -> impl Iterator<Item = &Arc<SourceConfig>> {
+        self.sources.values()
     }
 
     /// Target name → in shadow mode.

@@ -16,7 +16,9 @@ use crate::lead::course::{Course, Return, Words};
 use crate::map::RowRef;
 
 /// Why something waits for a person or for its cause to go away: a stable key.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
+)]
 #[serde(transparent)]
 pub struct ParkCause(String);
 
@@ -117,7 +119,7 @@ impl fmt::Display for ParkCause {
 }
 
 /// What became of the event as a whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The body lacks or contradicts what is needed.
@@ -133,7 +135,7 @@ pub enum Verdict {
 }
 
 /// What becomes of a row's wish at one target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", tag = "verdict")]
 pub enum TargetVerdict {
     /// No id of the lead is known there.
@@ -212,7 +214,7 @@ impl TargetVerdict {
 }
 
 /// The part of a decision that is kept beside the event: enough to explain and to compare it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DecisionRecord {
     pub verdict: Verdict,
     #[serde(default, skip_serializing_if = "Option::is_none")]

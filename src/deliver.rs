@@ -39,6 +39,7 @@ mod refusal;
 mod say;
 pub mod schedule;
 mod settle;
+mod stopping;
 
 pub use inquire::Told;
 
@@ -150,6 +151,17 @@ impl TargetWorker {
     /// A copy of the target's health, for the API.
     pub fn health_now(&self) -> Health {
         self.health().clone()
+    }
+
+    /// Calls made within the last period of its rate limit, about.
+    pub fn spent_now(&self) -> u32 {
+        self.limit.spent()
+    }
+
+    /// Calls under way.
+    pub fn calls_now(&self) -> usize {
+        let free = self.slots.available_permits();
+        self.config.concurrency.saturating_sub(free)
     }
 
     pub fn reload_credential(&self) {

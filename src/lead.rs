@@ -28,7 +28,9 @@ pub const LEADPING: &str = "leadping";
 pub struct LeadKey(pub i64);
 
 /// An id of a lead in one system: a source's name or [`LEADPING`], and the id there.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
+)]
 pub struct SystemId {
     pub system: String,
     pub id: String,
@@ -56,7 +58,7 @@ pub struct Applied {
 }
 
 /// What the lead was last decided to be, as tables see it (`previous.category`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Previous {
     pub category: Option<String>,
     pub outcome: Option<String>,

@@ -32,6 +32,7 @@ pub mod review;
 
 // for people
 pub mod admin;
+pub mod web;
 pub mod schema;
 
 // HTTP under both listeners

@@ -35,11 +35,11 @@ pub use context::MapInput;
 pub use load::{load_dir, load_dir_of};
 pub use reader::{ROW_KEYS, TABLE_KEYS};
 pub use reader::{Reader, Value as TomlValue, with_syntax_errors};
-pub use row::{Mismatch, Row};
+pub use row::{MemberValue, Mismatch, Row, RowResult};
 pub use table::{Considered, Table, TableHash, Tables, evaluate, evaluate_noting, parse_table};
 
 /// Which row of a mapping spoke.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RowRef {
     /// From 1, in the order of the file.
     pub number: u32,

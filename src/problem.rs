@@ -61,6 +61,10 @@ impl Problem {
         self.status
     }
 
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     pub fn request_id(&self) -> Uuid {
         self.request_id
     }

@@ -16,28 +16,38 @@ use crate::delivery::{Attempt, DeliveryId, DeliveryState, Lease, Patience};
 use crate::event::{Event, EventId, EventState, Reading, Sequence};
 use crate::lead::{LeadKey, SystemId};
 
+mod audit;
+pub mod flow;
 mod care;
 mod erase;
 mod gauge;
 mod judgement;
+mod latency;
 mod life;
 mod links;
 mod parked;
 mod recorded;
+mod rejects;
 mod replay;
 mod retention;
 pub mod rows;
 pub mod sqlite;
+mod timeline;
 
+pub use audit::{AuditKey, AuditRow, NewAudit};
 pub use care::{Backup, Compacted, Fault, Restored};
 pub use erase::{EraseStep, Erased, FileTraces, Mention, Person, PersonRows};
+pub use flow::{Flow, FlowSpan};
 pub use gauge::ParkedCount;
 pub use judgement::{Decided, Decider, Desk, Leased};
+pub use latency::Latency;
 pub use links::{Learnt, LinkPage, LinkRow, Linked, Links, NamedLead, NewLink};
-pub use parked::{Freed, FreedTo, Parked, ParkedAction, ParkedPlace};
+pub use parked::{Freed, FreedTo, Parked, ParkedAction, ParkedPlace, ParkedRow};
 pub use recorded::{KnownLead, Peeked, RecordedFrom, RecordedSpan};
+pub use rejects::RejectRow;
 pub use replay::{ReplayOf, ReplaySpan, ReplayStep};
 pub use retention::{Sweep, SweepAt, Swept};
+pub use timeline::{AttemptRow, LeadCard, LeadFound, LeadPage, LeadTimeline, TargetHas};
 
 /// Why a verb did not happen. Nothing was written.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -220,7 +230,7 @@ pub struct KnownEntries {
 }
 
 /// An event as lists show it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct EventRow {
     pub id: EventId,
     pub sequence: Sequence,
@@ -237,7 +247,7 @@ pub struct EventRow {
 }
 
 /// A delivery as lists show it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct DeliveryRow {
     pub id: DeliveryId,
     pub target: String,
@@ -257,17 +267,9 @@ pub struct DeliveryRow {
     pub last_http_status: Option<u16>,
     pub last_result: Option<String>,
     pub last_duration_ms: Option<i64>,
-}
-
-/// What waits for one cause.
-#[derive(Debug, Clone, Serialize)]
-pub struct ParkedRow {
-    pub cause: ParkCause,
-    pub events: i64,
-    pub deliveries: i64,
-    #[serde(serialize_with = "rows::timestamp")]
-    pub oldest_at: Timestamp,
-    pub suggestion: String,
+    /// Every try, oldest first; only where one lead or one event is asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tries: Vec<AttemptRow>,
 }
 
 /// What one target has before it.
@@ -333,7 +335,7 @@ pub struct TableLoaded {
 }
 
 /// What made the tables come into force.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LoadedBy {
     Start,
@@ -361,7 +363,7 @@ impl LoadedBy {
 }
 
 /// A set of tables that was in force until the next one.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct TableVersion {
     pub hash: String,
     /// Mapping name → hash of its text.
@@ -587,11 +589,6 @@ impl Store {
         store.events(page).await
     }
 
-    pub async fn parked(&self) -> Result<Vec<ParkedRow>, StoreError> {
-        let Self::Sqlite(store) = self;
-        store.parked().await
-    }
-
     pub async fn targets(&self) -> Result<Vec<TargetRow>, StoreError> {
         let Self::Sqlite(store) = self;
         store.targets().await
@@ -663,6 +660,18 @@ impl Store {
     pub async fn known_leads(&self, ids: Vec<SystemId>) -> Result<Vec<KnownLead>, StoreError> {
         let Self::Sqlite(store) = self;
         store.known_leads(ids).await
+    }
+
+    /// What became of the events received in a span, and how long deliveries took.
+    pub async fn flow(&self, span: FlowSpan) -> Result<Flow, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.flow(span).await
+    }
+
+    /// Merges old counts of the flow in one bounded step; returns whether there may be more to do.
+    pub async fn compact_flow(&self, now: Timestamp) -> Result<bool, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.compact_flow(now).await
     }
 
     /// Ends the writer after everything queued has been written.

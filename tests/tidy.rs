@@ -67,8 +67,8 @@ fn allowed(room: &str) -> Vec<&'static str> {
         "main" => vec!["cli"],
         "cli" | "app" => with_nouns(&[
             "app", "explain", "examples", "plan", "receive", "verify", "record", "decider", "map",
-            "decide", "deliver", "resolve", "systems", "store", "admin", "listen", "problem",
-            "schema", "sandbox", "review",
+            "decide", "deliver", "resolve", "systems", "store", "admin", "web", "listen",
+            "problem", "schema", "sandbox", "review",
         ]),
         "receive" => with_nouns(&["verify", "record", "listen", "problem"]),
         "verify" => vec!["config", "secret", "clock"],
@@ -101,7 +101,11 @@ fn allowed(room: &str) -> Vec<&'static str> {
         ],
         "examples" => with_nouns(&["decide", "explain", "map", "systems"]),
         "admin" => with_nouns(&[
-            "decider", "explain", "deliver", "store", "problem", "systems", "review", "plan", "map",
+            "decider", "explain", "plan", "deliver", "decide", "map", "review", "store", "problem",
+            "systems",
+        ]),
+        "web" => with_nouns(&[
+            "admin", "decider", "deliver", "explain", "map", "problem", "store", "systems",
         ]),
         "schema" => vec!["config", "event", "map", "systems"],
         "listen" => vec!["config", "clock", "problem", "telemetry"],
@@ -298,6 +302,7 @@ fn the_layers_themselves_allow_no_way_back() {
     }
     for room in [
         "receive", "verify", "record", "decider", "map", "decide", "deliver", "store", "admin",
+        "web",
     ] {
         assert!(
             !allowed(room).contains(&"app") && !allowed(room).contains(&"cli"),

@@ -3,37 +3,37 @@
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
+use super::page::{Page, limit_of};
 use super::{Shared, not_found, store_problem};
 use crate::decision::ParkCause;
 use crate::event::{EventState, Sequence};
 use crate::problem::Problem;
 use crate::store::{EventPage, EventRow, LeadQuery};
 
-pub(super) const DEFAULT_LIMIT: u32 = 50;
-pub(super) const MAX_LIMIT: u32 = 500;
-
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct EventQuery {
+    /// Items of one page, 1 to 500; 50 unless said.
     limit: Option<u32>,
     /// From the last page's `next_cursor`.
     cursor: Option<i64>,
+    /// Only this source's.
     source: Option<String>,
+    /// Only those that stand so.
     state: Option<String>,
+    /// Only this lead's: any of its ids.
     lead: Option<String>,
-    /// A park cause.
+    /// Only those parked for this cause, or with a delivery that is.
     cause: Option<String>,
 }
 
-#[derive(Serialize)]
-pub(super) struct Page<T> {
-    pub(super) items: Vec<T>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) next_cursor: Option<String>,
-}
-
+/// Events, newest first
+#[utoipa::path(get, path = "/api/v1/events", tag = "events", params(EventQuery),
+    responses((status = 200, body = Page<EventRow>)))]
 pub(super) async fn list_events(
     State(admin): State<Shared>,
     query: Result<Query<EventQuery>, axum::extract::rejection::QueryRejection>,
@@ -43,7 +43,7 @@ pub(super) async fn list_events(
         Problem::new(StatusCode::BAD_REQUEST, known)
     })?;
     let state = query.state.map(|word| parse_state(&word)).transpose()?;
-    let limit = query.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
+    let limit = limit_of(query.limit);
     let page = EventPage {
         limit,
         before: query.cursor.map(Sequence),
@@ -61,14 +61,13 @@ pub(super) async fn list_events(
         .events(page)
         .await
         .map_err(|error| store_problem(&error))?;
-    let is_full = items.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
-    let next_cursor = items
-        .last()
-        .filter(|_| is_full)
-        .map(|event| event.sequence.0.to_string());
-    Ok(Json(Page { items, next_cursor }))
+    Ok(Json(Page::of(items, limit, |event| event.sequence.0)))
 }
 
+/// One event: its decision, its deliveries and every try of them
+#[utoipa::path(get, path = "/api/v1/events/{id}", tag = "events",
+    params(("id" = String, Path, description = "The event's id")),
+    responses((status = 200, body = EventRow)))]
 pub(super) async fn show_event(
     State(admin): State<Shared>,
     Path(id): Path<String>,

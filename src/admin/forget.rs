@@ -7,14 +7,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Admin, Shared, bad, store_problem};
+use super::audit::{Change, Told, audited};
+use super::auth::Caller;
+use super::{Admin, Shared, bad, bad_body, store_problem};
 use crate::event::Sequence;
 use crate::problem::Problem;
 use crate::store::{
@@ -35,7 +37,7 @@ const BUSY_PAUSE: Duration = Duration::from_millis(250);
 const MOST_TOLD: usize = 20;
 
 /// Whom to forget.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ForgetBody {
     /// Any id of the lead: LeadPing's or a source's.
@@ -46,7 +48,7 @@ pub struct ForgetBody {
 }
 
 /// What went, and what the proof found.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Forgotten {
     pub events: usize,
     pub deliveries: usize,
@@ -69,26 +71,41 @@ pub struct Forgotten {
     pub proven: bool,
 }
 
+/// Erase a lead, for good, and prove it
+#[utoipa::path(post, path = "/api/v1/leads/forget", tag = "leads", request_body = ForgetBody,
+    responses((status = 200, body = Forgotten)))]
 pub(super) async fn forget_lead(
     State(admin): State<Shared>,
+    Extension(caller): Extension<Caller>,
     body: Result<Json<ForgetBody>, JsonRejection>,
 ) -> Result<Json<Forgotten>, Problem> {
-    let Json(body) = body.map_err(|_| {
-        bad("the body is a JSON object with the string lead, and optionally rewrite")
+    let Json(body) = body.map_err(|rejection| {
+        bad_body(
+            &rejection,
+            "the body is a JSON object with the string lead, and optionally rewrite",
+        )
     })?;
     if body.lead.trim().is_empty() {
         return Err(bad("lead is an id of the lead"));
     }
-    // Whoever asked may go: what was begun is brought to its end.
-    let task = tokio::spawn(async move { forget(&admin, body).await });
-    let ended = task.await.unwrap_or_else(|error| {
-        tracing::error!(%error, "forgetting a lead ended badly; ask again");
-        Err(Problem::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "forgetting ended half way; ask again",
-        ))
-    });
-    ended.map(Json)
+    let change = Change {
+        caller,
+        what: "leads.forget",
+        about: Some(format!("subject {}", subject(&body.lead))),
+    };
+    let at = admin.clone();
+    let forgotten = audited(&admin, change, async move { forget(&at, body).await });
+    forgotten.await.map(Json)
+}
+
+impl Told for Forgotten {
+    fn told(&self) -> String {
+        let proof = match self.proven {
+            true => "proven",
+            false => "not proven",
+        };
+        format!("{} events, {proof}", self.events)
+    }
 }
 
 async fn forget(admin: &Admin, body: ForgetBody) -> Result<Forgotten, Problem> {

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
-use super::targets::state_of;
+use super::targets::standing;
 use super::{Admin, Shared};
 use crate::clock::until;
 use crate::delivery::DeliveryState;
@@ -31,7 +31,7 @@ impl Admin {
         let now = self.clock.now();
         self.metrics.set_store_writable(self.store.is_writable());
         for worker in &self.workers {
-            let (state, _) = state_of(&worker.health_now(), now);
+            let state = standing(&worker.health_now(), now).state;
             self.metrics.set_target_state(worker.name(), state);
         }
         for row in self.store.targets().await? {

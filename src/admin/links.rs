@@ -1,17 +1,22 @@
 //! `/api/v1/links`: which ids of which systems are one lead. `GET` pages through them, `PUT`
 //! teaches one, `POST` many.
 
-use axum::Json;
+use std::collections::BTreeMap;
+
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Query, State};
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
-use super::events::{DEFAULT_LIMIT, MAX_LIMIT, Page};
-use super::{Shared, ask, bad, store_problem};
+use super::audit::{Change, Told, audited};
+use super::auth::Caller;
+use super::page::{Page, limit_of};
+use super::parked::told;
+use super::{Shared, ask, bad, bad_body, store_problem};
 use crate::decider::Request;
 use crate::lead::{LEADPING, SystemId};
 use crate::problem::Problem;
-use crate::store::{Decided, LeadQuery, Learnt, LinkPage, LinkRow, NewLink, StoreError};
+use crate::store::{Decided, LeadQuery, Learnt, LinkPage, LinkRow, Linked, NewLink, StoreError};
 use crate::systems::is_only_dots;
 
 /// Longer ids than any vendor's.
@@ -19,7 +24,7 @@ const MAX_ID: usize = 256;
 /// Links of one request: what one transaction holds without keeping webhooks waiting.
 pub const MAX_LINKS: usize = 200;
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LinkBody {
     /// The configured source's name.
@@ -31,14 +36,14 @@ pub struct LinkBody {
 }
 
 /// How many parked events went on because of the link.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LinkSet {
     pub decided: usize,
 }
 
 /// A link as the API lists and takes it: an id at a source, and LeadPing's id of the lead or, where
 /// that is not known, another id of the same lead.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LinkView {
     pub source: String,
@@ -52,27 +57,27 @@ pub struct LinkView {
     pub pearl_id: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SameAs {
     pub source: String,
     pub source_lead_id: String,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LinksBody {
     /// At most [`MAX_LINKS`].
     pub links: Vec<LinkView>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LinksSet {
     /// One for each link, in their order.
     pub results: Vec<LinkResult>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LinkResult {
     /// `new`, `known`, `moved` (it meant another LeadPing lead before) or `refused`.
     pub result: String,
@@ -83,17 +88,23 @@ pub struct LinkResult {
     pub decided: usize,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct LinkQuery {
+    /// Items of one page, 1 to 500; 50 unless said.
     limit: Option<u32>,
     /// From the last page's `next_cursor`.
     cursor: Option<String>,
+    /// Only this source's.
     source: Option<String>,
     /// Any id of a lead.
     lead: Option<String>,
 }
 
+/// Which ids of which systems are one lead, in the order of source and id
+#[utoipa::path(get, path = "/api/v1/links", tag = "links", params(LinkQuery),
+    responses((status = 200, body = Page<LinkView>)))]
 pub(super) async fn list_links(
     State(admin): State<Shared>,
     query: Result<Query<LinkQuery>, QueryRejection>,
@@ -107,7 +118,7 @@ pub(super) async fn list_links(
         None => None,
     };
     let page = LinkPage {
-        limit: query.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT),
+        limit: limit_of(query.limit),
         after,
         source: query.source,
         lead: query.lead.map(|id| LeadQuery {
@@ -138,12 +149,19 @@ impl From<LinkRow> for LinkView {
     }
 }
 
+/// Teach one link, and have decided what waited for it
+#[utoipa::path(put, path = "/api/v1/links", tag = "links", request_body = LinkBody,
+    responses((status = 200, body = LinkSet)))]
 pub(super) async fn set_link(
     State(admin): State<Shared>,
+    Extension(caller): Extension<Caller>,
     body: Result<Json<LinkBody>, JsonRejection>,
 ) -> Result<Json<LinkSet>, Problem> {
-    let Json(body) = body.map_err(|_| {
-        bad("the body is a JSON object with the strings source, source_lead_id and lead_id")
+    let Json(body) = body.map_err(|rejection| {
+        bad_body(
+            &rejection,
+            "the body is a JSON object with the strings source, source_lead_id and lead_id",
+        )
     })?;
     let link = LinkView {
         source: body.source,
@@ -153,20 +171,38 @@ pub(super) async fn set_link(
         pearl_id: None,
     };
     let link = read_link(link, &admin.sources).map_err(|why| bad(&why))?;
+    let change = Change {
+        caller,
+        what: "links.set",
+        about: Some(format!("source {}", link.id.system)),
+    };
     let ids = vec![link.id, link.same_as];
-    let decided = ask(&admin, |reply| Request::SetLink { ids, reply }).await?;
-    Ok(Json(LinkSet {
-        decided: moved(&decided),
-    }))
+    let at = admin.clone();
+    let set = audited(&admin, change, async move {
+        let decided = ask(&at, |reply| Request::SetLink { ids, reply }).await?;
+        Ok(LinkSet {
+            decided: moved(&decided),
+        })
+    });
+    set.await.map(Json)
 }
 
-/// Every link on its own: one that is refused keeps none of the others out.
+impl Told for LinkSet {
+    fn told(&self) -> String {
+        format!("{} decided", self.decided)
+    }
+}
+
+/// Teach many links; one that is refused keeps none of the others out
+#[utoipa::path(post, path = "/api/v1/links", tag = "links", request_body = LinksBody,
+    responses((status = 200, body = LinksSet)))]
 pub(super) async fn set_links(
     State(admin): State<Shared>,
+    Extension(caller): Extension<Caller>,
     body: Result<Json<LinksBody>, JsonRejection>,
 ) -> Result<Json<LinksSet>, Problem> {
-    let Json(body) = body.map_err(|_| {
-        bad("the body is a JSON object with a list `links` of objects with the strings source, source_lead_id, lead_id, pearl_id and the object same_as")
+    let Json(body) = body.map_err(|rejection| {
+        bad_body(&rejection, "the body is a JSON object with a list `links` of objects with the strings source, source_lead_id, lead_id, pearl_id and the object same_as")
     })?;
     if body.links.len() > MAX_LINKS {
         return Err(bad(&format!("at most {MAX_LINKS} links at once")));
@@ -177,10 +213,27 @@ pub(super) async fn set_links(
         .map(|link| read_link(link, &admin.sources))
         .collect();
     let links: Vec<NewLink> = read.iter().flatten().cloned().collect();
-    let taught = match links.is_empty() {
-        true => Vec::new(),
-        false => ask(&admin, |reply| Request::SetLinks { links, reply }).await?,
+    if links.is_empty() {
+        return results_of(read, Vec::new()).map(Json);
+    }
+    let change = Change {
+        caller,
+        what: "links.import",
+        about: Some(format!("{} links", links.len())),
     };
+    let at = admin.clone();
+    let set = audited(&admin, change, async move {
+        let taught = ask(&at, |reply| Request::SetLinks { links, reply }).await?;
+        results_of(read, taught)
+    });
+    set.await.map(Json)
+}
+
+/// What became of each link, in the order given.
+fn results_of(
+    read: Vec<Result<NewLink, String>>,
+    taught: Vec<Linked>,
+) -> Result<LinksSet, Problem> {
     let mut taught = taught.into_iter();
     let results = read.into_iter().map(|link| match link {
         Ok(_) => {
@@ -201,7 +254,17 @@ pub(super) async fn set_links(
         Err(why) => Ok(LinkResult::refused(why)),
     });
     let results = results.collect::<Result<_, Problem>>()?;
-    Ok(Json(LinksSet { results }))
+    Ok(LinksSet { results })
+}
+
+impl Told for LinksSet {
+    fn told(&self) -> String {
+        let mut counts = BTreeMap::new();
+        for result in &self.results {
+            *counts.entry(result.result.clone()).or_default() += 1;
+        }
+        told(&counts)
+    }
 }
 
 impl LinkResult {

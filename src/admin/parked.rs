@@ -3,20 +3,22 @@
 
 use std::collections::BTreeMap;
 
-use axum::Json;
-use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Query, State};
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
-use super::events::Page;
-use super::{Shared, ask, bad, store_problem};
+use super::audit::{Change, Told, audited};
+use super::auth::Caller;
+use super::page::{MAX_LIMIT, Page, limit_of};
+use super::{Shared, ask, bad, bad_body, store_problem};
 use crate::decider::Request;
 use crate::decision::ParkCause;
 use crate::problem::Problem;
 use crate::store::{Parked, ParkedAction, ParkedRow};
 
 /// Which of the parked: exactly one of `event`, `delivery` and `cause`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ParkedBody {
     /// An event's id.
@@ -36,7 +38,7 @@ pub struct ParkedBody {
     pub as_is: bool,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ParkedFreed {
     /// What became of how many: `due`, `withheld`, `settled`, `superseded`, `parked`, `discarded`.
     pub results: BTreeMap<String, u64>,
@@ -45,18 +47,41 @@ pub struct ParkedFreed {
     pub next_cursor: Option<String>,
 }
 
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ParkedQuery {
+    /// Causes of one page, 1 to 500; 500 unless said.
+    limit: Option<u32>,
+    /// From the last page's `next_cursor`.
+    cursor: Option<String>,
+}
+
+/// What waits for a person, by cause, with how many, since when, and what to do
+#[utoipa::path(get, path = "/api/v1/parked", tag = "parked", params(ParkedQuery),
+    responses((status = 200, body = Page<ParkedRow>)))]
 pub(super) async fn list_parked(
     State(admin): State<Shared>,
+    query: Result<Query<ParkedQuery>, QueryRejection>,
 ) -> Result<Json<Page<ParkedRow>>, Problem> {
-    let items = admin.store.parked().await;
+    let Query(query) = query.map_err(|_| bad("the query takes limit and cursor"))?;
+    let limit = limit_of(query.limit.or(Some(MAX_LIMIT)));
+    let items = admin.store.parked_after(query.cursor, limit).await;
+    let items = items.map_err(|error| store_problem(&error))?;
+    let is_full = items.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+    let last = items.last().filter(|_| is_full);
     Ok(Json(Page {
-        items: items.map_err(|error| store_problem(&error))?,
-        next_cursor: None,
+        next_cursor: last.map(|row| row.cause.as_str().to_owned()),
+        items,
     }))
 }
 
-pub(super) async fn release(
-    state: State<Shared>,
+/// Let it go on: decided again now, with today's tables
+#[utoipa::path(post, path = "/api/v1/parked/release", tag = "parked", request_body = ParkedBody,
+    responses((status = 200, body = ParkedFreed)))]
+pub(super) async fn release_parked(
+    State(admin): State<Shared>,
+    Extension(caller): Extension<Caller>,
     body: Result<Json<ParkedBody>, JsonRejection>,
 ) -> Result<Json<ParkedFreed>, Problem> {
     let body = read_body(body)?;
@@ -64,47 +89,90 @@ pub(super) async fn release(
         true => ParkedAction::ReleaseAsIs,
         false => ParkedAction::Release,
     };
-    free(state, body, action).await
+    free_parked(&admin, caller, body, action).await.map(Json)
 }
 
-pub(super) async fn discard(
-    state: State<Shared>,
+/// Give it up for good
+#[utoipa::path(post, path = "/api/v1/parked/discard", tag = "parked", request_body = ParkedBody,
+    responses((status = 200, body = ParkedFreed)))]
+pub(super) async fn discard_parked(
+    State(admin): State<Shared>,
+    Extension(caller): Extension<Caller>,
     body: Result<Json<ParkedBody>, JsonRejection>,
 ) -> Result<Json<ParkedFreed>, Problem> {
     let body = read_body(body)?;
     if body.as_is {
         return Err(bad("as_is is about releasing"));
     }
-    free(state, body, ParkedAction::Discard).await
+    free_parked(&admin, caller, body, ParkedAction::Discard)
+        .await
+        .map(Json)
 }
 
 fn read_body(body: Result<Json<ParkedBody>, JsonRejection>) -> Result<ParkedBody, Problem> {
-    let Json(body) = body.map_err(|_| {
-        bad("the body is a JSON object with one of the strings event, delivery and cause, and optionally cursor and as_is")
+    let Json(body) = body.map_err(|rejection| {
+        bad_body(&rejection, "the body is a JSON object with one of the strings event, delivery and cause, and optionally cursor and as_is")
     })?;
     Ok(body)
 }
 
-async fn free(
-    State(admin): State<Shared>,
+/// Releases or discards, written down beside it.
+pub async fn free_parked(
+    admin: &Shared,
+    caller: Caller,
     body: ParkedBody,
     action: ParkedAction,
-) -> Result<Json<ParkedFreed>, Problem> {
+) -> Result<ParkedFreed, Problem> {
     let parked = read_parked(body)?;
-    let freed = ask(&admin, |reply| Request::FreeParked {
-        parked,
-        action,
-        reply,
-    })
-    .await?;
-    let mut results = BTreeMap::new();
-    for result in freed.results {
-        *results.entry(result.as_str().to_owned()).or_default() += 1;
+    let change = Change {
+        caller,
+        what: match action {
+            ParkedAction::Release => "parked.release",
+            ParkedAction::ReleaseAsIs => "parked.release_as_is",
+            ParkedAction::Discard => "parked.discard",
+        },
+        about: Some(match &parked {
+            Parked::Event(id) => format!("event {id}"),
+            Parked::Delivery(id) => format!("delivery {id}"),
+            Parked::Cause { cause, .. } => format!("cause {cause}"),
+        }),
+    };
+    let at = admin.clone();
+    let freed = audited(admin, change, async move {
+        let freed = ask(&at, |reply| Request::FreeParked {
+            parked,
+            action,
+            reply,
+        })
+        .await?;
+        let mut results = BTreeMap::new();
+        for result in freed.results {
+            *results.entry(result.as_str().to_owned()).or_default() += 1;
+        }
+        Ok(ParkedFreed {
+            results,
+            next_cursor: freed.next.map(|place| place.to_string()),
+        })
+    });
+    freed.await
+}
+
+impl Told for ParkedFreed {
+    fn told(&self) -> String {
+        told(&self.results)
     }
-    Ok(Json(ParkedFreed {
-        results,
-        next_cursor: freed.next.map(|place| place.to_string()),
-    }))
+}
+
+/// `3 due, 1 superseded`.
+pub(super) fn told(results: &BTreeMap<String, u64>) -> String {
+    let told: Vec<String> = results
+        .iter()
+        .map(|(result, count)| format!("{count} {result}"))
+        .collect();
+    match told.is_empty() {
+        true => String::from("nothing"),
+        false => told.join(", "),
+    }
 }
 
 fn read_parked(body: ParkedBody) -> Result<Parked, Problem> {

@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Admin, Shared, bad, store_problem};
+use super::audit::{Change, Told, audited};
+use super::auth::Caller;
+use super::{Admin, Shared, bad, bad_body, stopping, store_problem};
 use crate::decider::{ReplayOrder, ReplayProgress, ReplayState, Request};
 use crate::event::{EventId, Sequence};
 use crate::problem::Problem;
@@ -22,7 +24,7 @@ const MAX_IDS: usize = 200;
 const DEFAULT_SHARE: u8 = 50;
 
 /// Which events: `ids`, or `lead`, or `source` and `since` to `until`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReplayBody {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -44,7 +46,7 @@ pub struct ReplayBody {
 }
 
 /// What it would do: each event judged on its own, as the lead is now.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Forecast {
     pub events: u64,
     pub results: BTreeMap<String, u64>,
@@ -56,12 +58,16 @@ pub struct Forecast {
     pub started: bool,
 }
 
-pub(super) async fn start(
+/// Forecast what deciding recorded events again would do, and with `start` have it done
+#[utoipa::path(post, path = "/api/v1/events/replay", tag = "events", request_body = ReplayBody,
+    responses((status = 200, body = Forecast)))]
+pub(super) async fn start_replay(
     State(admin): State<Shared>,
+    Extension(caller): Extension<Caller>,
     body: Result<Json<ReplayBody>, JsonRejection>,
 ) -> Result<Json<Forecast>, Problem> {
-    let Json(body) = body.map_err(|_| {
-        bad("the body is a JSON object with ids, lead, or source, since and until, and optionally share and start")
+    let Json(body) = body.map_err(|rejection| {
+        bad_body(&rejection, "the body is a JSON object with ids, lead, or source, since and until, and optionally share and start")
     })?;
     let (start, share) = (body.start, body.share.unwrap_or(DEFAULT_SHARE));
     if !(1..=100).contains(&share) {
@@ -78,8 +84,17 @@ pub(super) async fn start(
             .await
             .map_err(|error| store_problem(&error))?;
     }
-    if let Some(span) = span.filter(|_| start) {
-        let number = admin.replay.begin(share, forecast.events);
+    let Some(span) = span.filter(|_| start) else {
+        return Ok(Json(forecast));
+    };
+    let change = Change {
+        caller,
+        what: "events.replay",
+        about: Some(about(&of)),
+    };
+    let at = admin.clone();
+    let started = audited(&admin, change, async move {
+        let number = at.replay.begin(share, forecast.events);
         let number =
             number.ok_or_else(|| Problem::new(StatusCode::CONFLICT, "a replay is running"))?;
         let order = ReplayOrder {
@@ -88,32 +103,73 @@ pub(super) async fn start(
             share,
             number,
         };
-        admin.replay.note(&order);
-        if let Err(error) = admin.replay.keep(&admin.store).await {
-            admin.replay.end(ReplayState::Failed);
+        at.replay.note(&order);
+        if let Err(error) = at.replay.keep(&at.store).await {
+            at.replay.end(ReplayState::Failed);
             return Err(store_problem(&error));
         }
-        if admin.decider.send(Request::Replay(order)).await.is_err() {
-            let detail = "the bridge is stopping";
-            return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
-        }
+        let sent = at.decider.send(Request::Replay(order)).await;
+        sent.map_err(|_| stopping())?;
         forecast.started = true;
-    }
-    Ok(Json(forecast))
+        Ok(forecast)
+    });
+    started.await.map(Json)
 }
 
-pub(super) async fn progress(State(admin): State<Shared>) -> Json<ReplayProgress> {
+impl Told for Forecast {
+    fn told(&self) -> String {
+        format!("started, {} events", self.events)
+    }
+}
+
+/// Which events, without any id of a person.
+fn about(of: &ReplayOf) -> String {
+    let named = [
+        (!of.ids.is_empty()).then(|| format!("{} ids", of.ids.len())),
+        of.lead.as_ref().map(|_| String::from("one lead")),
+        of.source.as_ref().map(|source| format!("source {source}")),
+        of.since.map(|since| format!("since {since:.0}")),
+        of.until.map(|until| format!("until {until:.0}")),
+    ];
+    named.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// How far the newest replay is
+#[utoipa::path(get, path = "/api/v1/events/replay", tag = "events",
+    responses((status = 200, body = ReplayProgress)))]
+pub(super) async fn replay_progress(State(admin): State<Shared>) -> Json<ReplayProgress> {
     Json(admin.replay.progress())
 }
 
-pub(super) async fn cancel(State(admin): State<Shared>) -> Result<Json<ReplayProgress>, Problem> {
-    if !admin.replay.end(ReplayState::Cancelled) {
-        return Err(Problem::new(StatusCode::CONFLICT, "no replay is running"));
+/// Cancel the replay under way; what was decided stays decided
+#[utoipa::path(delete, path = "/api/v1/events/replay", tag = "events",
+    responses((status = 200, body = ReplayProgress)))]
+pub(super) async fn cancel_replay(
+    State(admin): State<Shared>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<ReplayProgress>, Problem> {
+    let change = Change {
+        caller,
+        what: "events.replay.cancel",
+        about: None,
+    };
+    let at = admin.clone();
+    let cancelled = audited(&admin, change, async move {
+        if !at.replay.end(ReplayState::Cancelled) {
+            return Err(Problem::new(StatusCode::CONFLICT, "no replay is running"));
+        }
+        let progress = at.replay.progress();
+        let kept = at.replay.keep(&at.store).await;
+        kept.map_err(|error| store_problem(&error))?;
+        Ok(progress)
+    });
+    cancelled.await.map(Json)
+}
+
+impl Told for ReplayProgress {
+    fn told(&self) -> String {
+        format!("cancelled after {} events", self.events_done)
     }
-    let progress = admin.replay.progress();
-    let kept = admin.replay.keep(&admin.store).await;
-    kept.map_err(|error| store_problem(&error))?;
-    Ok(Json(progress))
 }
 
 fn read_of(body: ReplayBody, sources: &[String]) -> Result<ReplayOf, Problem> {

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use crate::admin::Reloaded;
+use crate::admin::auth::Doorman;
 use crate::config::{Config, SourceKind};
 use crate::decider::{RefusedTables, Request, Rules};
 use crate::deliver::{Ground, TargetWorker};
@@ -32,14 +34,7 @@ pub(super) struct Reached {
     pub receiver: Arc<Receiver>,
     pub workers: Vec<Arc<TargetWorker>>,
     pub decider: mpsc::Sender<Request>,
-}
-
-/// Whether a reload came to an end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reloaded {
-    Done,
-    /// The store could not take the new tables down: to be tried again.
-    NotYet,
+    pub doorman: Arc<Doorman>,
 }
 
 impl Reloader {
@@ -51,6 +46,10 @@ impl Reloader {
             turn: tokio::sync::Mutex::default(),
             damper: Damper::default(),
         }
+    }
+
+    pub(super) fn reached(&self) -> &Reached {
+        &self.reached
     }
 
     pub(super) fn dir(&self) -> &Path {
@@ -65,6 +64,9 @@ impl Reloader {
         for worker in &self.reached.workers {
             worker.reload_credential();
         }
+        if let Err(fault) = self.reached.doorman.reload() {
+            tracing::error!(%fault, "an admin token cannot be read again; the old ones stay in force");
+        }
         self.reload_tables(by).await;
     }
 
@@ -77,8 +79,7 @@ impl Reloader {
             Ok(loaded) => loaded,
             Err(error) => {
                 tracing::error!(%error, "the tables could not be read; the old ones stay in force");
-                self.refuse(vec![String::from("the tables could not be read")]);
-                return Reloaded::Done;
+                return self.refuse(vec![String::from("the tables could not be read")]);
             }
         };
         let Some(tables) = tables else {
@@ -86,15 +87,15 @@ impl Reloader {
                 tracing::error!("{finding}");
             }
             tracing::error!("the tables have faults; the old ones stay in force");
-            self.refuse(findings.iter().map(ToString::to_string).collect());
-            return Reloaded::Done;
+            return self.refuse(findings.iter().map(ToString::to_string).collect());
         };
         if tables.hash == self.reached.rules.tables().hash {
             metrics.mapping_reload("unchanged");
             if self.reached.rules.refuse(None).is_some() {
                 tracing::info!(mapping.hash = %tables.hash, "the tables are sound again, and as those in force");
             }
-            return Reloaded::Done;
+            let hash = tables.hash.to_string();
+            return Reloaded::Unchanged { hash };
         }
         // First written down: a decision names no table that is not kept.
         if let Err(error) = remember(&self.reached.ground, &tables, by).await {
@@ -106,18 +107,19 @@ impl Reloader {
         }
         tracing::info!(mapping.hash = %tables.hash, reason = by.as_str(), "new tables are in force");
         metrics.mapping_reload("loaded");
+        let hash = tables.hash.to_string();
         self.reached.rules.replace_tables(tables);
         self.tables_changed().await;
-        Reloaded::Done
+        Reloaded::Loaded { hash }
     }
 
     /// The tables in force stay; why, for whoever looks.
-    fn refuse(&self, faults: Vec<String>) {
+    fn refuse(&self, findings: Vec<String>) -> Reloaded {
         self.reached.ground.metrics.mapping_reload("refused");
         let at = self.reached.ground.clock.now();
-        self.reached
-            .rules
-            .refuse(Some(RefusedTables::new(at, faults)));
+        let refused = RefusedTables::new(at, findings.clone());
+        self.reached.rules.refuse(Some(refused));
+        Reloaded::Refused { findings }
     }
 
     /// Has parked events decided again that the tables may now cover.

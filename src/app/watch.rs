@@ -16,7 +16,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::reload::{Reloaded, Reloader};
+use super::reload::Reloader;
+use crate::admin::Reloaded;
 use crate::store::LoadedBy;
 
 const LOOK_EVERY: Duration = Duration::from_millis(750);
@@ -48,7 +49,7 @@ pub(super) async fn watch(reloader: Arc<Reloader>, stop: CancellationToken) {
         }
         let now = watching.look().await;
         // What the store could not take down is tried again, as often as is looked.
-        if now == seen && last == Reloaded::Done {
+        if now == seen && last != Reloaded::NotYet {
             continue;
         }
         // Taken before the tables are read: what changes meanwhile is seen the next time.

@@ -80,10 +80,30 @@ impl AdminApi {
         path: &str,
         query: &[(&str, String)],
     ) -> anyhow::Result<Result<T, Unanswered>> {
-        let url = format!("{}/api/v1/{path}", self.url);
-        let url = reqwest::Url::parse_with_params(&url, query)
-            .context("the admin API's address is not a URL")?;
+        let path: Vec<&str> = path.split('/').collect();
+        self.get_of(&path, query).await
+    }
+
+    /// The same, of a path whose parts may hold anything.
+    pub async fn get_of<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> anyhow::Result<Result<T, Unanswered>> {
+        let mut url = self.url_of(path)?;
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
         self.ask(self.client.get(url)).await
+    }
+
+    fn url_of(&self, path: &[&str]) -> anyhow::Result<reqwest::Url> {
+        let context = "the admin API's address is not a URL";
+        let mut url = reqwest::Url::parse(&self.url).context(context)?;
+        let mut segments = url.path_segments_mut().ok().context(context)?;
+        segments.pop_if_empty().extend(["api", "v1"]).extend(path);
+        drop(segments);
+        Ok(url)
     }
 
     pub async fn send<T: DeserializeOwned>(
@@ -92,7 +112,18 @@ impl AdminApi {
         path: &str,
         body: &impl Serialize,
     ) -> anyhow::Result<Result<T, Unanswered>> {
-        let url = format!("{}/api/v1/{path}", self.url);
+        let path: Vec<&str> = path.split('/').collect();
+        self.send_to(method, &path, body).await
+    }
+
+    /// The same, to a path whose parts may hold anything.
+    pub async fn send_to<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: &impl Serialize,
+    ) -> anyhow::Result<Result<T, Unanswered>> {
+        let url = self.url_of(path)?;
         self.ask(self.client.request(method, url).json(body)).await
     }
 

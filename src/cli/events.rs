@@ -119,8 +119,7 @@ pub(super) fn print_page(page: &Value, json: bool, (none, print): (&str, &dyn Fn
 }
 
 async fn show(api: &AdminApi, args: ShowArgs) -> anyhow::Result<ExitCode> {
-    let path = format!("events/{}", args.id);
-    let event: Value = match api.get(&path, &[]).await? {
+    let event: Value = match api.get_of(&["events", &args.id], &[]).await? {
         Ok(event) => event,
         Err(unanswered) => return Ok(unanswered.into()),
     };
@@ -134,20 +133,27 @@ async fn show(api: &AdminApi, args: ShowArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Two lines, none wider than a terminal.
+/// Three lines or more, none wider than a terminal.
 fn print_line(event: &Value) {
     println!(
-        "{}  {}  {}  {}",
-        word(&event["id"]),
+        "{}  {}  {}{}",
         time(&event["received_at"]),
         word(&event["source"]),
-        word(&event["state"])
+        word(&event["state"]),
+        duplicates(event)
     );
+    let (id, lead) = (word(&event["id"]), lead_of(event));
+    match id.len() + lead.len() <= 74 {
+        true => println!("    {id}  {lead}"),
+        false => println!("    {id}\n    {lead}"),
+    }
     let what = match event["cause"].as_str() {
         Some(cause) => cause.to_owned(),
         None => verdicts(&event["decision"]),
     };
-    println!("    {}: {what}", lead_of(event));
+    for line in wrapped(&what, 76) {
+        println!("    {line}");
+    }
 }
 
 /// LeadPing's id of the event's lead, else the sender's.
@@ -211,6 +217,35 @@ fn print_deliveries(deliveries: &Value) {
             None => String::new(),
         };
         println!("    tries {}{answer}", delivery["attempts"]);
+        print_tries(delivery);
+    }
+}
+
+/// `, sent 2 times more`, of an event that was.
+pub(super) fn duplicates(event: &Value) -> String {
+    match event["duplicates"].as_u64() {
+        Some(1) => String::from(", sent once more"),
+        Some(count) if count > 1 => format!(", sent {count} times more"),
+        _ => String::new(),
+    }
+}
+
+/// Every try of a delivery, oldest first: when, what, the answer; then the request.
+pub(super) fn print_tries(delivery: &Value) {
+    for one in delivery["tries"].as_array().into_iter().flatten() {
+        let answer = match one["http_status"].as_u64() {
+            Some(status) => status.to_string(),
+            None => String::from("no answer"),
+        };
+        println!(
+            "      {}. {}  {}  {answer} {}, {} ms",
+            one["number"],
+            time(&one["started_at"]),
+            word(&one["call"]),
+            word(&one["result"]),
+            one["duration_ms"],
+        );
+        println!("         {}", word(&one["request"]));
     }
 }
 

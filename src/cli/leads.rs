@@ -1,6 +1,7 @@
 //! `leads`: what concerns one lead, through the admin API of a running bridge.
 
 mod forget;
+mod show;
 
 use std::process::ExitCode;
 
@@ -19,6 +20,12 @@ pub struct LeadsArgs {
 
 #[derive(Debug, Subcommand)]
 enum LeadsSubcommand {
+    /// Show one lead: its ids, what each target has, and its events with every call
+    #[command(
+        after_help = "Example:\n  leadping-bridge leads show lead_7Q2M4\n  leadping-bridge leads show 68c3f1a2b4d5e6f708192a3b --source voice\n\n\
+        Exit codes: 0 shown; 1 no such lead; 69 the bridge cannot be reached."
+    )]
+    Show(show::ShowArgs),
     /// Erase everything of a lead, for good, and prove it
     #[command(after_help = "Example:\n  leadping-bridge leads forget lead_7Q2M4\n\n\
         Its events, deliveries (also those still due), attempts and links go, and every other trace of\n\
@@ -36,6 +43,7 @@ pub async fn run(args: LeadsArgs, config: &Config) -> anyhow::Result<ExitCode> {
         Err(unanswered) => return Ok(unanswered.into()),
     };
     match args.action {
+        LeadsSubcommand::Show(args) => show::run(&api, args).await,
         LeadsSubcommand::Forget(args) => forget::run(&api, args).await,
     }
 }

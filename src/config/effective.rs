@@ -28,6 +28,9 @@ pub fn referenced_secrets(config: &Config) -> Vec<(String, &SecretReference)> {
     if let Some(token) = &config.admin.token {
         references.push(("admin.token".to_owned(), token));
     }
+    for token in &config.admin.tokens {
+        references.push((format!("admin.tokens, `{}`", token.name), &token.secret));
+    }
     for source in config.sources.values() {
         for reference in source.auth.iter().filter_map(secret_of) {
             references.push((format!("sources.{}.auth", source.name), reference));
@@ -92,6 +95,9 @@ pub fn redacted(config: &Config) -> Value {
         "admin": {
             "listen": admin.listen.to_string(),
             "token": admin.token.as_ref().map(reference),
+            "tokens": admin.tokens.iter().map(|token| {
+                json!({ "name": token.name, "secret": reference(&token.secret) })
+            }).collect::<Vec<_>>(),
         },
         "store": {
             "url": format!("sqlite:{}", store.path.display()),

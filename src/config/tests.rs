@@ -222,6 +222,44 @@ fn what_is_not_there_is_missed() {
     );
 }
 
+/// A named token is a token too: the listener may be reached from elsewhere.
+#[test]
+fn a_named_token_guards_the_admin_listener() {
+    let admin = "[admin]\nlisten = \"0.0.0.0:9000\"\ntokens = [{ name = \"night\", secret = { env = \"B\" } }]\n";
+    let config = sound(&MINIMAL.replace("[admin]\n", admin), &[]);
+    let named: Vec<&str> = config.admin.named_tokens().map(|(name, _)| name).collect();
+    assert_eq!(named, ["night"]);
+}
+
+#[test]
+fn names_of_tokens_tell_them_apart() {
+    check_in(
+        "[admin]",
+        "tokens = [{ name = \"loopback\", secret = { env = \"A\" } }]",
+        "bridge.toml:3:20: error: `admin.tokens.name` is taken (give each token a name of its own)",
+    );
+    check_in(
+        "[admin]",
+        "token = { env = \"A\" }\ntokens = [{ name = \"admin\", secret = { env = \"B\" } }]",
+        "bridge.toml:4:20: error: `admin.tokens.name` is taken (give each token a name of its own)",
+    );
+    check_in(
+        "[admin]",
+        "tokens = [{ name = \"a\\nb\", secret = { env = \"B\" } }]",
+        "bridge.toml:3:20: error: `admin.tokens.name` is not a name (1 to 64 letters, digits, blanks, dots, hyphens and underscores)",
+    );
+    check_in(
+        "[admin]",
+        "tokens = [{ name = \"night\", secret = \"s3cret\" }]",
+        "bridge.toml:3:38: error: `admin.tokens.secret` must be a reference, never the secret itself (write { env = \"NAME\" } or { file = \"/run/secrets/name\" })",
+    );
+    check_in(
+        "[admin]",
+        "tokens = [{ secret = { env = \"B\" } }]",
+        "bridge.toml:3:11: error: `admin.tokens.name` is missing (the audit trail tells it: name = \"night-shift\")",
+    );
+}
+
 #[test]
 fn what_contradicts_itself_is_refused() {
     check_in(

@@ -68,7 +68,8 @@ impl WriterDesk {
         self.worker(target).is_none_or(|worker| {
             let health = worker.health_now();
             let gated = health.gate.is_some_and(|gate| now < gate.until);
-            !gated && health.pause.is_none() && health.breaker.open.is_none()
+            let is_stopped = health.stopped.is_some() || health.pause.is_some();
+            !gated && !is_stopped && health.breaker.open.is_none()
         })
     }
 
@@ -127,6 +128,7 @@ impl WriterDesk {
 
     /// Counts and logs what was decided, and wakes who has work now.
     pub(super) fn tell(&self, decided: &[Decided]) {
+        self.rules.count_hits(decided);
         self.note_unlinked(decided);
         for event in decided {
             for word in &event.words {

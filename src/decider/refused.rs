@@ -6,7 +6,7 @@ use serde::Serialize;
 /// Faults kept; all of them are in the log.
 const MOST_FAULTS: usize = 50;
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct RefusedTables {
     /// When they were read.
     #[serde(serialize_with = "crate::store::rows::timestamp")]

@@ -27,7 +27,7 @@ pub struct ReplayOrder {
     pub number: u64,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReplayState {
     /// There was none.
@@ -41,7 +41,7 @@ pub enum ReplayState {
 }
 
 /// How far the newest replay is.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ReplayProgress {
     pub state: ReplayState,
     /// Events gone through, of so many.

@@ -33,6 +33,9 @@ pub struct Health {
     pub pause: Option<Pause>,
     #[serde(default)]
     pub breaker: Breaker,
+    /// Somebody holds it: nothing is sent, probes neither, until somebody lets it go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<Stopped>,
     /// Time so far that counts towards nobody's patience, in milliseconds.
     #[serde(default)]
     lost_ms: i64,
@@ -142,6 +145,9 @@ impl Health {
     }
 
     pub fn permission(&self, now: Timestamp) -> Permission {
+        if self.stopped.is_some() {
+            return Permission::Wait { until: None };
+        }
         if let Some(gate) = self.gate.as_ref().filter(|gate| now < gate.until) {
             return Permission::Wait {
                 until: Some(gate.until),
@@ -484,7 +490,8 @@ impl Health {
     }
 
     fn is_blocked_by_more_than_a_gate(&self) -> bool {
-        self.pause.is_some() || self.breaker.open.is_some() || self.failing
+        let stops = self.stopped.is_some() || self.pause.is_some();
+        stops || self.breaker.open.is_some() || self.failing
     }
 
     /// Changes the state and keeps the account of lost time right.
@@ -498,5 +505,9 @@ impl Health {
 }
 
 mod forget;
+mod stopped;
+
+pub use stopped::Stopped;
+
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 //! A governor bucket on the bridge's clock; it starts empty, so that a restart is no burst.
 
 use std::num::NonZeroU32;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use governor::clock::Clock as GovernorClock;
@@ -38,6 +39,34 @@ impl GovernorClock for Elapsed {
 pub struct Limit {
     limiter: RateLimiter<NotKeyed, InMemoryState, Elapsed, NoOpMiddleware<Duration>>,
     clock: Elapsed,
+    per: Duration,
+    spent: Mutex<Spent>,
+}
+
+/// Calls taken in the period under way and in the one before.
+#[derive(Debug, Clone, Copy, Default)]
+struct Spent {
+    period: u128,
+    now: u32,
+    before: u32,
+}
+
+impl Spent {
+    fn at(self, period: u128) -> Self {
+        match period - self.period.min(period) {
+            0 => self,
+            1 => Self {
+                period,
+                now: 0,
+                before: self.now,
+            },
+            _ => Self {
+                period,
+                now: 0,
+                before: 0,
+            },
+        }
+    }
 }
 
 impl Limit {
@@ -64,6 +93,8 @@ impl Limit {
         Self {
             limiter: RateLimiter::direct_with_clock(quota, clock.clone()),
             clock,
+            per: rate.per.max(Duration::from_nanos(1)),
+            spent: Mutex::default(),
         }
     }
 
@@ -71,7 +102,28 @@ impl Limit {
     pub fn take(&self) -> Result<(), Duration> {
         self.limiter
             .check()
-            .map_err(|not_until| not_until.wait_time_from(self.clock.now()))
+            .map_err(|not_until| not_until.wait_time_from(self.clock.now()))?;
+        let (period, _) = self.period();
+        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        *spent = spent.at(period);
+        spent.now = spent.now.saturating_add(1);
+        Ok(())
+    }
+
+    /// Calls taken within the last period, about: those of the period before count as evenly spread.
+    pub fn spent(&self) -> u32 {
+        let (period, left) = self.period();
+        let spent = *self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        let spent = spent.at(period);
+        spent.now + (f64::from(spent.before) * left).round() as u32
+    }
+
+    /// The number of the period under way, and which part of it is still to come.
+    fn period(&self) -> (u128, f64) {
+        let elapsed = self.clock.now().as_nanos();
+        let per = self.per.as_nanos();
+        let gone = (elapsed % per) as f64 / per as f64;
+        (elapsed / per, 1.0 - gone)
     }
 }
 
@@ -97,5 +149,28 @@ mod tests {
         manual.advance(Duration::from_secs(600));
         let taken = (0..20).filter(|_| limit.take().is_ok()).count();
         assert_eq!(taken, 10);
+    }
+
+    #[test]
+    fn what_was_spent_is_forgotten_as_a_period_passes() {
+        let manual = ManualClock::starting_at(Timestamp::UNIX_EPOCH);
+        let clock = Clock::Manual(manual.clone());
+        let rate = RateLimit {
+            requests: 60,
+            per: Duration::from_secs(60),
+            burst: 10,
+        };
+        let limit = Limit::full(rate, &clock);
+        for _ in 0..8 {
+            limit.take().unwrap();
+        }
+        let mut seen = vec![limit.spent()];
+        for _ in 0..3 {
+            manual.advance(Duration::from_secs(30));
+            seen.push(limit.spent());
+        }
+        manual.advance(Duration::from_secs(60));
+        seen.push(limit.spent());
+        assert_eq!(seen, [8, 8, 8, 4, 0]);
     }
 }

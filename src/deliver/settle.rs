@@ -208,6 +208,11 @@ impl TargetWorker {
         self.woken.notify_one();
     }
 
+    pub(super) async fn try_save_health(&self) -> Result<(), StoreError> {
+        let health = serde_json::to_string(&*self.health())?;
+        self.store.save_health(&self.config.name, health).await
+    }
+
     /// Nothing in memory or in the saved health names these leads any more.
     pub async fn forget_leads(&self, is_forgotten: &(dyn Fn(&str) -> bool + Sync)) {
         self.health().forget_leads(is_forgotten);
@@ -215,12 +220,7 @@ impl TargetWorker {
     }
 
     pub(super) async fn save_health(&self) {
-        let health = serde_json::to_string(&*self.health());
-        let saved = match health {
-            Ok(health) => self.store.save_health(&self.config.name, health).await,
-            Err(error) => Err(error.into()),
-        };
-        if let Err(error) = saved
+        if let Err(error) = self.try_save_health().await
             && let Say::Aloud { unsaid } = self.damper.ask("health", self.clock.now())
         {
             tracing::error!(target.name = %self.config.name, %error, unsaid, "the target's health cannot be saved; a restart would forget it");

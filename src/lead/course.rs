@@ -14,7 +14,7 @@ const MAX_HAD: usize = 16;
 
 /// What a disposition says in short: its category and outcome. Of another system's status: the
 /// status itself, as the outcome.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Words {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub category: Option<String>,
@@ -49,7 +49,7 @@ impl Words {
 }
 
 /// One time that the lead was decided back to what it had been before.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Return {
     pub event: Sequence,
     pub source: String,

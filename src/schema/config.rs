@@ -11,6 +11,7 @@ use crate::config::{Form, REFERENCE, Vocabulary, vocabulary};
 /// Keys without a default.
 const REQUIRED: &[(&str, &[&str])] = &[
     ("", &["sources", "targets"]),
+    ("admin.tokens", &["name", "secret"]),
     ("sources.*", &["kind", "auth"]),
     ("sources.*.auth", &["scheme"]),
     ("sources.*.resolve", &["target"]),

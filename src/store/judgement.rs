@@ -55,6 +55,8 @@ pub struct Decided {
     pub at: Timestamp,
     pub source: String,
     pub words: Vec<&'static str>,
+    /// The number of the row that spoke.
+    pub row: Option<u32>,
     pub cause: Option<ParkCause>,
     /// Targets that now have one more delivery to take, one entry per delivery; not those whose
     /// delivery was leased at once.
@@ -74,6 +76,7 @@ impl Decided {
             at: decision.record.decided_at,
             source: event.source.clone(),
             words: decision.record.words(),
+            row: decision.record.row.as_ref().map(|row| row.number),
             targets,
             saved_calls: decision
                 .record

@@ -1,4 +1,4 @@
-//! What a person does about something parked: let it go on, or give it up. Bounded steps; whoever
+//! What is parked, and what a person does about it: let it go on, or give it up. Bounded steps; whoever
 //! asks for the next one may as well not ask.
 
 use std::fmt;
@@ -6,8 +6,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde::Serialize;
 
-use super::{Decided, Decider, Store, StoreError};
+use super::{Decided, Decider, Store, StoreError, rows};
 use crate::decision::ParkCause;
 use crate::delivery::DeliveryId;
 use crate::event::EventId;
@@ -100,7 +101,33 @@ pub struct Freed {
     pub next: Option<ParkedPlace>,
 }
 
+/// What waits for one cause.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct ParkedRow {
+    pub cause: ParkCause,
+    pub events: i64,
+    pub deliveries: i64,
+    #[serde(serialize_with = "rows::timestamp")]
+    pub oldest_at: Timestamp,
+    pub suggestion: String,
+}
+
 impl Store {
+    /// What is parked, by cause, in the order of causes.
+    pub async fn parked(&self) -> Result<Vec<ParkedRow>, StoreError> {
+        self.parked_after(None, u32::MAX).await
+    }
+
+    /// The same, in pages: at most `limit` causes behind `after`.
+    pub async fn parked_after(
+        &self,
+        after: Option<String>,
+        limit: u32,
+    ) -> Result<Vec<ParkedRow>, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.parked_after(after, limit).await
+    }
+
     /// Lets what is parked go on, or gives it up, in one bounded step.
     pub async fn free_parked(
         &self,

@@ -26,7 +26,7 @@ pub enum SweepAt {
     Events {
         after: [u8; 16],
     },
-    /// What has a time of its own: rejects.
+    /// What has a time of its own: rejects, the audit trail.
     Aged,
     /// Index keys of events that are gone, after this one.
     Keys {

@@ -19,11 +19,13 @@ use super::{Desk, StoreError, Undecided};
 
 mod amend;
 mod append;
+mod audit;
 mod backup;
 mod check;
 mod decide;
 mod deliver;
 mod entries;
+mod flow;
 mod erase;
 mod files;
 mod forget;
@@ -41,6 +43,7 @@ mod replay;
 mod revise;
 mod tail;
 mod target;
+mod timeline;
 mod version;
 mod writer;
 

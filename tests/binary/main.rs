@@ -22,6 +22,7 @@ mod hostile;
 mod kill;
 mod links;
 mod log_hygiene;
+mod operate;
 mod parked;
 mod place;
 mod plan;

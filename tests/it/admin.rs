@@ -144,15 +144,21 @@ async fn a_target_shows_its_state_its_counts_and_the_oldest_due() {
     let mut target = targets["items"][0].clone();
     assert_eq!(target["base_url"], world.sandbox().base_url());
     target["base_url"] = json!("-");
+    assert_eq!(target["latency"]["calls"], 2);
+    target["latency"] = json!("-");
+    assert!(target["rate_limit"]["used"].as_u64() >= Some(2));
+    target["rate_limit"]["used"] = json!("-");
     insta::assert_snapshot!(serde_json::to_string_pretty(&target).unwrap(), @r#"
     {
       "base_url": "-",
+      "calls": 0,
       "concurrency": 8,
       "deliveries": {
         "delivered": 1,
         "due": 1,
         "in_flight": 0
       },
+      "latency": "-",
       "mode": "live",
       "name": "leadping",
       "next_try_at": "2026-08-01T12:01:01.000Z",
@@ -161,9 +167,12 @@ async fn a_target_shows_its_state_its_counts_and_the_oldest_due() {
       "rate_limit": {
         "burst": 1000,
         "per_seconds": 0.01,
-        "requests": 1000
+        "requests": 1000,
+        "used": "-"
       },
-      "state": "waiting"
+      "since": null,
+      "state": "waiting",
+      "stopped_by": null
     }
     "#);
     assert!(!targets.to_string().contains(crate::harness::TOKEN));

@@ -1,7 +1,7 @@
 //! A whole bridge in this process: config and tables in a directory of its own, a store that
 //! outlives restarts, a clock moved by hand, the sandbox as LeadPing.
 //!
-//! `files` writes what the bridge reads, `send` is the senders' side, `watch` waits until nothing
+//! `contract` holds every answer of the admin API against its document, `files` writes what the bridge reads, `send` is the senders' side, `watch` waits until nothing
 //! moves any more, `show` turns what happened into text, `systems` has the sandbox tell the bridge
 //! what was written at NLPearl, Capillary and LeadPing.
 
@@ -18,6 +18,7 @@ use leadping_bridge::sandbox::{
 use leadping_bridge::secret::Secret;
 use tokio::runtime::Runtime;
 
+mod contract;
 mod files;
 mod send;
 mod show;
@@ -196,6 +197,11 @@ impl World {
     pub async fn replace_table(&self, mapping: &str, table: &str) {
         self.write_table(mapping, table);
         self.reload().await;
+    }
+
+    /// Another value of a secret of this world: `admin`, `voice`, …
+    pub fn write_secret(&self, name: &str, secret: &str) {
+        self.files.write_secret(name, secret);
     }
 
     /// Another credential for the target, where the bridge reads it.

@@ -1,7 +1,7 @@
 //! A decider whose decisions stand in the webhook's body, and which remembers what it was shown.
 //!
 //! `{"own": "v1", "leadping": "L1", "links": {"crm": "c1"}, "calls": ["k1"], "at": 5,
-//!   "outcome": "Won", "targets": ["leadping"], "do": "ignore" | "park" | "panic" | "orphan"
+//!   "outcome": "Won", "status": "WON", "targets": ["leadping"], "do": "ignore" | "park" | "panic" | "orphan"
 //!   | "amend" | "fold" | "supersede" | "echo", "notes": "more"}`: the last four are about the
 //! newest entry, the unsent ones, and the oldest write whose echo is awaited.
 
@@ -15,7 +15,7 @@ use leadping_bridge::decision::{
     TargetVerdict, Verdict,
 };
 use leadping_bridge::delivery::{Attempt, CallKind, DeliveryId, Lease, Slot};
-use leadping_bridge::event::{Event, EventId, Facts, Reading, Standing};
+use leadping_bridge::event::{Event, EventId, Facts, Reading, Standing, Status};
 use leadping_bridge::lead::{Entry, EntryState, LeadHistory, Previous};
 use leadping_bridge::store::{Decider, Undecided};
 use serde_json::{Map, Value};
@@ -74,6 +74,7 @@ pub fn reading(body: &Value) -> Reading {
         facts: Facts {
             source_lead_id: text("own"),
             lead_id: text("leadping"),
+            status: text("status").map(Status::Name),
             links: links
                 .map(|(system, id)| (system.clone(), id.as_str().unwrap().to_owned()))
                 .collect(),

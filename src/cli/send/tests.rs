@@ -31,6 +31,7 @@ fn config(listen: SocketAddr, source: SourceConfig) -> Config {
         admin: AdminConfig {
             listen,
             token: None,
+            tokens: Vec::new(),
         },
         store: StoreConfig {
             path: PathBuf::new(),

@@ -3,8 +3,10 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use crate::config::faults::Fault;
+use crate::config::raw::Value;
 use crate::config::section::{MORE_THAN_ZERO, Section, Unit};
-use crate::config::{AdminConfig, MappingsConfig, ServerConfig, StoreConfig};
+use crate::config::{AdminConfig, MappingsConfig, NamedToken, ServerConfig, StoreConfig};
 
 const HOUR_MS: f64 = 3_600_000.0;
 
@@ -31,7 +33,9 @@ pub(super) fn server(section: &Section<'_>) -> ServerConfig {
 pub(super) fn admin(section: &Section<'_>) -> AdminConfig {
     let listen = address(section, "listen", 8081);
     let token = section.secret("token");
-    if !section.has("token") && !listen.ip().is_loopback() {
+    let tokens = named_tokens(section);
+    let has_token = section.has("token") || section.has("tokens");
+    if !has_token && !listen.ip().is_loopback() {
         section.bad_value(
             "listen",
             format!("= {listen} is reachable from elsewhere, so `admin.token` is required"),
@@ -39,7 +43,64 @@ pub(super) fn admin(section: &Section<'_>) -> AdminConfig {
         );
     }
     section.finish();
-    AdminConfig { listen, token }
+    AdminConfig {
+        listen,
+        token,
+        tokens,
+    }
+}
+
+/// `[[admin.tokens]]`: whose each is. Two of one name could not be told apart in the audit trail.
+fn named_tokens(admin: &Section<'_>) -> Vec<NamedToken> {
+    let path = admin.name_of("tokens");
+    let entries = match admin.entry("tokens").map(|entry| &entry.node.value) {
+        Some(Value::List(entries)) if !entries.is_empty() => entries.as_slice(),
+        None => return Vec::new(),
+        Some(_) => {
+            let hint = format!("write [[{path}]]");
+            admin.bad_value("tokens", "must be a list of tables", &hint);
+            return Vec::new();
+        }
+    };
+    let mut tokens: Vec<NamedToken> = Vec::new();
+    for node in entries {
+        let Value::Table(table) = &node.value else {
+            admin.faults.mask(&node.place);
+            let found = node.value.type_name();
+            let problem = format!("an entry of `{path}` must be a table, not {found}");
+            admin.faults.report(Fault::error(&node.place, problem));
+            continue;
+        };
+        let section = Section::new(path.clone(), table, node.place.clone(), admin.faults);
+        let name = section.text("name");
+        let secret = section.required_secret("secret");
+        section.finish();
+        if !section.has("name") {
+            section.missing("name", "the audit trail tells it: name = \"night-shift\"");
+        }
+        let (Some(name), Some(secret)) = (name, secret) else {
+            continue;
+        };
+        let is_taken = tokens.iter().any(|token| token.name == name)
+            || name == "loopback"
+            || (name == AdminConfig::TOKEN && admin.has("token"));
+        if is_taken {
+            section.bad_value("name", "is taken", "give each token a name of its own");
+        } else if !is_plain(name) {
+            let hint = "1 to 64 letters, digits, blanks, dots, hyphens and underscores";
+            section.bad_value("name", "is not a name", hint);
+        }
+        tokens.push(NamedToken {
+            name: name.to_owned(),
+            secret,
+        });
+    }
+    tokens
+}
+
+fn is_plain(name: &str) -> bool {
+    let plain = |sign: char| sign.is_ascii_alphanumeric() || " ._-".contains(sign);
+    (1..=64).contains(&name.len()) && name.chars().all(plain) && name.trim() == name
 }
 
 pub(super) fn store(section: &Section<'_>) -> Option<StoreConfig> {

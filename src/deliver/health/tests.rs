@@ -3,6 +3,7 @@
 use super::*;
 
 mod laws;
+mod stopped;
 
 const BREAKER: BreakerConfig = BreakerConfig {
     failures: 5,

@@ -83,6 +83,8 @@ impl Scope {
             self.connection
                 .prepare_cached("UPDATE event SET duplicates = duplicates + 1 WHERE sequence = ?1")?
                 .execute([sequence])?;
+            let own = &event.undecided.event;
+            self.count_duplicate(&own.source, own.received_at)?;
             return Ok(AppendOutcome::Duplicate(of));
         }
         let sequence = self.next_sequence;
@@ -123,8 +125,8 @@ impl Scope {
         self.connection
             .prepare_cached(
                 "INSERT INTO event (sequence, id, source, forced_kind, source_lead_id, lead_hash,
-                                    dedupe_hash, dedupe_key, received_at, state, cause, decision)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                                    dedupe_hash, dedupe_key, received_at, state, cause, decision, flow_key)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
             )?
             .execute((
                 own.sequence.0,
@@ -139,6 +141,7 @@ impl Scope {
                 state.as_str(),
                 decided.and_then(|decided| decided.cause.as_deref()),
                 decided.map(|decided| &decided.text),
+                decided.map(|decided| decided.flow_key),
             ))?;
         self.connection
             .prepare_cached("INSERT INTO event_body (sequence, body) VALUES (?1, ?2)")?

@@ -197,10 +197,12 @@ pub(super) struct StoredDecision {
     pub(super) state: EventState,
     pub(super) cause: Option<String>,
     pub(super) text: String,
+    /// What the Flow page counts it as.
+    pub(super) flow_key: i64,
 }
 
 impl StoredDecision {
-    fn of(decision: &Decision) -> Result<Self, StoreError> {
+    fn of(decision: &Decision, flow_key: i64) -> Result<Self, StoreError> {
         let open = decision
             .deliveries
             .iter()
@@ -219,6 +221,7 @@ impl StoredDecision {
                 .as_ref()
                 .map(|cause| cause.as_str().to_owned()),
             text: serde_json::to_string(&decision.record)?,
+            flow_key,
         })
     }
 }
@@ -273,7 +276,8 @@ impl Scope {
         let decision = self.decide_one(event, sitting)?;
         sitting.decided_first();
         self.count_use(decision.record.table.as_deref(), 1);
-        StoredDecision::of(&decision)
+        let flow_key = self.count_event(event, &decision)?;
+        StoredDecision::of(&decision, flow_key)
     }
 
     fn decide_recorded(
@@ -361,19 +365,21 @@ impl Scope {
         event: &Undecided,
         decision: &Decision,
     ) -> Result<(), StoreError> {
-        let stored = StoredDecision::of(decision)?;
+        let flow_key = self.recount_event(event, decision)?;
+        let stored = StoredDecision::of(decision, flow_key)?;
         let before = self.table_named_by(event.event.sequence.0)?;
         self.count_use(before.as_deref(), -1);
         self.count_use(decision.record.table.as_deref(), 1);
         self.connection
             .prepare_cached(
-                "UPDATE event SET state = ?2, cause = ?3, decision = ?4 WHERE sequence = ?1",
+                "UPDATE event SET state = ?2, cause = ?3, decision = ?4, flow_key = ?5 WHERE sequence = ?1",
             )?
             .execute((
                 event.event.sequence.0,
                 stored.state.as_str(),
                 stored.cause,
                 stored.text,
+                stored.flow_key,
             ))?;
         if stored.state == EventState::Settled {
             self.reopen_event(event.event.sequence.0)?;

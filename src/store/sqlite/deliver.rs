@@ -196,17 +196,18 @@ impl Scope {
         let leased = self
             .connection
             .prepare_cached(
-                "SELECT event, lead, target FROM delivery WHERE delivery = ?1 AND token = ?2",
+                "SELECT event, lead, target, received_at FROM delivery WHERE delivery = ?1 AND token = ?2",
             )?
             .query_row((settlement.row, settlement.token), |row| {
                 Ok((
                     row.get::<_, i64>(0)?,
                     row.get::<_, i64>(1)?,
                     row.get::<_, String>(2)?,
+                    row.get::<_, i64>(3)?,
                 ))
             })
             .optional()?;
-        let (event, lead, target) = leased.ok_or(StoreError::LeaseLost)?;
+        let (event, lead, target, received_at) = leased.ok_or(StoreError::LeaseLost)?;
         self.connection
             .prepare_cached(
                 "UPDATE delivery SET state = ?2, cause = ?3, entry_id = ?4, due_at = coalesce(?5, due_at),
@@ -232,6 +233,9 @@ impl Scope {
             self.insert_attempt(settlement.row, attempt)?;
         }
         self.moved(&target, DeliveryState::InFlight, state);
+        if state == DeliveryState::Delivered {
+            self.count_delivered(&target, received_at, now)?;
+        }
         if state == DeliveryState::Due {
             return due_at.map(from_ms).transpose();
         }

@@ -32,7 +32,7 @@ const SPARE_PAGES: i64 = 256;
 const SPARE_SHARE: i64 = 8;
 
 /// Tables whose rows only have a time (`at`), in the order written.
-const AGED: [&str; 1] = ["reject"];
+const AGED: [&str; 2] = ["reject", "audit"];
 const KEY_TABLES: [&str; 2] = ["event_dedupe", "event_lead"];
 
 impl SqliteStore {

@@ -9,6 +9,7 @@ use super::super::rows::{from_ms, parse_uuid, parse_word};
 use super::super::{DeliveryRow, EventPage, EventRow, LeadQuery, ParkedRow, StoreError, TargetRow};
 use super::SqliteStore;
 use super::append::lead_hash;
+use super::timeline::tries;
 use crate::decision::ParkCause;
 use crate::delivery::{DeliveryId, DeliveryState};
 use crate::event::{EventId, EventState, Sequence};
@@ -19,34 +20,50 @@ const MAX_PAGE: u32 = 1000;
 
 impl SqliteStore {
     pub async fn events(&self, page: EventPage) -> Result<Vec<EventRow>, StoreError> {
-        self.read(move |connection| list_events(connection, &page))
-            .await
+        self.read(move |connection| {
+            let mut events = list_events(connection, &page)?;
+            if page.id.is_some() {
+                let deliveries = events.iter_mut().flat_map(|event| &mut event.deliveries);
+                for delivery in deliveries {
+                    delivery.tries = tries(connection, delivery.id)?;
+                }
+            }
+            Ok(events)
+        })
+        .await
     }
 
-    pub async fn parked(&self) -> Result<Vec<ParkedRow>, StoreError> {
-        self.read(|connection| {
+    pub async fn parked_after(
+        &self,
+        after: Option<String>,
+        limit: u32,
+    ) -> Result<Vec<ParkedRow>, StoreError> {
+        self.read(move |connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT cause, sum(events), sum(deliveries), min(oldest) FROM (
                     SELECT cause, events, 0 AS deliveries,
                            (SELECT received_at FROM event WHERE sequence = first) AS oldest
                     FROM (SELECT cause, count(*) AS events, min(sequence) AS first
-                          FROM event WHERE state = 'parked' GROUP BY cause)
+                          FROM event WHERE state = 'parked' AND cause > ?2 GROUP BY cause)
                     UNION ALL
                     SELECT cause, 0, deliveries,
                            (SELECT received_at FROM delivery WHERE delivery = first)
                     FROM (SELECT cause, count(*) AS deliveries, min(delivery) AS first
-                          FROM delivery WHERE state = 'parked' GROUP BY cause))
+                          FROM delivery WHERE state = 'parked' AND cause > ?2 GROUP BY cause))
                  GROUP BY cause ORDER BY cause LIMIT ?1",
             )?;
             let rows = statement
-                .query_map([MAX_PAGE], |row| {
-                    Ok((
-                        row.get::<_, String>(0)?,
-                        row.get::<_, i64>(1)?,
-                        row.get::<_, i64>(2)?,
-                        row.get::<_, i64>(3)?,
-                    ))
-                })?
+                .query_map(
+                    (limit.clamp(1, MAX_PAGE), after.unwrap_or_default()),
+                    |row| {
+                        Ok((
+                            row.get::<_, String>(0)?,
+                            row.get::<_, i64>(1)?,
+                            row.get::<_, i64>(2)?,
+                            row.get::<_, i64>(3)?,
+                        ))
+                    },
+                )?
                 .collect::<Result<Vec<_>, _>>()?;
             rows.into_iter()
                 .map(|(cause, events, deliveries, oldest)| {
@@ -125,14 +142,28 @@ fn list_events(connection: &Connection, page: &EventPage) -> Result<Vec<EventRow
     if let Some(lead) = &page.lead {
         conditions.push(lead_condition(connection, lead, &mut parameters)?);
     }
-    parameters.push(i64::from(page.limit.clamp(1, MAX_PAGE)).into());
+    event_rows(
+        connection,
+        &conditions.join(" AND "),
+        parameters,
+        page.limit.clamp(1, MAX_PAGE),
+    )
+}
+
+/// Events newest first; `condition` is about `event e`.
+pub(super) fn event_rows(
+    connection: &Connection,
+    condition: &str,
+    mut parameters: Vec<SqlValue>,
+    limit: u32,
+) -> Result<Vec<EventRow>, StoreError> {
+    parameters.push(i64::from(limit).into());
     let mut statement = connection.prepare_cached(&format!(
         "SELECT e.sequence, e.id, e.source, e.source_lead_id, e.received_at, e.state, e.cause,
                 e.duplicates, e.decision,
                 (SELECT json_extract(l.state, '$.ids') FROM link k JOIN lead l ON l.lead = k.lead
                  WHERE k.system = e.source AND k.id = e.source_lead_id)
-         FROM event e WHERE {} ORDER BY e.sequence DESC LIMIT ?{}",
-        conditions.join(" AND "),
+         FROM event e WHERE {condition} ORDER BY e.sequence DESC LIMIT ?{}",
         parameters.len()
     ))?;
     let mut rows = statement.query(rusqlite::params_from_iter(parameters))?;
@@ -168,18 +199,23 @@ pub(super) fn lead_condition(
             ids.extend(state.ids);
         }
     }
+    Ok(hash_condition(&ids, parameters))
+}
+
+/// Events of the leads with these ids.
+pub(super) fn hash_condition(ids: &[SystemId], parameters: &mut Vec<SqlValue>) -> String {
     let mut places = Vec::new();
-    for id in &ids {
+    for id in ids {
         parameters.push(lead_hash(&id.system, &id.id).into());
         places.push(format!("?{}", parameters.len()));
     }
     let hashes = places.join(", ");
     // The newest events are in no key table yet.
-    Ok(format!(
+    format!(
         "e.sequence IN (SELECT sequence FROM event_lead WHERE hash IN ({hashes}) UNION
            SELECT sequence FROM event WHERE lead_hash IN ({hashes}) AND sequence >
              coalesce((SELECT CAST(value AS INTEGER) FROM fact WHERE name = 'indexed_through'), 0))"
-    ))
+    )
 }
 
 fn event_row(connection: &Connection, row: &Row<'_>) -> Result<EventRow, StoreError> {
@@ -252,6 +288,7 @@ fn list_deliveries(connection: &Connection, event: i64) -> Result<Vec<DeliveryRo
             last_http_status: row.get(12)?,
             last_result: row.get(13)?,
             last_duration_ms: row.get(14)?,
+            tries: Vec::new(),
         });
     }
     Ok(deliveries)

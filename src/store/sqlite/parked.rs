@@ -301,6 +301,7 @@ impl Scope {
         for waiting in self.waiting_of(sequence)? {
             self.end_parked(&waiting, DeliveryState::Discarded, now)?;
         }
+        self.recount_discarded(sequence)?;
         self.connection
             .prepare_cached(
                 "UPDATE event SET cause = NULL, state = CASE WHEN EXISTS

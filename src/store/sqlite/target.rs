@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::OptionalExtension;
 
 use super::super::rows::to_ms;
-use super::super::{HeldDelivery, HeldFate, StoreError, TargetMemory};
+use super::super::{HeldDelivery, HeldFate, Latency, StoreError, TargetMemory};
 use super::SqliteStore;
 use super::writer::Scope;
 use crate::decision::ParkCause;
@@ -84,6 +84,22 @@ impl SqliteStore {
                 held,
                 recent_leads,
             })
+        })
+        .await
+    }
+
+    pub async fn latency(&self, target: String) -> Result<Option<Latency>, StoreError> {
+        self.read(move |connection| {
+            let durations_ms = connection
+                .prepare_cached(
+                    "SELECT a.duration_ms FROM (SELECT delivery, http_status, duration_ms FROM attempt
+                                                ORDER BY attempt DESC LIMIT 1000) a
+                     JOIN delivery d ON d.delivery = a.delivery
+                     WHERE d.target = ?1 AND a.http_status IS NOT NULL LIMIT 100",
+                )?
+                .query_map([&target], |row| row.get(0))?
+                .collect::<Result<_, _>>()?;
+            Ok(Latency::of(durations_ms))
         })
         .await
     }

@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::super::{Appended, Decided, Decider, Desk, Leased, NewEvent, StoreError, Undecided};
 use super::decide::Sitting;
+use super::flow::FlowCounts;
 use super::known::Known;
 use super::log::Log;
 use super::tail::Tail;
@@ -105,6 +106,7 @@ pub(super) struct Scope {
     tally: HashMap<(String, DeliveryState), i64>,
     /// Table hash → so many more kept events name it.
     table_uses: HashMap<String, i64>,
+    pub(super) flow: FlowCounts,
 }
 
 impl Scope {
@@ -113,8 +115,10 @@ impl Scope {
             connection.query_row("SELECT coalesce(max(sequence), 0) FROM event", [], |row| {
                 row.get(0)
             })?;
+        let flow = FlowCounts::load(&connection)?;
         let mut scope = Self {
             connection,
+            flow,
             next_sequence: 1,
             next_token: 1,
             decided_through: 0,
@@ -202,6 +206,7 @@ impl Scope {
     fn begin(&mut self) -> Result<(), StoreError> {
         self.tally.clear();
         self.table_uses.clear();
+        self.flow.begin();
         Ok(self.connection.execute_batch("BEGIN IMMEDIATE")?)
     }
 
@@ -222,6 +227,7 @@ impl Scope {
             statement.execute((table, by))?;
         }
         drop(statement);
+        self.write_flow()?;
         self.merge_keys()?;
         self.connection.execute_batch("COMMIT")?;
         self.decided_on_disk = self.decided_through;
@@ -240,6 +246,7 @@ impl Scope {
         {
             tracing::error!(%error, "a failed transaction could not be rolled back");
         }
+        self.flow.roll_back(&self.connection);
     }
 }
 

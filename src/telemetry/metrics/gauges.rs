@@ -14,7 +14,7 @@ use super::Labels;
 type Decimal = Gauge<f64, AtomicU64>;
 
 /// In which of these a target is; one of them is 1.
-pub const TARGET_STATES: [&str; 4] = ["open", "waiting", "paused", "failing"];
+pub const TARGET_STATES: [&str; 5] = ["open", "waiting", "paused", "failing", "stopped"];
 
 #[derive(Debug, Default)]
 pub(super) struct Gauges {

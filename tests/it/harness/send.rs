@@ -5,7 +5,7 @@ use leadping_bridge::config::AuthScheme;
 use leadping_bridge::verify::sign;
 use serde_json::{Value, json};
 
-use super::World;
+use super::{World, contract};
 
 /// Status and body of an answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -186,6 +186,25 @@ impl World {
         answered(call.json(&json!({"links": links}))).await
     }
 
+    /// Any call of the admin API, with what headers and body it may need.
+    pub async fn call_admin(
+        &self,
+        (method, path): (&str, &str),
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Answered {
+        let mut call = self
+            .client
+            .request(method.parse().unwrap(), self.admin_url(path));
+        for (name, value) in headers {
+            call = call.header(*name, *value);
+        }
+        if let Some(body) = body {
+            call = call.json(body);
+        }
+        answered(call).await
+    }
+
     /// What somebody else does at the target.
     pub async fn at_target(&self, method: &str, path: &str, body: &Value) -> Answered {
         let url = format!("{}{path}", self.sandbox().base_url());
@@ -202,10 +221,19 @@ impl World {
     }
 }
 
+/// Of the admin API, every answer is also held against its document.
 async fn answered(request: reqwest::RequestBuilder) -> Answered {
-    let response = request.send().await.unwrap();
-    Answered {
+    let (client, request) = request.build_split();
+    let request = request.unwrap();
+    let (method, path) = (request.method().clone(), request.url().path().to_owned());
+    let response = client.execute(request).await.unwrap();
+    let answered = Answered {
         status: response.status().as_u16(),
         body: response.json().await.unwrap_or_default(),
+    };
+    if path.starts_with("/api/v1/") {
+        let fault = contract::fault(method.as_str(), &path, answered.status, &answered.body);
+        assert_eq!(fault, None);
     }
+    answered
 }

@@ -152,7 +152,11 @@ impl World {
             return Rest::Moving;
         }
         if look.target_state != "open" {
-            let waits = look.next_try_at.is_some_and(|at| at > now);
+            let waits = match look.target_state.as_str() {
+                // By a person: nothing ends it by itself.
+                "stopped" => true,
+                _ => look.next_try_at.is_some_and(|at| at > now),
+            };
             return if waits && look.held == 0 {
                 Rest::Still
             } else {
