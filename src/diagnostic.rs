@@ -4,6 +4,7 @@
 //! show them through `render`. Nothing here reads files.
 
 pub mod render;
+pub mod syntax;
 
 use std::fmt;
 use std::ops::Range;
@@ -25,13 +26,9 @@ impl SourceFile {
             at -= 1;
         }
         let before = &self.text[..at];
-        let line = before.matches('\n').count() + 1;
-        let column = before
-            .rsplit('\n')
-            .next()
-            .map_or(0, |tail| tail.chars().count())
-            + 1;
-        (line, column)
+        let newlines = before.bytes().filter(|byte| *byte == b'\n').count();
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        (newlines + 1, before[start..].chars().count() + 1)
     }
 }
 

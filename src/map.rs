@@ -1,12 +1,15 @@
 //! Mapping: facts + a table → what the row wants, or `unmapped`. Pure.
 //!
-//! Loading: `table::load_dir` reads the files (the only IO here), `reader` and `members` check
-//! them, `lint` checks what stands in quotes, `presence` and `conditions` what it can mean in its
-//! row, `coverage` looks at the rows together, `credentials` for what must not stand here at all.
+//! Loading: `load` reads the files (the only IO here), `reader` and `members` check them, `lint`
+//! checks what stands in quotes, `presence` and `conditions` what it can mean in its row, `trial`
+//! what comes of it, `coverage` looks at the rows together (`possible` says which events there can
+//! be), `credentials` for what must not stand here at all.
 //! Deciding: `table::evaluate` finds the first row that matches, `row` says what it wants,
-//! `expression` fills in templates within the `sandbox`, from the `context` of the event.
+//! `expression` fills in templates within the `sandbox` and its `budget`, from the `context` of the
+//! event.
 //! `decide` takes the result.
 
+mod budget;
 mod burden;
 mod conditions;
 mod context;
@@ -14,24 +17,26 @@ mod coverage;
 mod credentials;
 mod expression;
 mod lint;
+mod load;
 mod members;
 mod place;
+mod possible;
 mod presence;
 mod reader;
 mod row;
 mod sandbox;
 mod table;
+mod trial;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use context::MapInput;
+pub use load::{load_dir, load_dir_of};
 pub use reader::{ROW_KEYS, TABLE_KEYS};
 pub use reader::{Reader, Value as TomlValue, with_syntax_errors};
 pub use row::{Mismatch, Row};
-pub use table::{
-    Considered, Table, TableHash, Tables, evaluate, evaluate_noting, load_dir, parse_table,
-};
+pub use table::{Considered, Table, TableHash, Tables, evaluate, evaluate_noting, parse_table};
 
 /// Which row of a mapping spoke.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]

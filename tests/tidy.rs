@@ -43,7 +43,7 @@ const IMPURE_WORDS: &[(&str, &[&str])] = &[
     ("RandomState", &[]),
     ("std::env", &[]),
     // The tables are read by the one function that `app` calls.
-    ("std::fs", &["map/table"]),
+    ("std::fs", &["map/load"]),
 ];
 
 /// Ground and nouns: whom anybody may use.

@@ -22,7 +22,8 @@ pub fn inspect_all(
         tables: wanted,
     } = config::inspect(path, environment);
     let tables = wanted.and_then(|wanted| {
-        let (tables, of_tables) = map::load_dir(&wanted.dir, &wanted.kinds);
+        let (tables, of_tables) =
+            map::load_dir_of(&wanted.dir, &wanted.kinds, wanted.uses.as_ref());
         findings.extend(of_tables);
         tables
     });

@@ -67,6 +67,11 @@ pub(super) fn check(root: &Table, faults: &Faults) -> Checked {
     let tables = TablesWanted {
         dir: mappings.dir.clone(),
         kinds: mapping_kinds(&sources.found),
+        uses: sources.sound.then(|| {
+            let each = sources.found.values();
+            each.map(|source| (source.name.clone(), source.mapping.clone()))
+                .collect()
+        }),
     };
     let parts = (store, sources.all_sound(), targets.all_sound());
     let config = match parts {

@@ -33,6 +33,8 @@ pub struct TablesWanted {
     pub dir: PathBuf,
     /// By the mapping's name, the kind whose vocabulary it speaks.
     pub kinds: BTreeMap<String, SourceKind>,
+    /// By the source's name, the mapping that it uses; only if all sources could be read.
+    pub uses: Option<BTreeMap<String, String>>,
 }
 
 /// The checked configuration and its warnings, or every finding there is.

@@ -35,9 +35,12 @@ fn render_one(finding: &Finding) -> String {
     let title = level.with_name(name).primary_title(&finding.message);
     let mut group = Group::with_title(title);
     if !finding.file.text.is_empty() {
-        let span = shown_span(finding);
+        // Of that one line: the renderer reads all that it is given, for every finding.
+        let (shown, span) = shown_line(finding);
         group = group.element(
-            Snippet::source(&*finding.file.text).annotation(AnnotationKind::Primary.span(span)),
+            Snippet::source(shown)
+                .line_start(line)
+                .annotation(AnnotationKind::Primary.span(span)),
         );
     }
     if let Some(hint) = &finding.hint {
@@ -46,21 +49,26 @@ fn render_one(finding: &Finding) -> String {
     Renderer::styled().render(&[group])
 }
 
-/// The place, on one line of the text: more would bury what is meant.
-fn shown_span(finding: &Finding) -> std::ops::Range<usize> {
+/// The line, and the place on it: more would bury what is meant.
+fn shown_line(finding: &Finding) -> (&str, std::ops::Range<usize>) {
     let text = &*finding.file.text;
     let mut start = finding.span.start.min(text.len());
     while !text.is_char_boundary(start) {
         start -= 1;
     }
+    let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
     let line_end = text[start..]
         .find('\n')
         .map_or(text.len(), |length| start + length);
+    let line_end = line_end - usize::from(text[start..line_end].ends_with('\r'));
     let mut end = finding.span.end.clamp(start, line_end);
     while !text.is_char_boundary(end) {
         end += 1;
     }
-    start..end
+    (
+        &text[line_start..line_end],
+        start - line_start..end - line_start,
+    )
 }
 
 /// `2 errors, 1 warning`.

@@ -101,7 +101,7 @@ fn every_fault_of_an_expectation_has_its_place() {
         &[
             "x.expect.toml:3:1: error: unknown key `catgeory` (did you mean `category`?)",
             "x.expect.toml:4:12: error: unknown category `Opened` (did you mean `Open`?)",
-            "x.expect.toml:5:24: error: `isMissedCallFollowUp` is not true or false but string",
+            "x.expect.toml:5:24: error: `isMissedCallFollowUp` is not true or false but string (write true, without quotes)",
             "x.expect.toml:6:14: error: `callbackAt` is not a date-time with an offset (such as \
              2026-08-03T15:00:00Z)",
         ],
@@ -124,7 +124,9 @@ fn every_fault_of_an_expectation_has_its_place() {
     );
     check(
         "verdict = \"ignored\"\nrow = \n",
-        &["x.expect.toml:2:7: error: string values must be quoted, expected literal string"],
+        &[
+            "x.expect.toml:2:7: error: nothing stands behind `=` (a text in quotes, a number, true or false)",
+        ],
     );
 }
 

@@ -10,12 +10,28 @@ use crate::map::row::Row;
 /// Rows with `when` that an event of one status and kind may come to.
 const MAX_CONDITIONS: usize = 64;
 
+/// Templates in one row.
+const MAX_TEMPLATES: usize = 64;
+
+/// The rows that fill in too many templates.
+pub fn too_many_templates<'r>(
+    file: &SourceFile,
+    rows: impl Iterator<Item = &'r Row>,
+) -> Vec<Finding> {
+    rows.filter(|row| row.templates() > MAX_TEMPLATES)
+        .map(|row| {
+            let message = format!("the row fills in more than {MAX_TEMPLATES} templates");
+            Finding::error(file, row.span.clone(), message)
+        })
+        .collect()
+}
+
 /// The first row with which it becomes too many.
-pub fn check(file: &SourceFile, rows: &[Row]) -> Option<Finding> {
+pub fn check<'r>(file: &SourceFile, rows: impl Iterator<Item = &'r Row>) -> Option<Finding> {
     let mut burdens: HashMap<(Option<&Status>, EventKind), usize> = HashMap::new();
     // Rows for every status, by kind: they come on top of each status' own.
     let mut everywhere = [0; EventKind::ALL.len()];
-    for row in rows.iter().filter(|row| row.when.is_some()) {
+    for row in rows.filter(|row| row.when.is_some()) {
         let kinds = EventKind::ALL.into_iter().enumerate();
         for (place, kind) in kinds.filter(|(_, kind)| row.on.is_none_or(|on| on == *kind)) {
             let heaviest = match &row.statuses {

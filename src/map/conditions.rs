@@ -1,5 +1,6 @@
 //! Conditions that are the same for every event of their row: always true, never true, or of the
-//! wrong type. Knows what each member can be; what a condition says comes from `lint`.
+//! wrong type. Knows what each member can be; what a condition says comes from `lint`, whether an
+//! event can make it true from `possible`.
 
 use minijinja::Value;
 use minijinja::value::ValueKind;
@@ -8,8 +9,9 @@ use crate::config::SourceKind;
 use crate::diagnostic::did_you_mean;
 use crate::event::Status;
 use crate::map::context::NUMBERS;
-use crate::map::lint::{Claim, Relation};
-use crate::map::reader::Reader;
+use crate::map::lint::{Atom, Claim, Logic, Relation};
+use crate::map::possible::World;
+use crate::map::reader::{Reader, Sources};
 use crate::map::row::{Row, When};
 use crate::systems;
 use crate::systems::leadping::vocabulary::CATEGORIES;
@@ -75,6 +77,7 @@ pub fn check(reader: &mut Reader<'_>, kind: SourceKind, row: &Row) {
         }
         None => {}
     }
+    let before = reader.findings.len();
     let alone = when.condition.meaning.alone.as_deref();
     if let Some((path, found)) = alone.and_then(|path| Some((path, kind_of(kind, path)?)))
         && found != MemberKind::Truth
@@ -84,6 +87,53 @@ pub fn check(reader: &mut Reader<'_>, kind: SourceKind, row: &Row) {
     }
     for claim in &when.condition.meaning.claims {
         check_claim(reader, (kind, row, when), claim);
+    }
+    // What is wrong with one comparison explains what follows from it.
+    if reader.findings.len() == before && !when.condition.is_constant() {
+        check_logic(reader, (kind, row, when));
+    }
+}
+
+/// Questions that no event, or every event, answers with yes: alone, or one beside the other.
+fn check_logic(reader: &mut Reader<'_>, (kind, row, when): (SourceKind, &Row, &When)) {
+    let logic = &when.condition.meaning.logic;
+    let world = World::of_row(kind, row, reader.sources);
+    let said = |atom: &Atom| when.text.get(atom.range.clone()).unwrap_or_default();
+    let is_dead = |atom: &&&Atom| !world.allows(&Logic::Asks((**atom).clone()));
+    let atoms = logic.atoms();
+    if !world.allows(logic) {
+        let conflict = || {
+            let pairs = atoms.iter().enumerate().flat_map(|(index, left)| {
+                atoms[index + 1..].iter().map(move |right| (*left, *right))
+            });
+            pairs.into_iter().find(|(left, right)| {
+                let both = [*left, *right].map(|atom| Logic::Asks(atom.clone()));
+                left.fact.subject().map(|subject| subject.0)
+                    == right.fact.subject().map(|subject| subject.0)
+                    && !world.allows(&Logic::All(both.to_vec()))
+            })
+        };
+        let (span, why) = if let Some(atom) = atoms.iter().find(is_dead) {
+            let why = format!("`{}` is never true here", said(atom));
+            (when.place.at(&atom.range), why)
+        } else if let Some((left, right)) = conflict() {
+            let why = format!("`{}` and `{}` exclude each other", said(left), said(right));
+            (when.place.at(&right.range), why)
+        } else {
+            (when.place.whole(), "`when` is always false".to_owned())
+        };
+        let message = format!("row can never match: {why}");
+        reader.warning(span, message).hint =
+            Some("to switch a row off, put `#` before its lines".to_owned());
+    } else if !world.allows(&logic.negated()) {
+        reader
+            .warning(when.place.whole(), "`when` is always true")
+            .hint = Some("leave it out".to_owned());
+    } else {
+        for atom in atoms.iter().filter(is_dead) {
+            let message = format!("`when`: `{}` is never true here", said(atom));
+            reader.warning(when.place.at(&atom.range), message);
+        }
     }
 }
 
@@ -97,7 +147,7 @@ fn check_claim(
         if claim.fallback.as_ref() == Some(constant) {
             continue;
         }
-        let Some((problem, hint)) = cannot_be(kind, claim, constant) else {
+        let Some((problem, hint)) = cannot_be((kind, reader.sources), claim, constant) else {
             continue;
         };
         impossible += 1;
@@ -129,7 +179,7 @@ fn check_claim(
 
 /// Why a member is never this value, and what was probably meant.
 fn cannot_be(
-    kind: SourceKind,
+    (kind, sources): (SourceKind, Option<&Sources>),
     claim: &Claim,
     constant: &Value,
 ) -> Option<(String, Option<String>)> {
@@ -149,6 +199,8 @@ fn cannot_be(
     }
     let word = constant.as_str();
     let words: Vec<&str> = match (path, kind) {
+        ("event.source", _) => names(&sources?.own),
+        ("previous.source", _) => names(&sources?.all),
         ("event.kind", _) => {
             let kinds = systems::kinds_sent(kind).iter();
             kinds.map(|kind| kind.as_str()).collect()
@@ -169,11 +221,20 @@ fn cannot_be(
     if words.contains(&word) {
         return None;
     }
-    let hint = did_you_mean(word, words.iter().copied()).map_or_else(
+    let near = did_you_mean(word, words.iter().copied());
+    // A vendor may send words that its pages do not name.
+    if kind == SourceKind::Capillary && path == "event.status" && near.is_none() {
+        return None;
+    }
+    let hint = near.map_or_else(
         || format!("there are: {}", words.join(", ")),
         |near| format!("did you mean `{near}`?"),
     );
     Some((format!("`{path}` is never `{word}`"), Some(hint)))
+}
+
+fn names(names: &[String]) -> Vec<&str> {
+    names.iter().map(String::as_str).collect()
 }
 
 /// The same value, written as the member's type.

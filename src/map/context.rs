@@ -10,11 +10,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use minijinja::Value;
-use minijinja::value::{Enumerator, Object, ObjectExt, ValueKind};
+use minijinja::value::{Enumerator, Object, ObjectExt, ObjectRepr, ValueKind};
 use serde_json::Value as Json;
 
 use crate::event::{EventId, Facts, Status};
 use crate::lead::Previous;
+use crate::map::budget;
 
 /// Everything that a table may look at for one event.
 #[derive(Debug, Clone, Copy)]
@@ -117,6 +118,7 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     pub fn new(input: &'a MapInput<'a>) -> Self {
+        budget::refill();
         Self {
             input,
             objects: Default::default(),
@@ -238,7 +240,7 @@ fn from_json(json: &Json) -> Value {
             .or_else(|| number.as_f64().map(Value::from))
             .unwrap_or(Value::UNDEFINED),
         Json::String(text) => Value::from(text.as_str()),
-        Json::Array(items) => Value::from(items.iter().map(from_json).collect::<Vec<_>>()),
+        Json::Array(items) => Value::from_object(Items(items.iter().map(from_json).collect())),
         Json::Object(object) => from_object(object),
     }
 }
@@ -250,6 +252,32 @@ fn from_object(object: &serde_json::Map<String, Json>) -> Value {
         .map(|(key, value)| (Cow::Owned(key.clone()), from_json(value)))
         .collect();
     Value::from_object(Members(members))
+}
+
+/// A list of the sender's: whoever goes through it pays for it.
+#[derive(Debug)]
+struct Items(Vec<Value>);
+
+impl Object for Items {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Seq
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.0.get(key.as_usize()?).cloned()
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        if budget::charge(self.0.len()) {
+            Enumerator::Seq(self.0.len())
+        } else {
+            Enumerator::Empty
+        }
+    }
+
+    fn enumerator_len(self: &Arc<Self>) -> Option<usize> {
+        Some(self.0.len())
+    }
 }
 
 /// An object without null members.
@@ -285,13 +313,17 @@ impl Object for Members {
     }
 
     fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
-        match key.strip_prefix(PATH) {
+        let found = match key.strip_prefix(PATH) {
             Some(path) => self.follow(path),
             None => self.0.get(key).cloned(),
-        }
+        };
+        found.filter(|value| value.as_str().is_none_or(budget::charge_text))
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
+        if !budget::charge(self.0.len()) {
+            return Enumerator::Empty;
+        }
         self.mapped_enumerator(|this| Box::new(this.0.keys().map(|key| Value::from(key.as_ref()))))
     }
 }

@@ -1,8 +1,10 @@
 //! Credentials written into a table: found by what they look like, and shown nowhere.
 //!
 //! Tables are kept in the store with every version, shown by the API and passed around by mail:
-//! nothing in them may be a secret. Tokens with a known beginning are looked for in the whole
-//! text, comments too; long random texts in values only.
+//! nothing in them may be a secret. Tokens with a known beginning, and what is `named` as a secret,
+//! are looked for in the whole text, comments too; long random texts in values only.
+
+mod named;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -26,7 +28,14 @@ const BEGINNINGS: &[&str] = &[
     "glpat-",
     "xoxb-",
     "xoxp-",
+    "xoxa-",
+    "xapp-",
+    "npm_",
+    "hf_",
+    "shpat_",
+    "AIza",
     "AKIA",
+    "ASIA",
     "eyJ",
 ];
 const SCHEMES: &[&str] = &["Bearer ", "Basic "];
@@ -36,6 +45,8 @@ const LEAST_RANDOM: usize = 24;
 const LEAST_HEX: usize = 32;
 /// Of a text in which every character is as likely as the others, about 4.5 at these lengths.
 const LEAST_BITS_PER_CHARACTER: f64 = 3.6;
+/// Of random letters and digits about 1.9; 99 of 100 such texts stay below this.
+const MOST_PER_PIECE: f64 = 2.75;
 /// Members whose values are ids, which look random too.
 const IDS: &[&str] = &[
     "assignedToUserId",
@@ -103,6 +114,9 @@ fn places(text: &str, document: &DeTable<'_>) -> Vec<Range<usize>> {
                 add(&mut places, at..end);
             }
         }
+    }
+    for place in named::places(text) {
+        add(&mut places, place);
     }
     random_values(text, document, &mut places);
     places.sort_by_key(|place| place.start);
@@ -174,7 +188,8 @@ fn looks_random(word: &str) -> bool {
         has(char::is_ascii_uppercase),
     );
     let is_hex = word.len() >= LEAST_HEX && word.chars().all(|c| c.is_ascii_hexdigit());
-    let is_mixed = word.len() >= LEAST_RANDOM && lower && upper && digit;
+    let is_mixed =
+        word.len() >= LEAST_RANDOM && lower && upper && characters_per_piece(word) < MOST_PER_PIECE;
     digit
         && ((is_hex && (lower || upper)) || is_mixed)
         && bits_per_character(word)
@@ -183,6 +198,27 @@ fn looks_random(word: &str) -> bool {
             } else {
                 LEAST_BITS_PER_CHARACTER
             }
+}
+
+/// How long its pieces are: words, capitalised or not, and numbers. `Campaign2026` has two.
+fn characters_per_piece(word: &str) -> f64 {
+    let mut pieces = 0_u32;
+    let mut characters = 0_u32;
+    let mut before = ' ';
+    for character in word.chars() {
+        if character.is_ascii_alphanumeric() {
+            let goes_on = match before {
+                'a'..='z' => character.is_ascii_lowercase(),
+                'A'..='Z' => character.is_ascii_alphabetic(),
+                '0'..='9' => character.is_ascii_digit(),
+                _ => false,
+            };
+            pieces += u32::from(!goes_on);
+            characters += 1;
+        }
+        before = character;
+    }
+    f64::from(characters) / f64::from(pieces.max(1))
 }
 
 /// Shannon's entropy of the word's characters.

@@ -4,12 +4,14 @@
 //! value: payloads do not belong in reasons and logs.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use jiff::Timestamp;
 use minijinja::value::ValueKind;
 use minijinja::{Environment, ErrorKind, Value};
 use serde_json::Value as Json;
 
+use crate::map::budget;
 use crate::map::context::{Context, Roots};
 use crate::map::lint::{self, Fault, Inspected, Meaning, Need};
 use crate::map::sandbox::{
@@ -38,7 +40,7 @@ pub struct Condition {
 
 impl Condition {
     pub fn compile(source: &str) -> Result<Self, Vec<Fault>> {
-        let inspected = lint::inspect_expression(source)?;
+        let inspected = lint::inspect_condition(source)?;
         Ok(Self {
             expression: compile(&inspected, source)?,
             variables: inspected.variables,
@@ -56,8 +58,21 @@ impl Condition {
         Some(match result {
             Ok(value) if value.kind() == ValueKind::Bool => Ok(value.is_true()),
             Ok(value) => Err(format!("is {}, not true or false", kind_name(value.kind()))),
-            Err(error) => Err(format!("cannot be evaluated: {}", error.kind())),
+            Err(error) => Err(in_full(&error)),
         })
+    }
+
+    pub fn variables(&self) -> &BTreeSet<String> {
+        &self.variables
+    }
+
+    pub fn is_constant(&self) -> bool {
+        self.variables.is_empty()
+    }
+
+    /// What it comes to, whatever that is.
+    pub fn attempt(&self, context: &Context<'_>) -> Result<Value, minijinja::Error> {
+        self.expression.evaluate(context)
     }
 
     /// Whether it holds; an error is the reason why nobody can tell.
@@ -85,6 +100,8 @@ pub struct Template {
     variables: BTreeSet<String>,
     /// What must be there for it to be evaluated.
     pub needs: Vec<Need>,
+    /// Written-out values that it may come to as a whole, each with its place.
+    pub leaves: Vec<(Value, Range<usize>)>,
 }
 
 #[derive(Debug)]
@@ -126,7 +143,38 @@ impl Template {
             form,
             variables: inspected.variables,
             needs: inspected.needs,
+            leaves: inspected.leaves,
         })
+    }
+
+    pub fn variables(&self) -> &BTreeSet<String> {
+        &self.variables
+    }
+
+    /// What it comes to where it looks at nothing; `Ok(None)` is nothing.
+    pub fn constant(&self, member: MemberType) -> Option<Result<Option<Json>, String>> {
+        if !self.variables.is_empty() {
+            return None;
+        }
+        let value = match &self.form {
+            Form::Typed(expression) => expression.compiled.eval(()),
+            Form::Text { environment, .. } => render(environment, ().into()).map(Value::from),
+        };
+        Some(match value {
+            Ok(value) => typed(&value, member),
+            Err(error) => Err(in_full(&error)),
+        })
+    }
+
+    /// What it comes to, whatever that is.
+    pub fn attempt(&self, context: &Context<'_>) -> Result<Value, minijinja::Error> {
+        match &self.form {
+            Form::Typed(expression) => expression.evaluate(context),
+            Form::Text { environment, roots } => {
+                let text = render(environment, context.root(*roots));
+                within_budget(text.map(Value::from))
+            }
+        }
     }
 
     /// The member's value; `None` leaves the member out.
@@ -149,9 +197,11 @@ impl Template {
                 }
                 value
             }
-            Form::Text { environment, roots } => render(environment, context.root(*roots))
-                .map(Value::from)
-                .map_err(|error| explain(&error, &self.variables, context))?,
+            Form::Text { environment, roots } => {
+                let text = render(environment, context.root(*roots));
+                within_budget(text.map(Value::from))
+                    .map_err(|error| explain(&error, &self.variables, context))?
+            }
         };
         typed(&value, member)
     }
@@ -159,8 +209,17 @@ impl Template {
 
 impl Expression {
     fn evaluate(&self, context: &Context<'_>) -> Result<Value, minijinja::Error> {
-        self.compiled.eval(context.root(self.roots))
+        let value = self.compiled.eval(context.root(self.roots));
+        within_budget(value)
     }
+}
+
+/// Whatever came of it: not everything was looked at.
+fn within_budget(result: Result<Value, minijinja::Error>) -> Result<Value, minijinja::Error> {
+    if budget::is_spent() {
+        return Err(minijinja::Error::new(ErrorKind::OutOfFuel, TOO_MUCH));
+    }
+    result
 }
 
 fn compile(inspected: &Inspected, source: &str) -> Result<Expression, Vec<Fault>> {
@@ -184,14 +243,20 @@ fn render(environment: &Environment<'static>, root: Value) -> Result<String, min
 }
 
 /// A result as the member's type wants it.
-fn typed(value: &Value, member: MemberType) -> Result<Option<Json>, String> {
+pub fn typed(value: &Value, member: MemberType) -> Result<Option<Json>, String> {
     let text = match value.kind() {
         ValueKind::Undefined | ValueKind::None => return Ok(None),
         ValueKind::Bool if matches!(member, MemberType::Bool | MemberType::Plain) => {
             return Ok(Some(Json::Bool(value.is_true())));
         }
+        ValueKind::Number if f64::try_from(value.clone()).is_ok_and(|n| !n.is_finite()) => {
+            return Err("is no number that can be written".to_owned());
+        }
         ValueKind::Number if member == MemberType::Plain => {
-            return Ok(serde_json::to_value(value).ok());
+            return match serde_json::to_value(value) {
+                Ok(number) => Ok(Some(number)),
+                Err(_) => Err("is no number that can be written".to_owned()),
+            };
         }
         ValueKind::String | ValueKind::Bool | ValueKind::Number => text_of(value),
         other => return Err(format!("is {}, not {}", kind_name(other), wanted(member))),
@@ -200,7 +265,7 @@ fn typed(value: &Value, member: MemberType) -> Result<Option<Json>, String> {
         return Ok(None);
     }
     if text.len() > MAX_OUTPUT_BYTES {
-        return Err(format!("is longer than {MAX_OUTPUT_BYTES} bytes"));
+        return Err(too_long());
     }
     convert(&text, member).map(Some)
 }
@@ -273,15 +338,36 @@ fn kind_name(kind: ValueKind) -> &'static str {
     }
 }
 
+/// Why an evaluation failed, with the engine's words: only where no payload was looked at.
+pub fn in_full(error: &minijinja::Error) -> String {
+    match (error.kind(), error.detail()) {
+        (ErrorKind::OutOfFuel, _) => TOO_MANY_STEPS.to_owned(),
+        (ErrorKind::WriteFailure, _) => too_long(),
+        (_, Some(TOO_LARGE)) => too_large(),
+        (_, Some(detail)) => format!("cannot be evaluated: {detail}"),
+        (kind, None) => format!("cannot be evaluated: {kind}"),
+    }
+}
+
+const TOO_MANY_STEPS: &str = "takes too many steps";
+/// How lists and texts that are too large are told.
+const TOO_MUCH: &str = "too much is looked at";
+
+fn too_long() -> String {
+    format!("is longer than {MAX_OUTPUT_BYTES} bytes")
+}
+
+fn too_large() -> String {
+    format!("{TOO_LARGE}: range() counts to {MAX_RANGE}, a filter makes {MAX_FILTER_BYTES} bytes")
+}
+
 fn explain(
     error: &minijinja::Error,
     variables: &BTreeSet<String>,
     context: &Context<'_>,
 ) -> String {
     if error.detail() == Some(TOO_LARGE) {
-        return format!(
-            "{TOO_LARGE}: range() counts to {MAX_RANGE}, a filter makes {MAX_FILTER_BYTES} bytes"
-        );
+        return too_large();
     }
     explain_kind(error.kind(), variables, context)
 }
@@ -289,8 +375,8 @@ fn explain(
 /// Why an evaluation failed, without a value in it.
 fn explain_kind(kind: ErrorKind, variables: &BTreeSet<String>, context: &Context<'_>) -> String {
     match kind {
-        ErrorKind::OutOfFuel => "takes too many steps".to_owned(),
-        ErrorKind::WriteFailure => format!("is longer than {MAX_OUTPUT_BYTES} bytes"),
+        ErrorKind::OutOfFuel => TOO_MANY_STEPS.to_owned(),
+        ErrorKind::WriteFailure => too_long(),
         kind => {
             let missing: Vec<String> = variables
                 .iter()

@@ -4,6 +4,9 @@
 //! Looks at syntax only. `expression` compiles what passes; `reader` turns faults into findings.
 
 mod claims;
+mod foreign;
+mod leaves;
+mod logic;
 mod needs;
 mod syntax;
 mod walk;
@@ -11,10 +14,12 @@ mod walk;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use minijinja::Value;
 use minijinja::machinery::{ast, parse, parse_expr};
 
 use crate::map::context::Roots;
 pub use claims::{Claim, Relation};
+pub use logic::{Atom, Fact, Logic, Subject};
 use needs::Needs;
 pub use needs::{Need, Proven, is_proven};
 use walk::Walk;
@@ -42,6 +47,8 @@ pub struct Inspected {
     pub single: bool,
     /// What must be there for it to be evaluated.
     pub needs: Vec<Need>,
+    /// Written-out values that it may come to as a whole, each with its place.
+    pub leaves: Vec<(Value, Range<usize>)>,
 }
 
 /// What a condition says, for those who know what can be.
@@ -52,16 +59,34 @@ pub struct Meaning {
     pub proven: Proven,
     /// The one member that it consists of, which then should be true or false.
     pub alone: Option<String>,
+    pub logic: Logic,
 }
 
 /// Inspects a condition.
-pub fn inspect_expression(source: &str) -> Result<Inspected, Vec<Fault>> {
+pub fn inspect_condition(source: &str) -> Result<Inspected, Vec<Fault>> {
+    if source.contains("{{") {
+        let inner = source.trim().strip_prefix("{{");
+        let inner = inner.and_then(|inner| inner.strip_suffix("}}"));
+        let hint = match inner.filter(|inner| !inner.contains("}}")) {
+            Some(inner) => format!("write `{}`", inner.trim()),
+            None => String::from("take `{{` and `}}` out"),
+        };
+        let fault = Fault::new(0..source.len(), "a condition stands without braces");
+        return Err(vec![fault.hint(Some(hint))]);
+    }
+    inspect_expression(source)
+}
+
+/// Inspects what stands between braces, or is a condition.
+fn inspect_expression(source: &str) -> Result<Inspected, Vec<Fault>> {
     check_length(source)?;
-    let expression = parse_expr(source).map_err(|error| vec![fault_of(&error, source)])?;
+    let expression = parse_expr(source)
+        .map_err(|error| unreadable(&error, source, std::slice::from_ref(&(0..source.len()))))?;
     let mut walk = Walk::new(source);
     walk.expression(&expression);
     let mut inspected = walk.finish(source, true)?;
     inspected.needs = Needs::of_expression(&expression);
+    inspected.leaves = leaves::of_expression(&expression);
     Ok(inspected)
 }
 
@@ -76,6 +101,7 @@ pub fn meaning_of(source: &str) -> Meaning {
         claims,
         proven: needs::proven_by(&expression, true),
         alone: needs::fallback(&expression).map(|(path, _)| path),
+        logic: logic::of(&expression),
     }
 }
 
@@ -83,7 +109,7 @@ pub fn meaning_of(source: &str) -> Meaning {
 pub fn inspect_template(source: &str) -> Result<Inspected, Vec<Fault>> {
     check_length(source)?;
     let template = parse(source, "", minijinja::syntax::SyntaxConfig::default())
-        .map_err(|error| vec![fault_of(&error, source)])?;
+        .map_err(|error| unreadable(&error, source, &code_of(source)))?;
     let ast::Stmt::Template(template) = &template else {
         return Err(vec![Fault::new(0..source.len(), "not a template")]);
     };
@@ -99,12 +125,16 @@ pub fn inspect_template(source: &str) -> Result<Inspected, Vec<Fault>> {
         for need in &mut inspected.needs {
             need.range = moved(&need.range, offset);
         }
+        for (_, range) in &mut inspected.leaves {
+            *range = moved(range, offset);
+        }
         return Ok(inspected);
     }
     let mut walk = Walk::new(source);
     walk.statements(&template.children);
     let mut inspected = walk.finish(source, false)?;
     inspected.needs = Needs::of_template(&template.children);
+    inspected.leaves = leaves::of_template(&template.children);
     Ok(inspected)
 }
 
@@ -133,11 +163,87 @@ fn check_length(source: &str) -> Result<(), Vec<Fault>> {
     Ok(())
 }
 
+/// What does not compile: by what was probably meant, or else in the engine's words.
+fn unreadable(error: &minijinja::Error, source: &str, code: &[Range<usize>]) -> Vec<Fault> {
+    for range in code {
+        let inner = source[range.clone()].trim();
+        let is_statement = source[..range.start].ends_with("{%");
+        if inner.is_empty() {
+            return vec![Fault::new(range.clone(), "is empty")];
+        }
+        if inner.starts_with("if ") && !is_statement {
+            let fault = Fault::new(range.clone(), "does not compile: `if` comes second");
+            let hint = "write `{{ a if condition else b }}`, or `{% if condition %}a{% endif %}`";
+            return vec![fault.hint(Some(hint.to_owned()))];
+        }
+    }
+    if let Some(open) = unclosed(source, code) {
+        return vec![open];
+    }
+    let foreign = foreign::faults(source, code);
+    if foreign.is_empty() {
+        vec![fault_of(error, source)]
+    } else {
+        foreign
+    }
+}
+
+/// A brace or a quote that nothing closes.
+fn unclosed(source: &str, code: &[Range<usize>]) -> Option<Fault> {
+    for (opening, closing) in [("{{", "}}"), ("{%", "%}"), ("{#", "#}")] {
+        let Some(at) = source.rfind(opening) else {
+            continue;
+        };
+        let is_code = code.contains(&(0..source.len()));
+        if !is_code && !source[at..].contains(closing) {
+            let fault = Fault::new(
+                at..at + 2,
+                format!("does not compile: `{opening}` is not closed"),
+            );
+            return Some(fault.hint(Some(format!("it ends with `{closing}`"))));
+        }
+    }
+    code.iter().find_map(|range| {
+        let at = range.start + foreign::open_quote(&source[range.clone()])?;
+        let fault = Fault::new(
+            at..range.end,
+            "does not compile: the text in quotes does not end",
+        );
+        Some(fault.hint(Some("close it with the same quote".to_owned())))
+    })
+}
+
+/// Where a template holds expressions, braces excluded.
+fn code_of(source: &str) -> Vec<Range<usize>> {
+    let mut code = Vec::new();
+    let mut at = 0;
+    while let Some(start) = source[at..]
+        .find("{{")
+        .into_iter()
+        .chain(source[at..].find("{%"))
+        .min()
+    {
+        let start = at + start + 2;
+        let closing = if source[..start].ends_with("{%") {
+            "%}"
+        } else {
+            "}}"
+        };
+        let Some(length) = source[start..].find(closing) else {
+            break;
+        };
+        code.push(start..start + length);
+        at = start + length + 2;
+    }
+    code
+}
+
 /// The engine's own syntax error; it speaks of the source, which is no secret.
 pub fn fault_of(error: &minijinja::Error, source: &str) -> Fault {
     let range = error.range().unwrap_or(0..source.len());
     let detail = error.detail().unwrap_or("not an expression");
-    Fault::new(range, format!("does not compile: {detail}"))
+    let hint = foreign::advice(detail).map(str::to_owned);
+    Fault::new(range, format!("does not compile: {detail}")).hint(hint)
 }
 
 impl Fault {

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 use toml::de::DeValue;
 
 use crate::diagnostic::did_you_mean;
+use crate::map::context::{KNOWN, OPEN};
 use crate::map::expression::{self, Template};
 use crate::map::place::TextPlace;
 use crate::map::reader::{Reader, Value};
@@ -104,22 +105,18 @@ fn read_value(
             reader.wrong_type(value, name, &expression::wanted(member_type));
             None
         }
-        (DeValue::String(text), _) if Template::is_one(text) => match Template::compile(text) {
-            Ok(template) => Some(MemberValue::Template(
-                Arc::new(template),
-                TextPlace::of(&reader.file.text, &value.span(), text),
-            )),
-            Err(faults) => {
-                reader.faults(name, value, text, faults);
-                None
-            }
-        },
+        (DeValue::String(text), _) if Template::is_one(text) => {
+            template(reader, name, member_type, (value, text))
+        }
         (DeValue::String(text), _) if text.is_empty() => Some(MemberValue::LeftOut),
         (DeValue::String(_), MemberType::Bool | MemberType::Whole) => {
             reader.wrong_type(value, name, &expression::wanted(member_type));
             None
         }
-        (DeValue::String(text), _) => literal(reader, name, member_type, (value, text)),
+        (DeValue::String(text), _) => {
+            warn_of_braces(reader, name, (value, text));
+            literal(reader, name, member_type, (value, text))
+        }
         (DeValue::Boolean(truth), MemberType::Bool | MemberType::Plain) => {
             Some(MemberValue::Literal(Json::Bool(*truth)))
         }
@@ -141,6 +138,67 @@ fn read_value(
             reader.wrong_type(value, name, &expression::wanted(member_type));
             None
         }
+    }
+}
+
+/// What can be known of it without an event is checked like a literal.
+fn template(
+    reader: &mut Reader<'_>,
+    name: &str,
+    member_type: MemberType,
+    (value, text): (&Value<'_>, &str),
+) -> Option<MemberValue> {
+    let template = match Template::compile(text) {
+        Ok(template) => template,
+        Err(faults) => {
+            reader.faults(name, value, text, faults);
+            return None;
+        }
+    };
+    let place = TextPlace::of(&reader.file.text, &value.span(), text);
+    if let Some(constant) = template.constant(member_type) {
+        return match constant {
+            Ok(None) => Some(MemberValue::LeftOut),
+            Ok(Some(value)) => Some(MemberValue::Literal(value)),
+            Err(why) => {
+                let hint = meant(member_type, text_in(&template).as_deref());
+                reader.error(place.whole(), format!("`{name}` {why}")).hint = hint;
+                None
+            }
+        };
+    }
+    let mut is_sound = true;
+    for (leaf, range) in &template.leaves {
+        if let Err(why) = expression::typed(leaf, member_type) {
+            let hint = meant(member_type, leaf.as_str());
+            reader
+                .error(place.at(range), format!("`{name}` {why}"))
+                .hint = hint;
+            is_sound = false;
+        }
+    }
+    is_sound.then(|| MemberValue::Template(Arc::new(template), place))
+}
+
+fn text_in(template: &Template) -> Option<String> {
+    match template.leaves.as_slice() {
+        [(leaf, _)] => leaf.as_str().map(str::to_owned),
+        _ => None,
+    }
+}
+
+/// `{ call.summary }`, `}}` alone: sent as they stand, which nobody wants.
+fn warn_of_braces(reader: &mut Reader<'_>, name: &str, (value, text): (&Value<'_>, &str)) {
+    let inner = text
+        .split_once('{')
+        .and_then(|(_, rest)| rest.split_once('}'));
+    let root = inner.and_then(|(inner, _)| inner.trim().split(['.', ' ', '|']).next());
+    let is_variable = root
+        .is_some_and(|root| KNOWN.iter().any(|(known, _)| *known == root) || OPEN.contains(&root));
+    if is_variable || text.contains("}}") || text.contains("%}") {
+        let message = format!("`{name}` is sent as it stands, braces included");
+        reader.warning(value.span(), message).hint =
+            Some("what is to be filled in stands between `{{` and `}}`".to_owned());
     }
 }
 
@@ -203,19 +261,28 @@ fn literal(
     match expression::convert(text, member_type) {
         Ok(converted) => Some(MemberValue::Literal(converted)),
         Err(why) => {
-            let meant = |near: Option<&str>| near.map(|near| format!("did you mean `{near}`?"));
-            let hint = match member_type {
-                MemberType::Enum(words) => meant(did_you_mean(text, words.iter().copied())),
-                MemberType::WindowsZone => meant(did_you_mean(text, WINDOWS_ZONES.iter().copied()))
-                    .or_else(|| Some("such as \"Pacific Standard Time\"".to_owned())),
-                MemberType::WritableStatus => Some(format!(
-                    "there are: {}",
-                    crate::systems::nlpearl::vocabulary::writable_statuses()
-                )),
-                _ => None,
-            };
+            let hint = meant(member_type, Some(text));
             reader.error(value.span(), format!("`{name}` {why}")).hint = hint;
             None
         }
+    }
+}
+
+/// What was probably meant by a value that does not fit.
+fn meant(member_type: MemberType, text: Option<&str>) -> Option<String> {
+    let near = |words: &'static [&'static str]| {
+        did_you_mean(text?, words.iter().copied()).map(|near| format!("did you mean `{near}`?"))
+    };
+    match member_type {
+        MemberType::Enum(words) => near(words),
+        MemberType::WindowsZone => {
+            near(WINDOWS_ZONES).or_else(|| Some("such as \"Pacific Standard Time\"".to_owned()))
+        }
+        MemberType::WritableStatus => Some(format!(
+            "there are: {}",
+            crate::systems::nlpearl::vocabulary::writable_statuses()
+        )),
+        MemberType::Instant => Some("such as 2026-08-01T10:00:00Z".to_owned()),
+        _ => None,
     }
 }

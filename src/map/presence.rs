@@ -3,11 +3,12 @@
 //! as invalid, mostly long after the table was saved.
 
 use crate::config::SourceKind;
-use crate::event::EventKind;
+use crate::event::{EventKind, Status};
 use crate::map::lint::{Need, is_proven};
 use crate::map::place::TextPlace;
 use crate::map::reader::Reader;
 use crate::map::row::{Row, RowResult};
+use crate::systems::nlpearl::vocabulary::in_progress;
 
 /// Findings about one sound row; those about a default are told once for all rows.
 pub fn check(reader: &mut Reader<'_>, kind: SourceKind, row: &Row) {
@@ -34,7 +35,7 @@ pub fn check(reader: &mut Reader<'_>, kind: SourceKind, row: &Row) {
         return;
     };
     for member in tables.iter().flat_map(|table| &table.members) {
-        for (template, place) in member.value.templates() {
+        for (_, template, place) in member.value.typed_templates(member.member_type) {
             let found = (member.name, template.needs.as_slice(), place);
             report(reader, (kind, row), &proven, found);
         }
@@ -53,11 +54,7 @@ fn report(
         };
         let span = place.at(&need.range);
         let message = format!("`{key}`: `{}` may be missing: {why}", need.path);
-        let is_told = reader
-            .findings
-            .iter()
-            .any(|told| told.span == span && told.message == message);
-        if is_proven(&need.path, proven) || is_told {
+        if is_proven(&need.path, proven) || !reader.is_news(&span, &message) {
             continue;
         }
         let fallback = match need.path.as_str() {
@@ -69,7 +66,8 @@ fn report(
             "say what to take then: `{} | default({fallback})`",
             need.path
         );
-        if need.path.starts_with("call.") && kind == SourceKind::Nlpearl {
+        let is_of_calls = need.path.starts_with("call.") && kind == SourceKind::Nlpearl;
+        if is_of_calls && row.on.is_none() {
             hint += ", or narrow the row with `on = \"call\"`";
         }
         reader.error(span, message).hint = Some(hint);
@@ -79,12 +77,17 @@ fn report(
 const NOT_NAMED: &str = "not every webhook names it";
 
 /// Why a value may be missing in events that come to this row.
-fn may_lack(kind: SourceKind, row: &Row, path: &str) -> Option<&'static str> {
+pub fn may_lack(kind: SourceKind, row: &Row, path: &str) -> Option<&'static str> {
     let mut parts = path.split('.');
     match (parts.next()?, parts.next()?) {
         ("call", _) if kind == SourceKind::Capillary => Some("Capillary sends no calls"),
         ("call", _) if kind == SourceKind::Leadping => Some("LeadPing sends no calls"),
         ("call", _) if kind == SourceKind::Generic => Some(NOT_NAMED),
+        ("call", "recording") if row.on == Some(EventKind::Call) => Some("not every call has one"),
+        // The start of a call knows nothing of its end.
+        ("call", "summary" | "sentiment") if row.on == Some(EventKind::Call) => {
+            takes_a_start(row).then_some("the webhook of a call's start comes to this row too")
+        }
         ("call", _) if row.on == Some(EventKind::Call) => None,
         ("call", _) => Some("lead webhooks come to this row too"),
         ("collected", _) => Some("not every conversation collects it"),
@@ -100,4 +103,14 @@ fn may_lack(kind: SourceKind, row: &Row, path: &str) -> Option<&'static str> {
         },
         _ => None,
     }
+}
+
+/// Whether the row takes what a call is while it goes on.
+fn takes_a_start(row: &Row) -> bool {
+    let statuses = row.statuses.as_ref();
+    statuses.is_none_or(|statuses| {
+        statuses
+            .iter()
+            .any(|status| matches!(status, Status::Number(number) if in_progress(*number)))
+    })
 }

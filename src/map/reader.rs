@@ -4,25 +4,24 @@
 //! `members` reads a target's table, `coverage` looks at the rows together.
 
 mod forced;
+mod row;
 mod values;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-pub use values::{Reader, Value};
+pub use row::RowRead;
+pub use values::{Reader, Sources, Value};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::config::SourceKind;
-use crate::diagnostic::{Finding, Severity, SourceFile, did_you_mean};
-use crate::event::{EventKind, Status};
-use crate::map::expression::Condition;
-use crate::map::place::TextPlace;
-use crate::map::row::{Member, Row, RowResult, TargetTable, When};
+use crate::diagnostic::{Finding, Severity, SourceFile, did_you_mean, syntax};
+use crate::map::coverage::Coverage;
+use crate::map::row::{Member, Row, RowResult, TargetTable};
 use crate::map::table::Table;
-use crate::map::{RowRef, burden, conditions, coverage, credentials, members, presence};
-use crate::systems;
+use crate::map::{burden, credentials, members};
 use crate::systems::members::{Body, TARGETS};
 
 /// What `[defaults.x]` gives every row.
@@ -50,13 +49,16 @@ pub const ROW_KEYS: &[&str] = &[
 /// The largest mapping, in bytes and in rows; a thousand times what a site has.
 pub const MAX_FILE_BYTES: usize = 1024 * 1024;
 const MAX_ROWS: usize = 5_000;
+/// The most findings in one file.
+const MAX_FINDINGS: usize = 1_000;
 
-/// Whether a TOML file means to be a mapping.
+/// Whether a TOML file means to be a mapping; what is no TOML was meant to be one.
 pub fn looks_like_a_mapping(text: &str) -> bool {
-    let (document, _) = DeTable::parse_recoverable(text);
-    ["kind", "row"]
-        .iter()
-        .any(|key| document.get_ref().contains_key(*key))
+    let (document, errors) = DeTable::parse_recoverable(text);
+    !errors.is_empty()
+        || ["kind", "row"]
+            .iter()
+            .any(|key| document.get_ref().contains_key(*key))
 }
 
 /// Reads one file; no table if it has an error.
@@ -64,6 +66,7 @@ pub fn read(
     name: &str,
     file: &SourceFile,
     expected: Option<SourceKind>,
+    sources: Option<&Sources>,
 ) -> (Option<Table>, Vec<Finding>) {
     let text = file.text.as_ref();
     if text.len() > MAX_FILE_BYTES {
@@ -72,51 +75,74 @@ pub fn read(
     }
     let (document, errors) = DeTable::parse_recoverable(text);
     let mut reader = Reader::new(file, !errors.is_empty());
+    reader.sources = sources;
+    let broken = errors.iter().filter_map(toml::de::Error::span);
+    reader.broken = broken.map(|span| span.start).collect();
+    reader.broken.sort_unstable();
     let read = reader.document(document.get_ref(), name, expected);
-    let Reader { mut findings, .. } = reader;
+    let mut findings = std::mem::take(&mut reader.findings);
+    if let Some((kind, rows)) = &read {
+        let each = || rows.iter().map(|read| &read.row);
+        findings.extend(burden::check(file, each()));
+        findings.extend(burden::too_many_templates(file, each()));
+        let coverage = Coverage {
+            file,
+            kind: *kind,
+            kind_span: document.get_ref().get("kind").map_or(0..0, Spanned::span),
+            rows,
+            is_partial: !errors.is_empty() || !reader.rows_are_known,
+        };
+        findings.extend(coverage.check());
+    }
     if !errors.is_empty() {
         findings = with_syntax_errors(file, &errors, findings);
     }
     findings.extend(credentials::check(file, document.get_ref()));
     credentials::hide(file, &mut findings);
-    if let Some((_, rows)) = &read {
-        findings.extend(burden::check(file, rows));
-    }
     findings.sort_by_key(|finding| finding.span.start);
     let failed = findings
         .iter()
         .any(|finding| finding.severity == Severity::Error);
-    match read {
-        Some((kind, rows)) if !failed => {
-            let kind_span = document.get_ref().get("kind").map_or(0..0, Spanned::span);
-            findings.extend(coverage::check(file, kind, kind_span, &rows));
-            findings.sort_by_key(|finding| finding.span.start);
-            (Some(Table::new(name, kind, text, rows)), findings)
-        }
-        _ => (None, findings),
-    }
+    let table = read.filter(|_| !failed).map(|(kind, rows)| {
+        let rows: Vec<Row> = rows.into_iter().map(|read| read.row).collect();
+        Table::new(name, kind, text, rows)
+    });
+    (table, at_most(file, findings))
 }
 
-/// Syntax errors, and those other faults that are not about the same lines.
+/// Nobody reads more; the errors go first if not all can be shown.
+fn at_most(file: &SourceFile, mut findings: Vec<Finding>) -> Vec<Finding> {
+    let left = findings.len().saturating_sub(MAX_FINDINGS);
+    if left > 0 {
+        findings.sort_by_key(|finding| finding.severity);
+        let severity = findings[MAX_FINDINGS].severity;
+        findings.truncate(MAX_FINDINGS);
+        findings.sort_by_key(|finding| finding.span.start);
+        let end = file.text.len();
+        let message = format!("{left} more findings in this file are not shown");
+        findings.push(Finding {
+            severity,
+            ..Finding::warning(file, end..end, message)
+        });
+    }
+    findings
+}
+
+/// Syntax errors, and those other findings that are not about the same lines.
 pub fn with_syntax_errors(
     file: &SourceFile,
     errors: &[toml::de::Error],
     others: Vec<Finding>,
 ) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = errors
-        .iter()
-        .map(|error| {
-            let end = file.text.len();
-            Finding::error(file, error.span().unwrap_or(end..end), error.message())
-        })
-        .collect();
-    let lines: Vec<usize> = findings
-        .iter()
-        .map(|finding| finding.position().0)
-        .collect();
-    findings.extend(others.into_iter().filter(|finding| {
-        finding.severity == Severity::Error && !lines.contains(&finding.position().0)
-    }));
+    let mut findings = syntax::findings(file, errors);
+    let text = &file.text;
+    let line = |finding: &Finding| {
+        let start = finding.span.start.min(text.len());
+        text[..start].rfind('\n').map_or(0, |newline| newline + 1)
+    };
+    let broken: HashSet<usize> = findings.iter().map(line).collect();
+    let is_apart = |finding: &Finding| !broken.contains(&line(finding));
+    findings.extend(others.into_iter().filter(is_apart));
     findings
 }
 
@@ -126,7 +152,7 @@ impl Reader<'_> {
         document: &DeTable<'_>,
         name: &str,
         expected: Option<SourceKind>,
-    ) -> Option<(SourceKind, Vec<Row>)> {
+    ) -> Option<(SourceKind, Vec<RowRead>)> {
         self.unknown_keys(document, TABLE_KEYS, &[], "a mapping");
         let kind = match Self::meant(document, "kind", TABLE_KEYS) {
             Some(value) => self.kind(value, name, expected),
@@ -136,30 +162,48 @@ impl Reader<'_> {
                 None
             }
         };
-        // The rows are checked even if the kind is not usable, against the one that was expected.
-        let kind = kind.or(expected)?;
+        // The rows are checked even if the kind is not usable: against the one that was expected,
+        // or meant.
+        self.rows_are_known = kind.is_some();
+        let kind = kind.or(expected).or_else(|| kind_meant(document))?;
         let defaults = match Self::meant(document, "defaults", TABLE_KEYS) {
             Some(value) => self.defaults(value),
             None => Defaults::new(),
         };
-        let rows = match document.get("row").map(|rows| (rows, rows.get_ref())) {
-            None => Vec::new(),
-            Some((value, DeValue::Array(rows))) if rows.len() > MAX_ROWS => {
+        let rows = Self::meant(document, "row", TABLE_KEYS);
+        let rows = rows.map_or_else(Vec::new, |rows| self.rows(rows, kind, &defaults));
+        Some((kind, rows))
+    }
+
+    fn rows(&mut self, value: &Value<'_>, kind: SourceKind, defaults: &Defaults) -> Vec<RowRead> {
+        let rows = match value.get_ref() {
+            DeValue::Array(rows) if rows.len() > MAX_ROWS => {
                 self.error(value.span(), format!("more than {MAX_ROWS} rows"));
-                Vec::new()
+                self.rows_are_known = false;
+                return Vec::new();
             }
-            Some((_, DeValue::Array(rows))) => rows
-                .iter()
-                .enumerate()
-                .filter_map(|(index, row)| self.row(index, row, kind, &defaults))
-                .collect(),
-            Some((value, _)) => {
+            DeValue::Array(rows) => rows.iter().collect(),
+            // One row, under `[row]`.
+            DeValue::Table(_) => {
+                let hint = "write `[[row]]`, with two brackets: there can be several";
+                self.error(value.span(), "`row` is not a list of tables")
+                    .hint = Some(hint.to_owned());
+                vec![value]
+            }
+            _ => {
                 self.error(value.span(), "`row` is not a list of tables")
                     .hint = Some("write `[[row]]`".to_owned());
-                Vec::new()
+                self.rows_are_known = false;
+                return Vec::new();
             }
         };
-        Some((kind, rows))
+        let mut read = Vec::with_capacity(rows.len());
+        for (index, row) in rows.iter().enumerate() {
+            let next = rows.get(index + 1).map(|next| next.span().start);
+            let place = row.span().start..next.unwrap_or(self.file.text.len());
+            read.extend(self.row((index, place), row, kind, defaults));
+        }
+        read
     }
 
     fn kind(
@@ -206,62 +250,6 @@ impl Reader<'_> {
                 Some((*body, members::read(self, *body, value, None)))
             })
             .collect()
-    }
-
-    fn row(
-        &mut self,
-        index: usize,
-        value: &Value<'_>,
-        kind: SourceKind,
-        defaults: &Defaults,
-    ) -> Option<Row> {
-        let row = self.table(value, "row")?;
-        self.unknown_keys(row, ROW_KEYS, &[], "a row");
-        let line = self.file.text[..value.span().start].matches('\n').count() + 1;
-        let name = row
-            .get("name")
-            .and_then(|value| self.text(value, "name"))
-            .map(str::to_owned);
-        let statuses = row.get("status").map(|value| self.statuses(value, kind));
-        let sub_statuses = self.each(row, "sub_status", |reader, value| {
-            reader.text(value, "sub_status").map(str::to_owned)
-        });
-        let reason_ids = self.each(row, "reason_id", |reader, value| {
-            reader.integer(value, "reason_id")
-        });
-        let on = row.get("on").and_then(|value| self.on(value));
-        let when = row.get("when").and_then(|value| self.when(value));
-        // What a faulty guard would have kept out is not known.
-        let guarded = row
-            .keys()
-            .all(|key| ROW_KEYS.contains(&key.get_ref().as_ref()))
-            && row.contains_key("on") == on.is_some()
-            && row.contains_key("when") == when.is_some();
-        let required = self.required(row);
-        let (write, is_final) = forced::read(self, row);
-        let result = self.result(row, value.span(), defaults)?;
-        let row = Row {
-            reference: RowRef {
-                number: u32::try_from(index + 1).unwrap_or(u32::MAX),
-                name,
-                line: u32::try_from(line).unwrap_or(u32::MAX),
-            },
-            span: value.span(),
-            statuses,
-            on,
-            sub_statuses,
-            reason_ids,
-            when,
-            required,
-            write,
-            is_final,
-            result,
-        };
-        if guarded {
-            presence::check(self, kind, &row);
-            conditions::check(self, kind, &row);
-        }
-        Some(row)
     }
 
     fn result(
@@ -341,9 +329,15 @@ impl Reader<'_> {
             let nothing = Vec::new();
             let own = defaults.get(&body).unwrap_or(&nothing);
             let members = members::merge(own, members);
-            for name in members::lacking(body, &members) {
-                let hint = lacking_hint(body, name);
-                self.absent(value.span(), format!("no `{name}`"), &hint);
+            let is_table = value.get_ref().is_table();
+            if members.is_empty() && is_table {
+                self.error(value.span(), format!("`{}` changes nothing", body.key()))
+                    .hint = Some("name what is to be written, or take it out".to_owned());
+            } else if is_table {
+                for name in members::lacking(body, &members) {
+                    let hint = lacking_hint(body, name);
+                    self.absent(value.span(), format!("no `{name}`"), &hint);
+                }
             }
             tables.push(TargetTable { body, members });
         }
@@ -358,129 +352,16 @@ impl Reader<'_> {
             });
         }
     }
+}
 
-    fn required(&mut self, row: &DeTable<'_>) -> bool {
-        let Some(value) = row.get("required") else {
-            return false;
-        };
-        let DeValue::Boolean(required) = value.get_ref() else {
-            self.wrong_type(value, "required", "true or false");
-            return false;
-        };
-        if *required && !(row.contains_key("nlpearl") || row.contains_key("capillary")) {
-            self.error(value.span(), "`required` without a write-back")
-                .hint = Some(
-                "it parks an event whose lead is not at NLPearl or Capillary; a LeadPing lead is always required".to_owned(),
-            );
-        }
-        *required
-    }
-
-    fn statuses(&mut self, value: &Value<'_>, kind: SourceKind) -> Vec<Status> {
-        let mut statuses = Vec::new();
-        for item in self.items(value, "status") {
-            if let Some(status) = self.status(item, kind)
-                && !statuses.contains(&status)
-            {
-                statuses.push(status);
-            }
-        }
-        statuses
-    }
-
-    fn status(&mut self, value: &Value<'_>, kind: SourceKind) -> Option<Status> {
-        let status = match (value.get_ref(), kind) {
-            (DeValue::String(word), _) => systems::parse_status(kind, word),
-            (DeValue::Integer(_), SourceKind::Nlpearl | SourceKind::Generic) => {
-                systems::parse_status_number(kind, self.integer(value, "status")?)
-            }
-            _ => {
-                let wanted = match kind {
-                    SourceKind::Nlpearl | SourceKind::Generic => "a name or a number",
-                    SourceKind::Capillary | SourceKind::Leadping => "a name",
-                };
-                self.wrong_type(value, "status", wanted);
-                return None;
-            }
-        };
-        if systems::known_statuses(kind).contains(&status) {
-            return Some(status);
-        }
-        if !systems::has_vocabulary(kind) {
-            return self.any_status(value, status);
-        }
-        match &status {
-            Status::Number(number) if *number > 0 => {
-                let message = format!("status {number} is not among those that NLPearl documents");
-                self.findings
-                    .push(Finding::warning(self.file, value.span(), message));
-                Some(status)
-            }
-            Status::Number(number) => {
-                let message = format!("status {number} is not above 0");
-                self.error(value.span(), message);
-                None
-            }
-            Status::Name(word) => {
-                let names = systems::status_names(kind);
-                let hint = match did_you_mean(word, names.iter().copied()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None if word == "*" => "leave `status` out to match every status".to_owned(),
-                    None => format!(
-                        "there are: {}; if the vendor really sends `{word}`, leave `status` out and write when = 'event.status == \"{word}\"'",
-                        names.join(", ")
-                    ),
-                };
-                self.error(value.span(), format!("unknown status `{word}`"))
-                    .hint = Some(hint);
-                None
-            }
-        }
-    }
-
-    /// A status of a sender whose words are not known here.
-    fn any_status(&mut self, value: &Value<'_>, status: Status) -> Option<Status> {
-        let word = status.to_string();
-        if !word.is_empty() && word != "*" {
-            return Some(status);
-        }
-        self.error(value.span(), format!("unknown status `{word}`"))
-            .hint = Some("leave `status` out to match every status".to_owned());
-        None
-    }
-
-    fn on(&mut self, value: &Value<'_>) -> Option<EventKind> {
-        let word = self.text(value, "on")?;
-        let kind = EventKind::parse(word);
-        if kind.is_none() {
-            let hint = did_you_mean(word, EventKind::ALL.map(EventKind::as_str)).map_or_else(
-                || "there are: lead, call".to_owned(),
-                |near| format!("did you mean `{near}`?"),
-            );
-            self.error(value.span(), format!("unknown event kind `{word}`"))
-                .hint = Some(hint);
-        }
-        kind
-    }
-
-    fn when(&mut self, value: &Value<'_>) -> Option<When> {
-        let text = self.text(value, "when")?;
-        match Condition::compile(text) {
-            Ok(condition) => {
-                let place = TextPlace::of(&self.file.text, &value.span(), text);
-                Some(When {
-                    text: text.to_owned(),
-                    is_always_true: condition.constant() == Some(Ok(true)),
-                    condition,
-                    place,
-                })
-            }
-            Err(faults) => {
-                self.faults("when", value, text, faults);
-                None
-            }
-        }
-    }
+/// The kind that a mistyped word is nearest to.
+fn kind_meant(document: &DeTable<'_>) -> Option<SourceKind> {
+    let kinds = SourceKind::ALL;
+    let word = Reader::meant(document, "kind", TABLE_KEYS)?
+        .get_ref()
+        .as_str()?;
+    let near = did_you_mean(word, kinds.map(SourceKind::as_str))?;
+    kinds.into_iter().find(|kind| kind.as_str() == near)
 }
 
 fn lacking_hint(body: Body, name: &str) -> String {

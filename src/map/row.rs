@@ -88,15 +88,21 @@ pub enum MemberValue {
 }
 
 impl MemberValue {
-    /// Every template in it.
-    pub fn templates(&self) -> Vec<(&Template, &TextPlace)> {
+    /// Every template in it, with the type that it has to fit.
+    pub fn typed_templates(
+        &self,
+        member_type: MemberType,
+    ) -> Vec<(MemberType, &Template, &TextPlace)> {
         match self {
             Self::Literal(_) | Self::LeftOut => Vec::new(),
-            Self::Template(template, place) => vec![(template.as_ref(), place)],
-            Self::List(items) => items.iter().flat_map(Self::templates).collect(),
+            Self::Template(template, place) => vec![(member_type, template.as_ref(), place)],
+            Self::List(items) => items
+                .iter()
+                .flat_map(|item| item.typed_templates(MemberType::Text))
+                .collect(),
             Self::Object(entries) => entries
                 .iter()
-                .flat_map(|(_, value)| value.templates())
+                .flat_map(|(_, value)| value.typed_templates(MemberType::Plain))
                 .collect(),
         }
     }
@@ -209,6 +215,17 @@ impl Row {
             });
         }
         Ok(wishes)
+    }
+
+    /// How many templates it holds.
+    pub fn templates(&self) -> usize {
+        let RowResult::Targets(tables) = &self.result else {
+            return 0;
+        };
+        let members = tables.iter().flat_map(|table| &table.members);
+        members
+            .map(|member| member.value.typed_templates(member.member_type).len())
+            .sum()
     }
 
     /// The row could not be evaluated; `why` names the member or condition.

@@ -1,19 +1,17 @@
 //! A loaded, checked mapping file, indexed by status; and the set of all of them.
 //!
-//! [`load_dir`] is the only reading of files here. A set with one error is no set at all, so
-//! that a bad table never replaces a good one.
+//! `load` reads the files. A set with one error is no set at all, so that a bad table never
+//! replaces a good one.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::io::Read as _;
-use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::config::SourceKind;
-use crate::diagnostic::{Finding, Severity, SourceFile, did_you_mean};
+use crate::diagnostic::{Finding, SourceFile};
 use crate::event::Status;
 use crate::map::Mapped;
 use crate::map::context::{Context, MapInput};
@@ -169,109 +167,5 @@ pub fn parse_table(
     file: &SourceFile,
     kind: Option<SourceKind>,
 ) -> (Option<Table>, Vec<Finding>) {
-    reader::read(name, file, kind)
-}
-
-/// Reads every wanted mapping of a directory, and looks at the other tables that lie there.
-///
-/// Every fault of every file at once; no tables if there is an error among them.
-pub fn load_dir(
-    dir: &Path,
-    wanted: &BTreeMap<String, SourceKind>,
-) -> (Option<Tables>, Vec<Finding>) {
-    let mut findings = Vec::new();
-    let present = match names_in(dir) {
-        Ok(names) => names,
-        Err(error) => {
-            let file = unread(dir);
-            let message = format!("cannot be read: {}", error.kind());
-            let hint = "`mappings.dir` names the directory of the tables";
-            return (None, vec![Finding::error(&file, 0..0, message).hint(hint)]);
-        }
-    };
-    let mut tables = BTreeMap::new();
-    for (name, kind) in wanted {
-        let path = dir.join(format!("{name}.toml"));
-        let (table, found) = match read_bounded(&path) {
-            Ok(text) => parse_table(name, &source_file(&path, text), Some(*kind)),
-            Err(error) => (None, vec![unreadable(&path, name, &error, &present)]),
-        };
-        findings.extend(found);
-        tables.extend(table.map(|table| (name.clone(), Arc::new(table))));
-    }
-    for name in present.iter().filter(|name| !wanted.contains_key(*name)) {
-        let path = dir.join(format!("{name}.toml"));
-        if let Ok(text) = read_bounded(&path)
-            && reader::looks_like_a_mapping(&text)
-        {
-            findings.extend(parse_table(name, &source_file(&path, text), None).1);
-        }
-    }
-    let failed = findings
-        .iter()
-        .any(|finding| finding.severity == Severity::Error);
-    ((!failed).then(|| Tables::new(tables)), findings)
-}
-
-/// The text of a file; of one that is too large, so much that `reader` sees that it is.
-fn read_bounded(path: &Path) -> std::io::Result<String> {
-    let mut text = String::new();
-    let most = reader::MAX_FILE_BYTES as u64 + 4;
-    // Cut inside a character, the text would not be one.
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?
-        .take(most)
-        .read_to_end(&mut bytes)?;
-    match std::str::from_utf8(&bytes) {
-        Ok(whole) => text.push_str(whole),
-        Err(error) if bytes.len() as u64 == most => {
-            text.push_str(std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default());
-        }
-        Err(_) => return Err(std::io::ErrorKind::InvalidData.into()),
-    }
-    Ok(text)
-}
-
-/// The names of the `*.toml` files of a directory, sorted.
-fn names_in(dir: &Path) -> std::io::Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in std::fs::read_dir(dir)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "toml")
-            && let Some(stem) = path.file_stem().and_then(|stem| stem.to_str())
-            // Editors leave such files behind for a moment.
-            && !stem.starts_with('.')
-        {
-            names.push(stem.to_owned());
-        }
-    }
-    names.sort();
-    Ok(names)
-}
-
-fn source_file(path: &Path, text: String) -> SourceFile {
-    SourceFile {
-        path: path.to_owned(),
-        text: text.into(),
-    }
-}
-
-fn unread(path: &Path) -> SourceFile {
-    source_file(path, String::new())
-}
-
-fn unreadable(path: &Path, name: &str, error: &std::io::Error, present: &[String]) -> Finding {
-    let file = unread(path);
-    if error.kind() != std::io::ErrorKind::NotFound {
-        return Finding::error(&file, 0..0, format!("cannot be read: {}", error.kind()));
-    }
-    let finding = Finding::error(
-        &file,
-        0..0,
-        format!("no such file, but a source uses the mapping `{name}`"),
-    );
-    match did_you_mean(name, present.iter().map(String::as_str)) {
-        Some(near) => finding.hint(format!("did you mean `{near}`?")),
-        None => finding,
-    }
+    reader::read(name, file, kind, None)
 }

@@ -10,6 +10,9 @@ mod presence;
 mod conditions;
 mod credentials;
 mod bounds;
+mod trials;
+mod words;
+mod together;
 mod files;
 
 use std::collections::BTreeMap;

@@ -179,6 +179,7 @@ impl Metrics {
             for result in EXPECTED_RESULTS {
                 self.events.touch(source, result);
             }
+            self.resolves.touch(source, "linked");
             for class in SOURCE_CAUSES {
                 self.parkings_of(class, ("source", source));
             }

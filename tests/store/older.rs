@@ -16,49 +16,57 @@ on_every_engine!(
     a_place_is_never_given_twice,
 );
 
+/// An event's row as the first version wrote it, with its body.
+fn event(
+    place: i64,
+    source: &str,
+    own: &str,
+    (state, cause, decision): (&str, &str, &str),
+    body: &str,
+) -> String {
+    let id = uuid(place);
+    let received_at = START_MS + place * 1000;
+    let hash = lead_hash(source, own);
+    let quoted = |text: &str| match text {
+        "" => "NULL".to_owned(),
+        text => format!("'{text}'"),
+    };
+    format!(
+        "INSERT INTO event (sequence, id, source, source_lead_id, lead_hash, dedupe_hash,
+                            dedupe_key, received_at, state, cause, decision)
+         VALUES ({place}, x'{id}', '{source}', '{own}', {hash}, {place}, x'{place:032x}',
+                 {received_at}, '{state}', {}, {});
+         INSERT INTO event_body VALUES ({place}, CAST('{body}' AS BLOB));",
+        quoted(cause),
+        quoted(decision)
+    )
+}
+
+fn delivery(row: i64, (state, more): (&str, &str), members: &str) -> String {
+    let id = uuid(0x1000 + row);
+    format!(
+        "INSERT INTO delivery (delivery, id, event, lead, target, lead_id, members, call, timestamp,
+                               received_at, state, head, due_at, attempts, {more})
+         VALUES ({row}, x'{id}', {row}, 1, 'leadping', 'L1', '{members}', 'k{row}', {START_MS},
+                 {START_MS}, {state});"
+    )
+}
+
+/// In hexadecimal, without dashes.
+fn uuid(number: i64) -> String {
+    let number = u128::from(number.unsigned_abs());
+    format!(
+        "{:032x}",
+        0x0190_0000_0000_7000_8000_0000_0000_0000_u128 + number
+    )
+}
+
 /// Four events: one delivered, one whose process died while it was sent, one that waits for a
 /// link, one that nobody has decided yet; as the first version wrote them.
 fn rows(version: i32) -> String {
-    let event = |place: i64,
-                 source: &str,
-                 own: &str,
-                 (state, cause, decision): (&str, &str, &str),
-                 body: &str| {
-        let id = format!(
-            "{:032x}",
-            0x0190_0000_0000_7000_8000_0000_0000_0000_u128 + place as u128
-        );
-        let received_at = START_MS + place * 1000;
-        let hash = lead_hash(source, own);
-        let quoted = |text: &str| match text {
-            "" => "NULL".to_owned(),
-            text => format!("'{text}'"),
-        };
-        format!(
-            "INSERT INTO event (sequence, id, source, source_lead_id, lead_hash, dedupe_hash,
-                                dedupe_key, received_at, state, cause, decision)
-             VALUES ({place}, x'{id}', '{source}', '{own}', {hash}, {place}, x'{place:032x}',
-                     {received_at}, '{state}', {}, {});
-             INSERT INTO event_body VALUES ({place}, CAST('{body}' AS BLOB));",
-            quoted(cause),
-            quoted(decision)
-        )
-    };
     let decided = |verdict: &str| {
         format!(
             r#"{{"verdict":"matched","table":"sha256:t1","targets":{{"leadping":{verdict}}},"decided_at":"2026-08-01T10:00:01Z"}}"#
-        )
-    };
-    let delivery = |row: i64, (state, more): (&str, &str), members: &str| {
-        let id = format!(
-            "{:032x}",
-            0x0190_0000_0000_7000_8000_0000_0000_1000_u128 + row as u128
-        );
-        format!(
-            "INSERT INTO delivery (delivery, id, event, lead, target, lead_id, members, call, timestamp,
-                                   received_at, state, head, due_at, attempts, {more})
-             VALUES ({row}, x'{id}', {row}, 1, 'leadping', 'L1', '{members}', 'k{row}', {START_MS},
-                     {START_MS}, {state});"
         )
     };
     let set = |row: i64| {

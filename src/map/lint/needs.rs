@@ -309,7 +309,7 @@ fn compare(left: &Value, operator: ast::CompareOpKind, right: &Value) -> Option<
     }
 }
 
-fn is_default(filter: &str) -> bool {
+pub(super) fn is_default(filter: &str) -> bool {
     matches!(filter, "default" | "d")
 }
 

@@ -63,11 +63,99 @@ pub fn chain<'e, 'a>(expression: &'e ast::Expr<'a>) -> Option<Chain<'e, 'a>> {
     }
 }
 
+/// The names that loops bind around a piece of a template.
+#[derive(Default)]
+pub struct Scope<'a> {
+    /// Each with whether it can only be a number.
+    names: Vec<(&'a str, bool)>,
+}
+
+impl<'a> Scope<'a> {
+    /// What a loop says of itself; all but the first two are numbers.
+    pub const LOOP: &'static [&'static str] = &[
+        "first",
+        "last",
+        "index",
+        "index0",
+        "revindex",
+        "revindex0",
+        "length",
+        "depth",
+        "depth0",
+    ];
+
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    pub fn truncate(&mut self, length: usize) {
+        self.names.truncate(length);
+    }
+
+    pub fn binds(&self, name: &str) -> bool {
+        self.names.iter().any(|(bound, _)| *bound == name)
+    }
+
+    /// The member that a loop is asked for and does not have.
+    pub fn lacks<'c>(&self, chain: &'c Chain<'_, '_>) -> Option<&'c str> {
+        let member = chain.parts.first()?.as_str();
+        (chain.root.id == "loop" && !Self::LOOP.contains(&member)).then_some(member)
+    }
+
+    /// The names that are there inside a loop.
+    pub fn enter(&mut self, each: &ast::ForLoop<'a>) {
+        let are_numbers = gives_numbers(&each.iter, self);
+        self.names.push(("loop", false));
+        self.bind(&each.target, are_numbers);
+    }
+
+    fn bind(&mut self, target: &ast::Expr<'a>, is_number: bool) {
+        match target {
+            ast::Expr::Var(name) => self.names.push((name.id, is_number)),
+            ast::Expr::Tuple(names) => names.items.iter().for_each(|name| self.bind(name, false)),
+            ast::Expr::List(names) => names.items.iter().for_each(|name| self.bind(name, false)),
+            _ => {}
+        }
+    }
+
+    /// Whether a chain is known to be a number; the innermost name counts.
+    fn is_number(&self, chain: &Chain<'_, '_>) -> bool {
+        let root = chain.root.id;
+        match self.names.iter().rfind(|(bound, _)| *bound == root) {
+            Some(_) if root == "loop" => match chain.parts.as_slice() {
+                [member] => Self::LOOP[2..].contains(&member.as_str()),
+                _ => false,
+            },
+            Some((_, is_number)) => *is_number && chain.parts.is_empty(),
+            None => NUMBERS.contains(&chain.path().as_str()),
+        }
+    }
+}
+
+/// Whether a loop over it runs over numbers only.
+fn gives_numbers(list: &ast::Expr<'_>, scope: &Scope<'_>) -> bool {
+    match list {
+        ast::Expr::Call(call) => matches!(&call.expr, ast::Expr::Var(name) if name.id == "range"),
+        ast::Expr::List(list) => list.items.iter().all(|item| is_number(item, scope)),
+        ast::Expr::Tuple(tuple) => tuple.items.iter().all(|item| is_number(item, scope)),
+        ast::Expr::Filter(filter) => {
+            matches!(filter.name, "list" | "reverse" | "sort" | "unique")
+                && filter
+                    .expr
+                    .as_ref()
+                    .is_some_and(|inner| gives_numbers(inner, scope))
+        }
+        _ => false,
+    }
+}
+
 /// Whether an expression can only ever be a number.
-pub fn is_number(expression: &ast::Expr<'_>) -> bool {
+pub fn is_number(expression: &ast::Expr<'_>, scope: &Scope<'_>) -> bool {
     match expression {
         ast::Expr::Const(constant) => constant.value.is_number(),
-        ast::Expr::UnaryOp(unary) => is_number(&unary.expr),
+        ast::Expr::UnaryOp(unary) => {
+            matches!(unary.op, ast::UnaryOpKind::Neg) && is_number(&unary.expr, scope)
+        }
         ast::Expr::BinOp(binary) => match binary.op {
             ast::BinOpKind::Add
             | ast::BinOpKind::Sub
@@ -75,21 +163,34 @@ pub fn is_number(expression: &ast::Expr<'_>) -> bool {
             | ast::BinOpKind::Div
             | ast::BinOpKind::FloorDiv
             | ast::BinOpKind::Rem
-            | ast::BinOpKind::Pow => is_number(&binary.left) && is_number(&binary.right),
-            _ => false,
-        },
-        ast::Expr::IfExpr(choice) => {
-            is_number(&choice.true_expr) && choice.false_expr.as_ref().is_some_and(is_number)
-        }
-        ast::Expr::Filter(filter) => match filter.name {
-            "abs" | "count" | "float" | "int" | "length" | "round" => true,
-            "default" | "d" => {
-                filter.expr.as_ref().is_some_and(is_number)
-                    && matches!(filter.args.as_slice(), [ast::CallArg::Pos(other)] if is_number(other))
+            | ast::BinOpKind::Pow => {
+                is_number(&binary.left, scope) && is_number(&binary.right, scope)
             }
             _ => false,
         },
-        _ => chain(expression).is_some_and(|chain| NUMBERS.contains(&chain.path().as_str())),
+        ast::Expr::IfExpr(choice) => {
+            is_number(&choice.true_expr, scope)
+                && choice
+                    .false_expr
+                    .as_ref()
+                    .is_some_and(|otherwise| is_number(otherwise, scope))
+        }
+        ast::Expr::Filter(filter) => match filter.name {
+            "abs" | "count" | "float" | "int" | "length" | "round" | "sum" => true,
+            "first" | "last" | "max" | "min" => filter
+                .expr
+                .as_ref()
+                .is_some_and(|list| gives_numbers(list, scope)),
+            "default" | "d" => {
+                filter
+                    .expr
+                    .as_ref()
+                    .is_some_and(|inner| is_number(inner, scope))
+                    && matches!(filter.args.as_slice(), [ast::CallArg::Pos(other)] if is_number(other, scope))
+            }
+            _ => false,
+        },
+        _ => chain(expression).is_some_and(|chain| scope.is_number(&chain)),
     }
 }
 

@@ -6,8 +6,8 @@ use std::ops::Range;
 
 use minijinja::machinery::ast;
 
-use super::syntax::{Chain, chain, is_number, one_look_up, range_of, span};
-use super::{Fault, Inspected};
+use super::syntax::{Chain, Scope, chain, is_number, one_look_up, range_of, span};
+use super::{Fault, Inspected, foreign};
 use crate::diagnostic::did_you_mean;
 use crate::map::context::{KNOWN, OPEN, PATH, Roots};
 use crate::map::sandbox::{FILTERS, FUNCTIONS, TESTS};
@@ -25,8 +25,7 @@ pub(super) struct Walk<'a> {
     variables: BTreeSet<String>,
     /// Places to be written differently, in order.
     edits: Vec<(Range<usize>, String)>,
-    /// Names that loops bind.
-    scope: Vec<&'a str>,
+    scope: Scope<'a>,
     joints: usize,
     filters: usize,
     /// A statement was refused: what it would have bound is not known.
@@ -40,7 +39,7 @@ impl<'a> Walk<'a> {
             faults: Vec::new(),
             variables: BTreeSet::new(),
             edits: Vec::new(),
-            scope: Vec::new(),
+            scope: Scope::default(),
             joints: 0,
             filters: 0,
             refused: false,
@@ -70,6 +69,7 @@ impl<'a> Walk<'a> {
             variables: self.variables,
             single,
             needs: Vec::new(),
+            leaves: Vec::new(),
         })
     }
 
@@ -109,7 +109,7 @@ impl<'a> Walk<'a> {
         // Text put together here could be put together again inside, doubling at every level.
         let joints = self.joints;
         self.expression(&each.iter);
-        if self.joints > joints {
+        if self.joints > joints || puts_together(&each.iter) {
             self.fault(
                 range_of(&each.iter),
                 "a loop runs over what is there, not over what it puts together",
@@ -117,27 +117,13 @@ impl<'a> Walk<'a> {
             );
         }
         let outside = self.scope.len();
-        self.scope.push("loop");
-        match &each.target {
-            ast::Expr::Var(name) => self.scope.push(name.id),
-            ast::Expr::Tuple(names) => self.bind(&names.items),
-            ast::Expr::List(names) => self.bind(&names.items),
-            _ => {}
-        }
+        self.scope.enter(each);
         if let Some(filter) = &each.filter_expr {
             self.expression(filter);
         }
         self.statements(&each.body);
         self.scope.truncate(outside);
         self.statements(&each.else_body);
-    }
-
-    fn bind(&mut self, names: &[ast::Expr<'a>]) {
-        for name in names {
-            if let ast::Expr::Var(name) = name {
-                self.scope.push(name.id);
-            }
-        }
     }
 
     pub(super) fn expression(&mut self, expression: &ast::Expr<'a>) {
@@ -158,6 +144,11 @@ impl<'a> Walk<'a> {
             ast::Expr::UnaryOp(unary) => self.expression(&unary.expr),
             ast::Expr::BinOp(binary) => self.binary(binary),
             ast::Expr::Compare(compare) => {
+                if let [step] = compare.ops.as_slice()
+                    && matches!(step.op, ast::CompareOpKind::Eq | ast::CompareOpKind::Ne)
+                {
+                    self.compared(&compare.expr, &step.expr);
+                }
                 self.expression(&compare.expr);
                 for step in &compare.ops {
                     self.expression(&step.expr);
@@ -210,19 +201,51 @@ impl<'a> Walk<'a> {
     }
 
     fn binary(&mut self, binary: &ast::Spanned<ast::BinOp<'a>>) {
+        let are_numbers =
+            is_number(&binary.left, &self.scope) && is_number(&binary.right, &self.scope);
         match binary.op {
-            ast::BinOpKind::Mul if !(is_number(&binary.left) && is_number(&binary.right)) => {
+            ast::BinOpKind::Mul if !are_numbers => {
                 self.fault(
                     span(binary.span()),
                     "`*` multiplies numbers only",
                     Some("say that it is one: `x | float` or `x | int`".to_owned()),
                 );
             }
+            // A sum of numbers puts no text together.
+            ast::BinOpKind::Add if are_numbers => {}
             ast::BinOpKind::Add | ast::BinOpKind::Concat => self.joints += 1,
+            ast::BinOpKind::Eq | ast::BinOpKind::Ne => {
+                self.compared(&binary.left, &binary.right);
+            }
             _ => {}
         }
         self.expression(&binary.left);
         self.expression(&binary.right);
+    }
+
+    /// What never is equal: a member and nothing, or an object as a whole.
+    fn compared(&mut self, left: &ast::Expr<'a>, right: &ast::Expr<'a>) {
+        for (one, other) in [(left, right), (right, left)] {
+            let Some(chain) = chain(one).filter(|chain| !self.scope.binds(chain.root.id)) else {
+                continue;
+            };
+            let path = chain.path();
+            if other.as_const().is_some_and(|value| value.is_none()) {
+                let hint = format!("write `{path} is undefined` or `{path} is defined`");
+                self.fault(
+                    range_of(other),
+                    "nothing is equal to `none`: null counts as missing",
+                    Some(hint),
+                );
+            }
+            if chain.parts.is_empty() && KNOWN.iter().any(|(known, _)| *known == path) {
+                self.fault(
+                    range_of(one),
+                    format!("`{path}` is an object, and equal to nothing"),
+                    Some(format!("a text stands in quotes: '{path}'")),
+                );
+            }
+        }
     }
 
     fn filter(&mut self, filter: &ast::Spanned<ast::Filter<'a>>) {
@@ -251,20 +274,21 @@ impl<'a> Walk<'a> {
                 self.known(function.id, FUNCTIONS, "function", span(function.span()));
             }
             other => {
-                let hint = "use a filter: `x | upper`";
-                self.fault(
-                    range_of(other),
-                    "values have no methods",
-                    Some(hint.to_owned()),
-                );
+                let hint = match other {
+                    ast::Expr::GetAttr(method) => foreign::method_meant(method.name),
+                    _ => None,
+                };
+                let hint = hint.unwrap_or_else(|| "use a filter: `x | upper`".to_owned());
+                self.fault(range_of(other), "values have no methods", Some(hint));
             }
         }
         self.arguments(&call.args);
     }
 
-    fn known(&mut self, name: &str, known: &[&str], what: &str, range: Range<usize>) {
+    fn known(&mut self, name: &str, known: &[&'static str], what: &str, range: Range<usize>) {
         if !known.contains(&name) {
-            let hint = did_you_mean(name, known.iter().copied());
+            let hint = foreign::name_meant(name, known)
+                .or_else(|| did_you_mean(name, known.iter().copied()));
             self.fault(
                 range,
                 format!("unknown {what} `{name}`"),
@@ -278,37 +302,75 @@ impl<'a> Walk<'a> {
 
     fn chain(&mut self, chain: &Chain<'_, 'a>, expression: &ast::Expr<'a>) {
         let root = chain.root.id;
-        if self.scope.contains(&root) {
+        let range = range_of(expression);
+        if self.scope.binds(root) {
+            if let Some(member) = self.scope.lacks(chain) {
+                let members = Scope::LOOP.join(", ");
+                let hint = did_you_mean(member, Scope::LOOP.iter().copied()).map_or_else(
+                    || format!("`loop` has: {members}"),
+                    |near| format!("did you mean `loop.{near}`?"),
+                );
+                self.fault(range, format!("`loop` has no `{member}`"), Some(hint));
+            }
             return;
         }
-        let range = range_of(expression);
         if OPEN.contains(&root) {
             if chain.parts.len() > 1 && !chain.parts.iter().any(|part| part.contains(PATH)) {
                 self.edits.push((range, one_look_up(root, &chain.parts)));
             }
         } else if let Some((_, members)) = KNOWN.iter().find(|(known, _)| *known == root) {
-            if let Some(member) = chain.parts.first()
-                && !members.contains(&member.as_str())
-            {
-                let hint = did_you_mean(member, members.iter().copied()).map_or_else(
-                    || format!("`{root}` has: {}", members.join(", ")),
-                    |near| format!("did you mean `{root}.{near}`?"),
-                );
-                self.fault(range, format!("`{root}` has no `{member}`"), Some(hint));
-            }
+            self.member(chain, members, range);
         } else if !self.refused {
-            let roots = || {
-                KNOWN
-                    .iter()
-                    .map(|(known, _)| *known)
-                    .chain(OPEN.iter().copied())
-            };
-            let hint = did_you_mean(root, roots()).map_or_else(
-                || format!("there are: {}", roots().collect::<Vec<_>>().join(", ")),
-                |near| format!("did you mean `{near}`?"),
-            );
-            self.fault(range, format!("unknown variable `{root}`"), Some(hint));
+            self.unknown(root, range);
         }
         self.variables.insert(chain.path());
+    }
+
+    /// A member of an object whose members are fixed, none of which has members of its own.
+    fn member(&mut self, chain: &Chain<'_, 'a>, members: &[&str], range: Range<usize>) {
+        let root = chain.root.id;
+        let Some(member) = chain.parts.first() else {
+            return;
+        };
+        if !members.contains(&member.as_str()) {
+            let hint = did_you_mean(member, members.iter().copied()).map_or_else(
+                || format!("`{root}` has: {}", members.join(", ")),
+                |near| format!("did you mean `{root}.{near}`?"),
+            );
+            self.fault(range, format!("`{root}` has no `{member}`"), Some(hint));
+        } else if let Some(inner) = chain.parts.get(1) {
+            let is_place = inner.parse::<usize>().is_ok();
+            let hint = is_place.then(|| format!("a piece of a text: `{root}.{member}[:1]`"));
+            let message = format!("`{root}.{member}` has no `{inner}`: it is a single value");
+            self.fault(range, message, hint);
+        }
+    }
+
+    fn unknown(&mut self, name: &str, range: Range<usize>) {
+        let roots = || {
+            KNOWN
+                .iter()
+                .map(|(known, _)| *known)
+                .chain(OPEN.iter().copied())
+        };
+        let hint = foreign::value_meant(name)
+            .or_else(|| did_you_mean(name, roots()).map(|near| format!("did you mean `{near}`?")))
+            .unwrap_or_else(|| {
+                let roots: Vec<&str> = roots().collect();
+                format!(
+                    "a text stands in quotes: '{name}'; variables are: {}",
+                    roots.join(", ")
+                )
+            });
+        self.fault(range, format!("unknown variable `{name}`"), Some(hint));
+    }
+}
+
+/// A list written out with variables in it: each could be a payload, at every turn of an inner loop.
+fn puts_together(list: &ast::Expr<'_>) -> bool {
+    match list {
+        ast::Expr::List(_) | ast::Expr::Tuple(_) | ast::Expr::Map(_) => list.as_const().is_none(),
+        ast::Expr::Filter(filter) => filter.expr.as_ref().is_some_and(puts_together),
+        _ => false,
     }
 }

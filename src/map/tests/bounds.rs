@@ -46,7 +46,7 @@ fn a_file_of_any_size_is_read_in_part_only() {
     let (tables, findings) = load_dir(dir.path(), &wanted);
     assert!(tables.is_none());
     assert!(
-        findings[0].message.contains("cannot be read"),
+        findings[0].message.contains("not written in UTF-8"),
         "{}",
         findings[0]
     );
@@ -134,7 +134,11 @@ fn an_event_has_few_conditions_to_try() {
     ] {
         let (refused, findings) = parse(SourceKind::Nlpearl, &table(&rows));
         assert!(refused.is_none(), "{rows:?}");
-        assert!(findings[0].contains(bounded), "{findings:?}");
+        let errors: Vec<&String> = findings
+            .iter()
+            .filter(|found| found.contains("error"))
+            .collect();
+        assert!(errors[0].contains(bounded), "{findings:?}");
     }
     for rows in [
         vec![(success, 64), ("status = 70\n", 64)],
@@ -172,4 +176,61 @@ fn rows_of_other_statuses_are_not_looked_at() {
         looked_at.push(row.reference.number)
     });
     assert_eq!(looked_at, [665, 666]);
+}
+
+/// One step may look at a list of any length; how often is bounded for all of an event.
+#[test]
+fn an_event_looks_at_so_much_and_no_more() {
+    let given = Given {
+        body: json!({ "list": vec!["a"; 30_000], "twin": vec!["a"; 30_000], "text": "x".repeat(200_000) }),
+        ..Given::new(voice_facts(100))
+    };
+    for template in [
+        "{% for i in range(100) %}{{ body.list | sort | length }}{% endfor %}",
+        "{% for i in range(100) %}{{ body.list == body.twin }}{% endfor %}",
+        "{% for i in range(100) %}{{ 'b' in body.list }}{% endfor %}",
+        "{% for i in range(100) %}{% for j in range(5) %}{{ 'b' in body.text or 'c' in body.text }}{% endfor %}{% endfor %}",
+    ] {
+        let why = member(&given, "notes", template).unwrap_err();
+        assert!(why.contains("too many steps"), "{template}: {why}");
+    }
+    let once =
+        "{{ body.list | sort | length }} {{ 'b' in body.text }} {{ body.list == body.twin }}";
+    assert_eq!(
+        member(&given, "notes", once),
+        Ok(Some(json!("30000 false true")))
+    );
+}
+
+#[test]
+fn a_row_fills_in_so_many_templates() {
+    let tags = vec!["\"{{ lead.calls }}\""; 65].join(", ");
+    let text =
+        format!("kind = \"nlpearl\"\n[[row]]\nleadping = {{ lead = {{ tagNames = [{tags}] }} }}\n");
+    let (table, findings) = parse(SourceKind::Nlpearl, &text);
+    assert!(table.is_none());
+    assert!(
+        findings
+            .iter()
+            .any(|found| found.contains("more than 64 templates")),
+        "{findings:?}"
+    );
+}
+
+#[test]
+fn more_findings_than_anybody_reads_are_counted() {
+    let text = format!(
+        "kind = \"nlpearl\"\n{}",
+        "[[row]]\nstauts = 1\nignore = \"x\"\n".repeat(1500)
+    );
+    let (table, findings) = parse(SourceKind::Nlpearl, &text);
+    assert!(table.is_none());
+    assert_eq!(findings.len(), 1001);
+    assert!(
+        findings[1000].contains("more findings in this file"),
+        "{}",
+        findings[1000]
+    );
+    let text = format!("kind = \"nlpearl\"\n{}", "status = \n".repeat(5000));
+    assert!(parse(SourceKind::Nlpearl, &text).1.len() <= 1001);
 }

@@ -137,13 +137,87 @@ fn a_condition_against_its_own_row_is_told() {
     voice("status = [70, 100]\nwhen = \"event.status == 100\"", &[]);
     voice(
         "status = 70\nwhen = \"lead.calls > 2 or event.status == 100\"",
-        &[],
+        &["event.status == 100: warning: `when`: `event.status == 100` is never true here (-)"],
     );
-    voice("status = 70\nwhen = \"not event.status == 100\"", &[]);
+    voice(
+        "status = 70\nwhen = \"not event.status == 100\"",
+        &["\"not event.status == 100\": warning: `when` is always true (leave it out)"],
+    );
     voice(
         "on = \"lead\"\nwhen = \"lead.calls > 2 and event.kind == 'call'\"",
         &[
             "event.kind == 'call': warning: row can never match: the row is narrowed with `on = \"lead\"` (-)",
         ],
     );
+}
+
+#[test]
+fn what_no_event_can_answer_is_told() {
+    const OFF: &str = "to switch a row off, put `#` before its lines";
+    let never =
+        |place: &str, why: &str| format!("{place}: warning: row can never match: {why} ({OFF})");
+    let exclude =
+        |one: &str, other: &str| never(other, &format!("`{one}` and `{other}` exclude each other"));
+    let check = |when: &str, expected: &str| voice(&format!("when = \"{when}\""), &[expected]);
+    check(
+        "lead.calls < 2 and lead.calls > 3",
+        &exclude("lead.calls < 2", "lead.calls > 3"),
+    );
+    check(
+        "body.a == 1 and call.summary is defined and body.a == 2",
+        &exclude("body.a == 1", "body.a == 2"),
+    );
+    check(
+        "lead.calls > 2 and lead.calls < 3",
+        &exclude("lead.calls > 2", "lead.calls < 3"),
+    );
+    check(
+        "lead.calls < 0",
+        &never("lead.calls < 0", "`lead.calls < 0` is never true here"),
+    );
+    check(
+        "lead.calls == 1 and false",
+        &never("\"lead.calls == 1 and false\"", "`when` is always false"),
+    );
+    for always in [
+        "lead.calls == 1 or true",
+        "lead.calls >= 0",
+        "lead.calls < 3 or lead.calls > 2",
+    ] {
+        check(
+            always,
+            &format!("\"{always}\": warning: `when` is always true (leave it out)"),
+        );
+    }
+    check(
+        "lead.calls > 3 or call.sentiment | default(0) > 5",
+        "call.sentiment | default(0) > 5: warning: `when`: `call.sentiment | default(0) > 5` is never true here (-)",
+    );
+    crm(
+        "when = \"call.summary is defined\"",
+        &[&never(
+            "call.summary is defined",
+            "`call.summary is defined` is never true here",
+        )],
+    );
+    voice(
+        "on = \"lead\"\nwhen = \"call.duration | default(0) > 30\"",
+        &[&never(
+            "call.duration | default(0) > 30",
+            "`call.duration | default(0) > 30` is never true here",
+        )],
+    );
+    for fine in [
+        "lead.calls > 2 and lead.calls < 4",
+        "body.a == 1 or body.a == 2",
+        "body.a != 1 and body.a != 2",
+        "body.a > 'a' and body.a < 'b'",
+        "previous.category | default('x') == 'x' and previous.category is undefined",
+        "not (lead.calls < 2 or lead.calls > 3)",
+        "call.duration | default(0) > 0.5 and call.duration | default(0) < 0.6",
+        "1 < lead.calls < 3",
+        "'x' in call.summary | default('') and 'y' in call.summary | default('')",
+    ] {
+        voice(&format!("when = \"{fine}\""), &[]);
+    }
 }

@@ -137,3 +137,94 @@ fn three_mistyped_keys_in_two_files_are_three_findings() {
         ],
     );
 }
+
+/// Findings of a directory with these files, of which the source `voice` uses `voice.toml`.
+fn found_in(files: &[(&str, &[u8])]) -> Vec<String> {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, bytes) in files {
+        std::fs::write(dir.path().join(name), bytes).unwrap();
+    }
+    let wanted = BTreeMap::from([("voice".to_owned(), SourceKind::Nlpearl)]);
+    let uses = BTreeMap::from([("voice".to_owned(), "voice".to_owned())]);
+    let (tables, findings) = load_dir_of(dir.path(), &wanted, Some(&uses));
+    let failed = findings
+        .iter()
+        .any(|found| found.severity == Severity::Error);
+    assert_eq!(tables.is_none(), failed);
+    let shown = |finding: &Finding| {
+        let text = finding.to_string();
+        text.replace(&format!("{}/", dir.path().display()), "")
+    };
+    findings.iter().map(shown).collect()
+}
+
+const SOUND: &[u8] = b"kind = \"nlpearl\"\n[[row]]\nignore = \"x\"\n";
+
+#[test]
+fn a_table_that_no_source_uses_is_told() {
+    assert_eq!(
+        found_in(&[("voice.toml", SOUND), ("voice-old.toml", SOUND)]),
+        [
+            "voice-old.toml:1:1: warning: no source uses the mapping `voice-old` \
+          (a source names it with `mapping = \"voice-old\"`; a copy is better kept elsewhere)"
+        ]
+    );
+    // Ready for a sender that this site does not have yet; and what is no mapping.
+    let other = b"kind = \"leadping\"\n[[row]]\nignore = \"x\"\n";
+    let found = found_in(&[
+        ("voice.toml", SOUND),
+        ("other.toml", other),
+        ("x.toml", b"[a]\n"),
+    ]);
+    assert_eq!(found, Vec::<String>::new());
+    let found = found_in(&[("voice.toml", SOUND), ("crm.toml", b"kind = \"capillary\n")]);
+    assert!(
+        found
+            .iter()
+            .any(|found| found.starts_with("crm.toml:1:8: error: the text has no closing quote")),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_file_that_is_no_text_says_in_what_it_may_be_written() {
+    let latin = b"kind = \"nlpearl\"\n[[row]]\nignore = \"Gespr\xe4ch\"\n[[row]]\nstatus = \"Sucess\"\nignore = \"x\"\n";
+    let found = found_in(&[("voice.toml", latin)]);
+    assert!(
+        found[0].starts_with("voice.toml:3:16: error: the file is not written in UTF-8"),
+        "{found:?}"
+    );
+    assert!(
+        found
+            .iter()
+            .any(|found| found.contains("unknown status `Sucess`")),
+        "{found:?}"
+    );
+    let found = found_in(&[("voice.toml", b"\xff\xfek\x00")]);
+    assert!(found[0].contains("UTF-16"), "{found:?}");
+    let found = found_in(&[("voice.toml.txt", SOUND)]);
+    assert!(
+        found[0].ends_with("(there is `voice.toml.txt`: rename it to `voice.toml`)"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn names_of_sources_are_known_where_the_configuration_is() {
+    let table = b"kind = \"nlpearl\"\n[[row]]\nwhen = \"previous.source | default('') == 'vioce'\"\nignore = \"x\"\n[[row]]\nignore = \"x\"\n";
+    assert_eq!(
+        found_in(&[("voice.toml", table)]),
+        [
+            "voice.toml:3:42: warning: `when`: `previous.source` is never `vioce`, so the row can never match (did you mean `voice`?)"
+        ]
+    );
+}
+
+#[test]
+fn a_mark_at_the_beginning_and_long_line_ends_change_nothing() {
+    let table = b"\xef\xbb\xbfkind = \"nlpearl\"\r\n[[row]]\r\n\tstatus = \"Sucess\"\r\n\tignore = \"x\"\r\n[[row]]\r\nignore = \"x\"\r\n";
+    assert_eq!(
+        found_in(&[("voice.toml", table)]),
+        ["voice.toml:3:11: error: unknown status `Sucess` (did you mean `Success`?)"]
+    );
+}

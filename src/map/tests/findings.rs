@@ -58,10 +58,10 @@ fn a_fault_in_a_row_is_named_with_its_place_and_a_hint() {
     check(
         "name = 5\nsub_status = 5\nreason_id = \"x\"\nwhen = true\nignore = [\"x\"]",
         &[
-            "3:8: error: `name` is not text but integer",
-            "4:14: error: `sub_status` is not text but integer",
+            "3:8: error: `name` is not text but integer (write \"5\", in quotes)",
+            "4:14: error: `sub_status` is not text but integer (write \"5\", in quotes)",
             "5:13: error: `reason_id` is not a whole number but string",
-            "6:8: error: `when` is not text but boolean",
+            "6:8: error: `when` is not text but boolean (leave it out)",
             "7:10: error: `ignore` is not text but array",
         ],
     );
@@ -82,7 +82,7 @@ fn a_fault_in_a_row_is_named_with_its_place_and_a_hint() {
         "write = \"amned\"\nfinal = \"yes\"\n[row.leadping]\ntype = \"Call\"\noutcome = \"x\"",
         &[
             "3:9: error: unknown write `amned` (did you mean `amend`?)",
-            "4:9: error: `final` is not true or false but string",
+            "4:9: error: `final` is not true or false but string (write true, without quotes)",
         ],
     );
 }
@@ -114,14 +114,14 @@ fn a_fault_in_a_disposition_is_named_with_its_place_and_a_hint() {
     check(
         &complete("notes = 5\nisMissedCallFollowUp = \"true\"\ncallbackAt = \"tomorrow\""),
         &[
-            "6:9: error: `notes` is not text but integer",
-            "7:24: error: `isMissedCallFollowUp` is not true or false but string",
-            "8:14: error: `callbackAt` is not an RFC 3339 date-time",
+            "6:9: error: `notes` is not text but integer (write \"5\", in quotes)",
+            "7:24: error: `isMissedCallFollowUp` is not true or false but string (write true, without quotes)",
+            "8:14: error: `callbackAt` is not an RFC 3339 date-time (such as 2026-08-01T10:00:00Z)",
         ],
     );
     check(
         &complete("callbackAt = 2026-08-01"),
-        &["6:14: error: `callbackAt` is not an RFC 3339 date-time"],
+        &["6:14: error: `callbackAt` is not an RFC 3339 date-time (such as 2026-08-01T10:00:00Z)"],
     );
     check(
         &complete("leadId = \"x\"\nlead = { enabled = false }"),
@@ -130,7 +130,7 @@ fn a_fault_in_a_disposition_is_named_with_its_place_and_a_hint() {
     check(
         &complete("lead = { enabled = \"no\", tagNames = \"won\", tags = [] }"),
         &[
-            "6:20: error: `enabled` is not true or false but string",
+            "6:20: error: `enabled` is not true or false but string (write false, without quotes)",
             "6:37: error: `tagNames` is not a list of texts but string",
             "6:44: error: unknown key `tags` (did you mean `tagIds`?)",
         ],
@@ -187,8 +187,8 @@ fn a_fault_in_a_write_back_is_named_with_its_place_and_a_hint() {
         "capillary = { status = \"Lost\", reasonId = \"2\", createdOn = \"now\" }",
         &[
             "3:24: error: `status` is not one of OPEN, WON, LOST, ON_HOLD, DELETED (did you mean `LOST`?)",
-            "3:43: error: `reasonId` is not a whole number but string",
-            "3:60: error: `createdOn` is not an RFC 3339 date-time",
+            "3:43: error: `reasonId` is not a whole number but string (write 2, without quotes)",
+            "3:60: error: `createdOn` is not an RFC 3339 date-time (such as 2026-08-01T10:00:00Z)",
         ],
     );
 }
@@ -202,7 +202,7 @@ fn a_fault_in_an_expression_is_named_at_its_exact_place() {
     }
     check(
         "1 + (2",
-        "3:14: error: `when`: does not compile: unexpected end of input, expected `)`",
+        "3:14: error: `when`: does not compile: unexpected end of input, expected `)` (a bracket is not closed)",
     );
     check(
         "lead.calls > 1 and cal.summary == ''",
@@ -230,7 +230,7 @@ fn a_fault_in_an_expression_is_named_at_its_exact_place() {
     );
     check(
         "call.summary.upper() == ''",
-        "3:9: error: `when`: values have no methods (use a filter: `x | upper`)",
+        "3:9: error: `when`: values have no methods (write `x | upper`)",
     );
     check(
         "'x' * 90000000 == ''",
@@ -315,7 +315,7 @@ fn every_fault_of_a_file_is_found_at_once() {
         .collect();
     assert_eq!(
         places,
-        ["voice.toml:3:10", "voice.toml:4:12", "voice.toml:6:1"],
+        ["voice.toml:3:10", "voice.toml:4:10", "voice.toml:6:1"],
         "{findings:#?}"
     );
 
@@ -446,7 +446,7 @@ fn shadowed_rows_are_warned_of() {
     voice(&["status = 70", "status = [70, 100]"], None);
     voice(
         &["status = 70", "status = 100", "status = [70, 100]"],
-        Some("8: the row in line 5 takes all of it"),
+        Some("8: the rows in lines 2 and 5 together take all of it"),
     );
     voice(&["", "status = 70"], second_by_first);
     voice(&["status = 70", ""], None);
@@ -457,7 +457,7 @@ fn shadowed_rows_are_warned_of() {
             "status = 70\non = \"lead\"",
             "status = 70",
         ],
-        Some("10: the row in line 6 takes all of it"),
+        Some("10: the rows in lines 2 and 6 together take all of it"),
     );
     voice(
         &["status = 70\nwhen = \"lead.calls > 1\"", "status = 70"],

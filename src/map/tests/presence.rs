@@ -45,7 +45,11 @@ fn a_value_that_may_be_missing_needs_a_default_or_a_guard() {
     voice("", "{{ call.summary }}", &[summary]);
     voice("", "said: {{ call.summary | upper }}", &[summary]);
     voice("on = \"lead\"", "{{ call.summary }}", &[summary]);
-    voice("on = \"call\"", "{{ call.summary }}", &[]);
+    voice("on = \"call\"\nstatus = 100", "{{ call.summary }}", &[]);
+    voice("on = \"call\"", "{{ call.duration }}", &[]);
+    let start = "call.summary: `notes`: `call.summary` may be missing: the webhook of a call's start comes to this row too";
+    voice("on = \"call\"", "{{ call.summary }}", &[start]);
+    voice("on = \"call\"\nstatus = 40", "{{ call.summary }}", &[start]);
     voice("", "{{ call.summary | default('') }}", &[]);
     voice("", "{{ call.summary | d('') | upper }}", &[]);
     voice("", "{{ call.summary | upper | default('') }}", &[summary]);

@@ -67,6 +67,17 @@ pub fn by_number(number: i64) -> Option<&'static LeadStatus> {
     STATUSES.iter().find(|status| status.number == number)
 }
 
+/// Whether a call of this status has not ended: its webhook has no summary yet.
+pub fn in_progress(number: i64) -> bool {
+    matches!(
+        by_number(number),
+        Some(LeadStatus {
+            name: "InCallQueue" | "OnCall",
+            ..
+        })
+    )
+}
+
 /// The number of a status as a table or a template writes it: a name, or digits.
 pub fn number_in(text: &str) -> Option<i64> {
     let text = text.trim();

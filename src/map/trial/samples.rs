@@ -1,0 +1,125 @@
+//! Events as they may come to a row: one with nothing that may be missing, and full ones whose
+//! texts are words, numbers and dates.
+
+use jiff::Timestamp;
+
+use crate::config::SourceKind;
+use crate::event::{EventId, EventKind, Facts, Status};
+use crate::lead::Previous;
+use crate::map::context::{Context, MapInput};
+use crate::map::presence::may_lack;
+use crate::map::row::Row;
+use crate::systems;
+
+/// What stands in every free text of a full event.
+const TEXTS: &[&str] = &["Friday afternoon", "12", "2026-08-01T10:00:00Z", "true"];
+/// How many calls a lead has had, one for each text.
+const CALLS: &[u32] = &[3, 1, 12, 100];
+
+pub(super) struct Sample {
+    pub is_bare: bool,
+    facts: Facts,
+    lead_id: Option<String>,
+    calls: u32,
+    previous: Option<Previous>,
+}
+
+impl Sample {
+    pub fn look<T>(&self, look: impl FnOnce(&Context<'_>) -> T) -> T {
+        let at = instant();
+        let input = MapInput {
+            event_id: EventId::new_at(at),
+            source: "source",
+            received_at: at,
+            facts: &self.facts,
+            body: b"{}",
+            lead_id: self.lead_id.as_deref(),
+            calls: self.calls,
+            previous: self.previous.as_ref(),
+        };
+        look(&Context::new(&input))
+    }
+}
+
+/// The bare one comes first.
+pub(super) fn samples(kind: SourceKind, row: &Row) -> Vec<Sample> {
+    let statuses = match &row.statuses {
+        Some(statuses) => statuses.clone(),
+        None => systems::known_statuses(kind),
+    };
+    let statuses: Vec<Option<Status>> = if statuses.is_empty() {
+        vec![Some(Status::Name("done".to_owned()))]
+    } else {
+        statuses.into_iter().map(Some).collect()
+    };
+    let mut all = vec![sample(kind, row, &statuses[0], None)];
+    for (index, text) in TEXTS.iter().enumerate() {
+        let status = &statuses[index % statuses.len()];
+        all.push(Sample {
+            calls: CALLS[index % CALLS.len()],
+            ..sample(kind, row, status, Some(text))
+        });
+    }
+    for status in statuses.iter().skip(TEXTS.len()) {
+        all.push(sample(kind, row, status, Some(TEXTS[0])));
+    }
+    all
+}
+
+/// `text`: none in a bare event.
+fn sample(kind: SourceKind, row: &Row, status: &Option<Status>, text: Option<&str>) -> Sample {
+    let is_there = |path: &str| text.is_some() || may_lack(kind, row, path).is_none();
+    let word = |path: &str| is_there(path).then(|| text.unwrap_or("1").to_owned());
+    let event = match row.on {
+        Some(on) => on,
+        None if text.is_some() && may_send_calls(kind) => EventKind::Call,
+        None => EventKind::Lead,
+    };
+    // The other kinds of sender have no calls.
+    let of_call = |path: &str| event == EventKind::Call && is_there(path);
+    let facts = Facts {
+        kind: Some(event),
+        status: status.clone(),
+        sub_status: match row.sub_statuses.first() {
+            Some(sub_status) => Some(sub_status.clone()),
+            None if kind == SourceKind::Nlpearl => None,
+            None => word("event.sub_status"),
+        },
+        reason_id: match row.reason_ids.first() {
+            Some(reason_id) => Some(*reason_id),
+            None if kind == SourceKind::Nlpearl => None,
+            None => is_there("event.reason_id").then_some(2),
+        },
+        occurred_at: (kind != SourceKind::Nlpearl && is_there("event.occurred_at")).then(instant),
+        source_lead_id: word("lead.source_id"),
+        external_id: word("lead.external_id"),
+        phone: word("lead.phone"),
+        call_summary: of_call("call.summary").then(|| text.unwrap_or("1").to_owned()),
+        call_duration: of_call("call.duration").then_some(120.0),
+        call_recording: of_call("call.recording").then(|| text.unwrap_or("1").to_owned()),
+        call_sentiment: of_call("call.sentiment").then_some(4),
+        call_transferred: of_call("call.transferred").then_some(true),
+        ..Facts::default()
+    };
+    let previous = text.map(|text| Previous {
+        category: Some("Open".to_owned()),
+        outcome: Some(text.to_owned()),
+        source: "source".to_owned(),
+        at: instant(),
+    });
+    Sample {
+        is_bare: text.is_none(),
+        facts,
+        lead_id: word("lead.id"),
+        calls: 3,
+        previous,
+    }
+}
+
+fn may_send_calls(kind: SourceKind) -> bool {
+    systems::kinds_sent(kind).contains(&EventKind::Call)
+}
+
+fn instant() -> Timestamp {
+    Timestamp::constant(1_785_578_400, 0)
+}
