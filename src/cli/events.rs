@@ -135,17 +135,16 @@ async fn show(api: &AdminApi, args: ShowArgs) -> anyhow::Result<ExitCode> {
 
 /// Three lines or more, none wider than a terminal.
 fn print_line(event: &Value) {
-    println!(
-        "{}  {}  {}{}",
-        time(&event["received_at"]),
+    println!("{}  {}", word(&event["id"]), time(&event["received_at"]));
+    let about = format!(
+        "{} {} {}{}",
         word(&event["source"]),
         word(&event["state"]),
+        lead_of(event),
         duplicates(event)
     );
-    let (id, lead) = (word(&event["id"]), lead_of(event));
-    match id.len() + lead.len() <= 74 {
-        true => println!("    {id}  {lead}"),
-        false => println!("    {id}\n    {lead}"),
+    for line in wrapped(&about, 76) {
+        println!("    {line}");
     }
     let what = match event["cause"].as_str() {
         Some(cause) => cause.to_owned(),
