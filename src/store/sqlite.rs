@@ -41,6 +41,7 @@ mod parked;
 mod recorded;
 mod replay;
 mod revise;
+mod stored;
 mod tail;
 mod target;
 mod timeline;

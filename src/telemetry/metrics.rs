@@ -497,6 +497,7 @@ mod tests {
         leadping_bridge_target_state{target="leadping",state="failing"} 1
         leadping_bridge_target_state{target="leadping",state="open"} 0
         leadping_bridge_target_state{target="leadping",state="paused"} 0
+        leadping_bridge_target_state{target="leadping",state="stopped"} 0
         leadping_bridge_target_state{target="leadping",state="waiting"} 0
         "#);
         assert!(text.ends_with("# EOF\n"));

@@ -249,8 +249,8 @@ async fn each_decision_names_a_version_that_is_kept() {
     assert_eq!(
         voice["rows"],
         json!([
-            { "number": 1, "name": null, "line": 3 },
-            { "number": 2, "name": null, "line": 7 },
+            { "number": 1, "name": null, "line": 3, "hits": 1 },
+            { "number": 2, "name": null, "line": 7, "hits": 0 },
         ])
     );
 }

@@ -7,7 +7,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::super::rows::{parse_uuid, to_ms};
 use super::super::{Appended, NewEvent, RejectedRequest, StoreError, Undecided};
-use super::decide::{Sitting, StoredDecision};
+use super::decide::Sitting;
+use super::stored::StoredDecision;
 use super::tail::Keys;
 use super::writer::{AppendOutcome, Job, Scope};
 use super::{SqliteStore, closed};

@@ -13,8 +13,9 @@ use super::super::{
 };
 use super::SqliteStore;
 use super::append::lead_hash;
+use super::stored::{StoredDecision, broken};
 use super::writer::Scope;
-use crate::decision::{Decision, DecisionRecord, ParkCause, PlannedDelivery, Verdict};
+use crate::decision::{Decision, PlannedDelivery};
 use crate::delivery::{DeliveryId, DeliveryState, Lease};
 use crate::event::{Event, EventId, EventKind, EventState, Facts, Reading, Sequence, Standing};
 use crate::lead::identity::{self, Register, Subject, ids_of};
@@ -189,40 +190,6 @@ impl<'a> Sitting<'a> {
         if let Some(own) = self.decided.last_mut() {
             own.is_first = true;
         }
-    }
-}
-
-/// A decision as the event's row holds it.
-pub(super) struct StoredDecision {
-    pub(super) state: EventState,
-    pub(super) cause: Option<String>,
-    pub(super) text: String,
-    /// What the Flow page counts it as.
-    pub(super) flow_key: i64,
-}
-
-impl StoredDecision {
-    fn of(decision: &Decision, flow_key: i64) -> Result<Self, StoreError> {
-        let open = decision
-            .deliveries
-            .iter()
-            .any(|delivery| !delivery.withheld);
-        let state = if decision.cause.is_some() {
-            EventState::Parked
-        } else if open {
-            EventState::Decided
-        } else {
-            EventState::Settled
-        };
-        Ok(Self {
-            state,
-            cause: decision
-                .cause
-                .as_ref()
-                .map(|cause| cause.as_str().to_owned()),
-            text: serde_json::to_string(&decision.record)?,
-            flow_key,
-        })
     }
 }
 
@@ -536,25 +503,5 @@ fn first_lease(
         look_only: false,
         patience: None,
         leased_at: now,
-    }
-}
-
-/// What an event becomes whose deciding panicked.
-pub(super) fn broken(event: &Undecided, now: Timestamp) -> Decision {
-    Decision {
-        record: DecisionRecord {
-            verdict: Verdict::Invalid,
-            why: Some(String::from("deciding failed inside the bridge")),
-            table: None,
-            row: None,
-            targets: std::collections::BTreeMap::new(),
-            previous: None,
-            near_miss: None,
-            decided_at: now,
-        },
-        cause: Some(ParkCause::invalid(&event.event.source)),
-        deliveries: Vec::new(),
-        revisions: Vec::new(),
-        applied: None,
     }
 }

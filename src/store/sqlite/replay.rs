@@ -13,10 +13,11 @@ use super::super::{
     Decider, Freed, FreedTo, ParkedAction, ReplayOf, ReplaySpan, ReplayStep, StoreError, Undecided,
 };
 use super::SqliteStore;
-use super::decide::{Sitting, broken, read_again, select_events};
+use super::decide::{Sitting, read_again, select_events};
 use super::history::peek_history;
 use super::list::lead_condition;
 use super::parked::went_to;
+use super::stored::broken;
 use super::writer::Scope;
 use crate::decision::{Decision, DecisionRecord, Revision, TargetVerdict};
 use crate::event::{Event, EventState, Sequence};

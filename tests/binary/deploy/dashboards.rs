@@ -66,8 +66,6 @@ fn every_command_of_the_runbook_exists() {
     }
     assert!(typed > 10, "only {typed} commands");
     // And what it asks of the admin listener.
-    for path in ["/api/v1/targets", "/api/v1/mappings"] {
-        assert!(page.contains(&format!("admin {path}")), "{path}");
-    }
+    assert!(page.contains("admin /api/v1/mappings"));
     assert!(Arguments::command().find_subcommand("serve").is_some());
 }
