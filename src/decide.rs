@@ -172,6 +172,7 @@ fn plan(question: &Question<'_>, mut record: DecisionRecord, wishes: Vec<Wish>) 
         ..AppliedChange::default()
     };
     let only = question.history.only.as_ref();
+    let overruled = overruled(question, &wishes);
     for wish in &wishes {
         if only.is_some_and(|only| only.target != wish.target) {
             continue;
@@ -199,7 +200,10 @@ fn plan(question: &Question<'_>, mut record: DecisionRecord, wishes: Vec<Wish>) 
             };
             let weighed = match &heard {
                 Some((_, Heard::Echo(of))) => Weighed::echo_of(of),
-                _ => case.weigh(),
+                _ => match (&overruled, case.newer()) {
+                    (Some(verdict), None) if !case.slot.is_disposition() => verdict.clone().into(),
+                    _ => case.weigh(),
+                },
             };
             let part = Part {
                 wish,
@@ -209,6 +213,12 @@ fn plan(question: &Question<'_>, mut record: DecisionRecord, wishes: Vec<Wish>) 
                 },
                 slot: &slot,
                 event: question.event,
+                // An echo says nothing at other targets than its own: what was decided for them
+                // was decided with the write that it echoes.
+                is_said_here: match &heard {
+                    Some((echoing, Heard::Echo(_))) => *echoing == wish.target,
+                    _ => true,
+                },
             };
             take_in(&mut made, &mut change, weighed, part);
         }
@@ -216,8 +226,33 @@ fn plan(question: &Question<'_>, mut record: DecisionRecord, wishes: Vec<Wish>) 
     if let Some((target, Heard::NearMiss)) = heard {
         made.record.near_miss = Some(target.to_owned());
     }
-    made.applied = (!change.targets.is_empty()).then_some(change);
+    let mut verdicts = made.record.targets.values();
+    made.applied = verdicts.any(TargetVerdict::is_applied).then_some(change);
     made
+}
+
+/// A lead has one truth: what a stronger source keeps the event from saying at LeadPing, it does
+/// not say elsewhere either.
+fn overruled(question: &Question<'_>, wishes: &[Wish]) -> Option<TargetVerdict> {
+    let occurred_at = question.reading.facts.occurred_at;
+    let occurred_at = occurred_at.map(|at| at.min(question.event.received_at));
+    wishes.iter().find_map(|wish| {
+        let addresses = addresses_of(question, wish).ok()?;
+        let lead_id = addresses.first()?;
+        let name = delivery::slot(&wish.target, lead_id, &wish.members);
+        let slot = Slot::parse(&name);
+        let history = question.history.targets.get(&name)?;
+        let case = Case {
+            question,
+            lead_id,
+            occurred_at,
+            slot,
+            history,
+            wish,
+        };
+        let verdict = slot.is_disposition().then(|| case.weigh().verdict)?;
+        matches!(verdict, TargetVerdict::Outranked { .. }).then_some(verdict)
+    })
 }
 
 /// Whether a decision about one place is about this slot. If the lead is no more where it was, it
@@ -296,6 +331,8 @@ struct Part<'a> {
     /// Under which the verdict is told.
     key: String,
     event: &'a Event,
+    /// The event counts as the newest word at this target, if it counts.
+    is_said_here: bool,
 }
 
 fn take_in(made: &mut Decision, change: &mut AppliedChange, weighed: Weighed, part: Part<'_>) {
@@ -304,8 +341,9 @@ fn take_in(made: &mut Decision, change: &mut AppliedChange, weighed: Weighed, pa
         slot,
         key,
         event,
+        is_said_here,
     } = part;
-    if weighed.verdict.is_applied() {
+    if weighed.verdict.is_applied() && is_said_here {
         change.targets.push(slot.to_owned());
     }
     if matches!(weighed.verdict, TargetVerdict::Looping { .. }) && made.cause.is_none() {

@@ -125,7 +125,7 @@ impl Case<'_> {
 
     /// The applied event that makes this one stale: newer by its source's own clock, or, for an
     /// event that waited, recorded later by any source and applied at this target.
-    fn newer(&self) -> Option<Sequence> {
+    pub(super) fn newer(&self) -> Option<Sequence> {
         let event = self.question.event;
         if let Some(applied) = self.question.history.applied.get(&event.source)
             && let (Some(ours), Some(theirs)) = (self.occurred_at, applied.occurred_at)

@@ -137,6 +137,7 @@ impl NotText {
 fn read_text(path: &Path) -> std::io::Result<Text> {
     let most = reader::MAX_FILE_BYTES as u64 + 4;
     let mut bytes = Vec::new();
+    refuse_pipe(path)?;
     std::fs::File::open(path)?
         .take(most)
         .read_to_end(&mut bytes)?;
@@ -205,6 +206,21 @@ fn source_file(path: &Path, text: String) -> SourceFile {
         path: path.to_owned(),
         text: text.into(),
     }
+}
+
+/// Opening a pipe would wait for somebody to write into it, for ever.
+#[cfg(unix)]
+fn refuse_pipe(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::FileTypeExt as _;
+    if std::fs::metadata(path)?.file_type().is_fifo() {
+        return Err(ErrorKind::Unsupported.into());
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn refuse_pipe(_path: &Path) -> std::io::Result<()> {
+    Ok(())
 }
 
 fn unreadable(path: &Path, name: &str, error: &std::io::Error, present: &[PathBuf]) -> Finding {

@@ -420,15 +420,15 @@ async fn what_a_write_back_makes_the_campaign_say_is_its_echo() {
     voice: settled leadping echo
     ");
     assert_eq!(world.outcomes(LEADPING_LEAD), ["Won"]);
-    // What the campaign itself says then is no echo.
+    // What the campaign itself says then is no echo; and what it may not say at LeadPing, it does
+    // not say to the CRM either.
     world.campaign_sets(100);
     world.settle().await;
     insta::assert_snapshot!(world.verdicts().await, @"
     voice: settled
     crm: settled leadping delivery, nlpearl delivery
     voice: settled leadping echo
-    voice: settled capillary delivery, leadping outranked
-    crm: settled leadping echo, nlpearl echo
+    voice: settled capillary outranked, leadping outranked
     ");
     world.finish().await;
 }

@@ -1,7 +1,8 @@
 //! Rows that write to several targets: a verdict each, whoever lacks an id.
 
 use super::*;
-use crate::lead::SystemId;
+use crate::lead::course::Words;
+use crate::lead::{OwnWrite, SystemId};
 use crate::systems::place::Campaigns;
 
 const TABLE: &str = r#"kind = "capillary"
@@ -354,4 +355,69 @@ fn an_echo_is_that_of_the_address_it_comes_from() {
     }
     check("v1", "echo");
     check("v2", "delivery");
+}
+
+/// The lead was won by `setter`, who stands above the CRM.
+fn won_by(setter: &str) -> Given {
+    let mut given = Given::status("LOST").linked().voice("v1", "p1").has(
+        "leadping",
+        json!({ "category": "Converted" }),
+        None,
+    );
+    given.policy.decide.authority = vec![String::from("shop"), String::from("crm")];
+    let past = given.history.targets.get_mut("leadping").unwrap();
+    past.course = Some(Course {
+        words: Words {
+            category: Some(String::from("Converted")),
+            ..Words::default()
+        },
+        source: setter.to_owned(),
+        is_final: false,
+        had: Vec::new(),
+        returns: Vec::new(),
+    });
+    given
+}
+
+#[test]
+fn what_may_not_be_said_at_leadping_is_said_nowhere() {
+    assert_eq!(
+        story(&won_by("shop").decide()),
+        "leadping: outranked; nlpearl: outranked"
+    );
+    let freely = story(&won_by("nobody").decide());
+    assert!(
+        freely.starts_with("leadping: delivery; nlpearl: delivery"),
+        "{freely}"
+    );
+    // Stale goes before outranked, there as well.
+    let mut late = won_by("shop");
+    let slot = "nlpearl:o1/v1";
+    let past = late.history.targets.entry(slot.to_owned()).or_default();
+    past.applied = Some(Sequence(11));
+    assert_eq!(story(&late.decide()), "leadping: outranked; nlpearl: stale");
+}
+
+#[test]
+fn an_echo_is_no_newer_word_at_targets_that_it_does_not_come_from() {
+    let mut given = won_by("nobody");
+    given.policy.reports.insert(
+        String::from("crm"),
+        Reported {
+            target: String::from("leadping"),
+            kind: "capillary",
+        },
+    );
+    let past = given.history.targets.get_mut("leadping").unwrap();
+    past.own_writes = vec![OwnWrite {
+        delivery: DeliveryId::new_at(at(1)),
+        entry: DeliveryId::new_at(at(1)),
+        event: Sequence(9),
+        members: json!({ "status": "LOST" }).as_object().cloned().unwrap(),
+        until: at(5000),
+    }];
+    assert_eq!(
+        story(&given.decide()),
+        "leadping: echo; nlpearl: echo; applied leadping as -"
+    );
 }

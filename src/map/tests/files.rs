@@ -57,6 +57,18 @@ fn a_directory_is_read_whole_or_not_at_all() {
     assert!(tables.is_none());
     assert_eq!(findings, ["crm.toml: unknown key `ignroe`"]);
 
+    // A pipe has nothing to read, and whoever opened it would wait for ever.
+    #[cfg(unix)]
+    {
+        std::fs::remove_file(dir.path().join("crm.toml")).unwrap();
+        let pipe = dir.path().join("crm.toml");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        let (tables, findings) = load();
+        assert!(tables.is_none());
+        assert_eq!(findings, ["crm.toml: cannot be read"]);
+    }
+
     let (tables, findings) = load_dir(&dir.path().join("nowhere"), &wanted);
     assert!(tables.is_none());
     assert_eq!(findings.len(), 1);

@@ -156,8 +156,14 @@ impl Reference<'_> {
                     supersede: self.supersede,
                     refusals: self.refusals,
                 };
-                for (target, members) in calls {
-                    let verdict = lead.weigh(&case, target, &members);
+                // What may not be said at LeadPing is said nowhere.
+                let (first, others): (Vec<_>, Vec<_>) = calls
+                    .into_iter()
+                    .partition(|(target, _)| *target == "leadping");
+                let mut is_overruled = false;
+                for (target, members) in first.into_iter().chain(others) {
+                    let verdict = lead.weigh(&case, target, &members, is_overruled);
+                    is_overruled |= target == "leadping" && verdict == "outranked";
                     expected.verdicts.insert(target, verdict);
                 }
                 lead.note(said, &expected);
@@ -228,7 +234,13 @@ impl Lead {
         }
     }
 
-    fn weigh(&mut self, case: &Case<'_>, target: &'static str, members: &Members) -> &'static str {
+    fn weigh(
+        &mut self,
+        case: &Case<'_>,
+        target: &'static str,
+        members: &Members,
+        is_overruled: bool,
+    ) -> &'static str {
         let said = case.said;
         let (system, nowhere) = match target {
             "leadping" => (System::Leadping, "unlinked"),
@@ -247,9 +259,12 @@ impl Lead {
         let verdict = match () {
             () if is_echo => "echo",
             () if is_late || at.applied > said.sequence => "stale",
+            () if is_overruled => "outranked",
             () => at.weigh(case, target, members),
         };
-        if ["echo", "unchanged", "detail", "delivery"].contains(&verdict) {
+        // An echo is news at no other target than its own.
+        let is_said_here = !is_echo || said.own() == target;
+        if is_said_here && ["echo", "unchanged", "detail", "delivery"].contains(&verdict) {
             at.applied = at.applied.max(said.sequence);
         }
         verdict

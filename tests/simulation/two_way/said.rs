@@ -110,13 +110,18 @@ impl Said {
         }
     }
 
-    /// The target of its own system, and whether what was written there is what it says.
-    pub fn reports(&self, target: &str, entry: &str, written: &Members) -> bool {
-        let own = match self.source.as_str() {
+    /// The target that its sender is.
+    pub fn own(&self) -> &str {
+        match self.source.as_str() {
             "voice" => "nlpearl",
             "crm" => "capillary",
             other => other,
-        };
+        }
+    }
+
+    /// Whether that is the target, and what was written there is what it says.
+    pub fn reports(&self, target: &str, entry: &str, written: &Members) -> bool {
+        let own = self.own();
         let is =
             |member: &str, said: &str| written.get(member).and_then(text).as_deref() == Some(said);
         own == target
