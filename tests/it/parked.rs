@@ -111,6 +111,23 @@ async fn a_released_delivery_that_is_refused_again_waits_again() {
     world.finish().await;
 }
 
+/// The event went on; its delivery stayed behind. Who names the event means that.
+#[tokio::test]
+async fn an_event_stands_for_what_it_left_behind() {
+    let world = refused().await;
+    let event = &world.events("cause=refused:leadping:422").await[0];
+    let body = json!({ "event": event["id"] });
+    let answer = world.post_admin("parked/release", &body).await;
+    assert_eq!(
+        (answer.status, answer.body),
+        (200, json!({"results": {"due": 1}}))
+    );
+    world.settle().await;
+    assert_eq!(world.outcomes("lead_a"), ["one"]);
+    assert_eq!(world.post_admin("parked/discard", &body).await.status, 404);
+    world.finish().await;
+}
+
 #[tokio::test]
 async fn a_discarded_event_is_not_decided_by_a_later_table() {
     let world = Setup::steps().with_admin_token().start().await;

@@ -17,7 +17,7 @@ use super::decide::{Inserted, Released, Sitting, read_again, select_events};
 use super::writer::Scope;
 use crate::decision::{Decision, DecisionRecord, ParkCause, PlannedDelivery};
 use crate::delivery::{DeliveryId, DeliveryState, Slot, slot};
-use crate::event::Sequence;
+use crate::event::{EventId, Sequence};
 use crate::lead::{LeadKey, Only};
 
 /// Parked things handled in one transaction.
@@ -80,7 +80,10 @@ impl Scope {
         let (cause, after) = match parked {
             Parked::Event(id) => {
                 let event = "SELECT sequence FROM event WHERE id = ?1 AND state = 'parked'";
-                return Ok((one(event, id.0)?, Vec::new()));
+                return match one(event, id.0) {
+                    Err(StoreError::NotFound) => Ok((Vec::new(), self.left_behind_by(*id)?)),
+                    found => Ok((found?, Vec::new())),
+                };
             }
             Parked::Delivery(id) => {
                 let delivery = "SELECT delivery FROM delivery WHERE id = ?1 AND state = 'parked'";
@@ -121,6 +124,23 @@ impl Scope {
             });
         }
         Ok((events, deliveries))
+    }
+
+    /// The parked deliveries of an event that itself went on.
+    fn left_behind_by(&self, event: EventId) -> Result<Vec<i64>, StoreError> {
+        let deliveries: Vec<i64> = self
+            .connection
+            .prepare_cached(
+                "SELECT delivery FROM delivery
+                 WHERE event = (SELECT sequence FROM event WHERE id = ?1) AND state = 'parked'
+                 ORDER BY delivery",
+            )?
+            .query_map([event.0.as_bytes()], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        if deliveries.is_empty() {
+            return Err(StoreError::NotFound);
+        }
+        Ok(deliveries)
     }
 
     fn free_event(
