@@ -35,20 +35,16 @@ fn every_system_ends_with_what_the_rules_name() {
             *tally.entry(word).or_default() += count;
         }
     });
-    // What never happened was not tested; one seed alone may lack something. Loops and refusals
-    // that end parked are too rare to be demanded here: they have stories of their own.
+    // What never happened was not tested. Demanded is what each run has by the dozen; details, loops,
+    // what gave way and what was parked are rarer, and have stories of their own.
     let words = [
         "delivery",
-        "detail",
         "unchanged",
         "echo",
         "stale",
         "outranked",
         "unlinked",
         "absent",
-        "unmapped",
-        "row",
-        "superseded",
     ];
     for word in words.into_iter().filter(|_| seeds > 1) {
         assert!(tally.contains_key(word), "never {word}: {tally:?}");
