@@ -50,7 +50,7 @@ pub use forget::{ForgetBody, Forgotten};
 pub use leads::read_lead;
 pub use links::{LinkBody, LinkSet, LinkView, LinksBody, LinksSet, MAX_LINKS, SameAs};
 pub use mappings::Reloaded;
-pub use parked::{ParkedBody, ParkedFreed, free_parked};
+pub use parked::{ParkedBody, ParkedFreed, free_parked, told};
 pub use plan::PlanBoard;
 pub use replay::{Forecast, ReplayBody};
 pub use targets::{TargetView, pause_target, resume_target, targets_now};

@@ -6,6 +6,7 @@
 //! (set or amend), `authority` (who may leave what) and `budget` (is this a loop); `echo` is asked
 //! before all of them. `policy` is what the configuration says about it.
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -22,7 +23,7 @@ pub use policy::{Policy, Reported};
 use crate::decision::{AppliedChange, Decision, DecisionRecord, ParkCause, TargetVerdict, Verdict};
 use crate::delivery::{self, Slot};
 use crate::event::{Event, Facts, Reading, Standing};
-use crate::lead::{LeadHistory, Only, Previous, TargetHistory};
+use crate::lead::{LeadHistory, Only, Previous};
 
 use echo::Heard;
 use weigh::{Case, Weighed};
@@ -58,6 +59,12 @@ impl Question<'_> {
             calls: self.history.calls,
             previous: self.history.previous.as_ref(),
         }
+    }
+
+    /// The event's clock, not later than its receipt.
+    fn occurred_at(&self) -> Option<Timestamp> {
+        let at = self.reading.facts.occurred_at;
+        at.map(|at| at.min(self.event.received_at))
     }
 
     /// What addresses the lead at the targets.
@@ -159,20 +166,15 @@ fn parked(record: DecisionRecord, cause: ParkCause) -> Decision {
 
 /// The wishes of a matched row, weighed against the lead's past, target by target.
 fn plan(question: &Question<'_>, mut record: DecisionRecord, wishes: Vec<Wish>) -> Decision {
-    let facts = &question.reading.facts;
-    let occurred_at = facts
-        .occurred_at
-        .map(|at| at.min(question.event.received_at));
-    let nothing = TargetHistory::default();
     let heard = hear(question);
     record.previous.clone_from(&question.history.previous);
     let mut made = settled(record);
     let mut change = AppliedChange {
-        occurred_at,
+        occurred_at: question.occurred_at(),
         ..AppliedChange::default()
     };
     let only = question.history.only.as_ref();
-    let overruled = overruled(question, &wishes);
+    let overruled = LazyCell::new(|| overruled(question, &wishes));
     for wish in &wishes {
         if only.is_some_and(|only| only.target != wish.target) {
             continue;
@@ -190,18 +192,12 @@ fn plan(question: &Question<'_>, mut record: DecisionRecord, wishes: Vec<Wish>) 
             if only.is_some_and(|only| !is_meant(only, &slot, &addresses, question)) {
                 continue;
             }
-            let case = Case {
-                question,
-                lead_id: address,
-                occurred_at,
-                slot: Slot::parse(&slot),
-                history: question.history.targets.get(&slot).unwrap_or(&nothing),
-                wish,
-            };
+            let case = Case::at(question, wish, (address, &slot));
             let weighed = match &heard {
                 Some((_, Heard::Echo(of))) => Weighed::echo_of(of),
-                _ => match (&overruled, case.newer()) {
-                    (Some(verdict), None) if !case.slot.is_disposition() => verdict.clone().into(),
+                _ if case.slot.is_disposition() => case.weigh(),
+                _ => match (case.newer(), &*overruled) {
+                    (None, Some(verdict)) => verdict.clone().into(),
                     _ => case.weigh(),
                 },
             };
@@ -234,23 +230,12 @@ fn plan(question: &Question<'_>, mut record: DecisionRecord, wishes: Vec<Wish>) 
 /// A lead has one truth: what a stronger source keeps the event from saying at LeadPing, it does
 /// not say elsewhere either.
 fn overruled(question: &Question<'_>, wishes: &[Wish]) -> Option<TargetVerdict> {
-    let occurred_at = question.reading.facts.occurred_at;
-    let occurred_at = occurred_at.map(|at| at.min(question.event.received_at));
     wishes.iter().find_map(|wish| {
         let addresses = addresses_of(question, wish).ok()?;
-        let lead_id = addresses.first()?;
-        let name = delivery::slot(&wish.target, lead_id, &wish.members);
-        let slot = Slot::parse(&name);
-        let history = question.history.targets.get(&name)?;
-        let case = Case {
-            question,
-            lead_id,
-            occurred_at,
-            slot,
-            history,
-            wish,
-        };
-        let verdict = slot.is_disposition().then(|| case.weigh().verdict)?;
+        let address = addresses.first()?;
+        let slot = delivery::slot(&wish.target, address, &wish.members);
+        let case = Case::at(question, wish, (address, &slot));
+        let verdict = case.slot.is_disposition().then(|| case.weigh().verdict)?;
         matches!(verdict, TargetVerdict::Outranked { .. }).then_some(verdict)
     })
 }

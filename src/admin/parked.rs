@@ -164,7 +164,7 @@ impl Told for ParkedFreed {
 }
 
 /// `3 due, 1 superseded`.
-pub(super) fn told(results: &BTreeMap<String, u64>) -> String {
+pub fn told(results: &BTreeMap<String, u64>) -> String {
     let told: Vec<String> = results
         .iter()
         .map(|(result, count)| format!("{count} {result}"))

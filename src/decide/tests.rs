@@ -12,7 +12,7 @@ use crate::delivery::DeliveryId;
 use crate::diagnostic::SourceFile;
 use crate::event::{EventId, EventKind, Sequence, Status};
 use crate::lead::course::Course;
-use crate::lead::{Applied, Entry, EntryState};
+use crate::lead::{Applied, Entry, EntryState, TargetHistory};
 use crate::map::parse_table;
 
 mod authority;

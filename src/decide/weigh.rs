@@ -57,7 +57,31 @@ impl Weighed {
     }
 }
 
-impl Case<'_> {
+/// What is known of a target that the lead has not been written to.
+static NOTHING: TargetHistory = TargetHistory {
+    applied: None,
+    entries: Vec::new(),
+    course: None,
+    own_writes: Vec::new(),
+};
+
+impl<'a> Case<'a> {
+    /// A wish for one address of the lead at the wish's target; `slot`: what that is to the store.
+    pub(super) fn at(
+        question: &'a Question<'a>,
+        wish: &'a Wish,
+        (lead_id, slot): (&'a str, &'a str),
+    ) -> Self {
+        Self {
+            question,
+            lead_id,
+            occurred_at: question.occurred_at(),
+            slot: Slot::parse(slot),
+            history: question.history.targets.get(slot).unwrap_or(&NOTHING),
+            wish,
+        }
+    }
+
     pub(super) fn weigh(&self) -> Weighed {
         if let Some(newest) = self.newer() {
             return TargetVerdict::Stale { newest }.into();

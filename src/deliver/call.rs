@@ -40,21 +40,13 @@ pub struct Caller {
 
 impl Caller {
     pub fn new(config: &TargetConfig) -> anyhow::Result<Self> {
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("leadping-bridge/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .no_proxy()
+        let client = client(config)?
             .connect_timeout(config.timeout / 2)
             .pool_idle_timeout(Duration::from_secs(30))
             .pool_max_idle_per_host(config.concurrency)
-            .tcp_nodelay(true);
-        if let Some(proxy) = &config.proxy {
-            builder = builder.proxy(reqwest::Proxy::all(proxy)?);
-        }
+            .build()?;
         Ok(Self {
-            client: builder.build()?,
+            client,
             base: reqwest::Url::parse(&config.base_url)?,
             credential: Credential::load(&config.system)?,
             timeout: config.timeout,
@@ -80,25 +72,7 @@ impl Caller {
     }
 
     async fn exchange(&self, request: &Request, authorization: Option<Authorization>) -> Exchange {
-        let mut url = self.base.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(&request.path);
-        }
-        let method = match request.method {
-            Method::Get => reqwest::Method::GET,
-            Method::Post => reqwest::Method::POST,
-            Method::Put => reqwest::Method::PUT,
-        };
-        let mut call = self
-            .client
-            .request(method, url)
-            .header(ACCEPT, HeaderValue::from_static("application/json"));
-        if let Some(Authorization { name, value }) = authorization {
-            call = call.header(name, value);
-        }
-        if let Some(body) = &request.body {
-            call = call.json(body);
-        }
+        let call = prepare(&self.client, &self.base, request, authorization);
         let response = match call.send().await {
             Ok(response) => response,
             Err(error) if error.is_connect() || error.is_builder() => return Exchange::Unreachable,
@@ -111,27 +85,71 @@ impl Caller {
             .and_then(|value| value.to_str().ok())
             .map(str::to_owned);
         match read_body(response).await {
-            Some(body) => Exchange::Complete {
+            Ok(body) => Exchange::Complete {
                 status,
                 retry_after,
                 body,
             },
-            None => Exchange::Silence,
+            Err(_) => Exchange::Silence,
         }
     }
 }
 
-/// The whole body; empty if it is longer than we read, `None` if it broke off.
-async fn read_body(mut response: reqwest::Response) -> Option<Bytes> {
-    let mut body = BytesMut::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() > MAX_ANSWER_BYTES => {
-                return Some(Bytes::new());
-            }
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => return Some(body.freeze()),
-            Err(_) => return None,
-        }
+/// A client as every call to a target has it: nothing is repeated, followed or sent through a proxy
+/// that the configuration does not name.
+pub fn client(config: &TargetConfig) -> anyhow::Result<reqwest::ClientBuilder> {
+    let builder = reqwest::Client::builder()
+        .user_agent(concat!("leadping-bridge/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .no_proxy()
+        .tcp_nodelay(true);
+    Ok(match &config.proxy {
+        Some(proxy) => builder.proxy(reqwest::Proxy::all(proxy)?),
+        None => builder,
+    })
+}
+
+/// The request as it goes out.
+pub fn prepare(
+    client: &reqwest::Client,
+    base: &reqwest::Url,
+    request: &Request,
+    authorization: Option<Authorization>,
+) -> reqwest::RequestBuilder {
+    let mut url = base.clone();
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.pop_if_empty().extend(&request.path);
     }
+    let method = match request.method {
+        Method::Get => reqwest::Method::GET,
+        Method::Post => reqwest::Method::POST,
+        Method::Put => reqwest::Method::PUT,
+    };
+    let mut call = client
+        .request(method, url)
+        .header(ACCEPT, HeaderValue::from_static("application/json"));
+    if let Some(Authorization { name, value }) = authorization {
+        call = call.header(name, value);
+    }
+    match &request.body {
+        Some(body) => call.json(body),
+        None => call,
+    }
+}
+
+/// The whole body; empty if it is longer than we read.
+///
+/// # Errors
+/// It broke off.
+pub async fn read_body(mut response: reqwest::Response) -> reqwest::Result<Bytes> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+            return Ok(Bytes::new());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
 }

@@ -1,8 +1,6 @@
 //! The store's own life: what is old goes, a person is erased, the files are searched and written
 //! anew. Each verb is the engine's own.
 
-use jiff::Timestamp;
-
 use super::{
     EraseStep, FileTraces, LeadQuery, Mention, Person, PersonRows, Store, StoreError, Sweep, Swept,
 };
@@ -84,11 +82,5 @@ impl Store {
     pub async fn traces(&self, needles: Vec<String>) -> Result<Vec<FileTraces>, StoreError> {
         let Self::Sqlite(store) = self;
         store.traces(needles).await
-    }
-
-    /// The first step of a sweep; returns how many events went.
-    pub async fn forget_before(&self, before: Timestamp) -> Result<usize, StoreError> {
-        let Self::Sqlite(store) = self;
-        store.forget_before(before).await
     }
 }

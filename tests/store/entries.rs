@@ -337,7 +337,7 @@ async fn retention_keeps_the_newest_detail(engine: Engine) {
             .await;
     }
     scene.advance(90 * 24 * 3_600_000);
-    let forgotten = scene.store.forget_before(scene.now).await.unwrap();
+    let forgotten = scene.forget_before(scene.now).await;
     assert_eq!(forgotten, 3);
     let entry = newest(&mut scene).await;
     assert_eq!(entry.members["notes"], "two");

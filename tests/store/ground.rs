@@ -12,7 +12,7 @@ use leadping_bridge::event::{Event, EventId, Sequence};
 use leadping_bridge::store::sqlite::{Handover, SqliteStore};
 use leadping_bridge::store::{
     Appended, Decided, Decider, DedupeRule, EventPage, EventRow, NewEvent, Outcome, Settlement,
-    Store, StoreError, TakeDue, Taken, Undecided,
+    Store, StoreError, Sweep, TakeDue, Taken, Undecided,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -310,6 +310,12 @@ impl Scene {
             }
             said.extend(says(&leases));
         }
+    }
+
+    /// The first step of a sweep; how many events went.
+    pub async fn forget_before(&self, before: Timestamp) -> usize {
+        let swept = self.store.sweep(Sweep::of(before)).await;
+        swept.unwrap().events
     }
 
     pub async fn events(&self) -> Vec<EventRow> {

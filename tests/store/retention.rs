@@ -95,7 +95,7 @@ async fn it_goes_in_bounded_steps(engine: Engine) {
     }
     scene.decide().await;
     scene.advance(1);
-    let first = scene.store.forget_before(scene.now).await.unwrap();
+    let first = scene.forget_before(scene.now).await;
     assert!((1..600).contains(&first), "{first} in one step");
     assert_eq!(first + forget(&scene, scene.now).await, 600);
 }
@@ -316,6 +316,6 @@ async fn an_old_parked_event_keeps_nothing_else(engine: Engine) {
     scene.record(json!({ "own": "v2", "do": "ignore" })).await;
     scene.decide().await;
     scene.advance(90 * DAY_MS);
-    assert_eq!(scene.store.forget_before(scene.now).await.unwrap(), 0);
+    assert_eq!(scene.forget_before(scene.now).await, 0);
     assert_eq!(forget(&scene, scene.now).await, 1, "behind 300 that stay");
 }

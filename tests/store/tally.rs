@@ -113,7 +113,7 @@ async fn walk(engine: Engine, moves: &[Move]) {
                     .store(*on, std::sync::atomic::Ordering::Relaxed);
             }
             Move::Forget => {
-                scene.store.forget_before(scene.now).await.unwrap();
+                scene.forget_before(scene.now).await;
             }
             Move::Reopen => scene.reopen().await,
             Move::Wait => scene.advance(1000),

@@ -104,7 +104,7 @@ async fn what_a_decision_names_stays_and_the_rest_is_bounded(engine: Engine) {
 
     // Once the event goes, so does what only it named.
     scene.advance(1);
-    assert_eq!(scene.store.forget_before(scene.now).await.unwrap(), 1);
+    assert_eq!(scene.forget_before(scene.now).await, 1);
     load(&scene, "last").await;
     assert_eq!(hashes(&scene).await.len(), 100);
     assert_eq!(text(&scene, "used").await, None);

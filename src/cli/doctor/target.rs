@@ -4,14 +4,15 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reqwest::header::{ACCEPT, DATE};
+use reqwest::header::DATE;
 
 use super::Notes;
 use super::clock::Clocks;
 use crate::cli::send::told;
 use crate::config::TargetConfig;
+use crate::deliver::call;
 use crate::deliver::credential::{Authorization, Credential};
-use crate::systems::outbound::{self, Method, Request};
+use crate::systems::outbound::{self, Request};
 
 pub(super) async fn look(config: &TargetConfig, clocks: &mut Clocks) -> Notes {
     let mut notes = Notes::about(format!("targets.{}", config.name));
@@ -79,18 +80,10 @@ struct Asker<'c> {
 
 impl<'c> Asker<'c> {
     fn new(config: &'c TargetConfig, base: reqwest::Url) -> anyhow::Result<Self> {
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("leadping-bridge/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .timeout(config.timeout);
+        let mut builder = call::client(config)?.timeout(config.timeout);
         if base.scheme() == "http" {
             // An image that ships no CA certificates needs none for this.
             builder = builder.tls_certs_only([]);
-        }
-        if let Some(proxy) = &config.proxy {
-            builder = builder.proxy(reqwest::Proxy::all(proxy)?);
         }
         Ok(Self {
             config,
@@ -205,26 +198,8 @@ impl<'c> Asker<'c> {
         request: &Request,
         authorization: Option<Authorization>,
     ) -> reqwest::Result<Heard> {
-        let mut url = self.base.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(&request.path);
-        }
-        let method = match request.method {
-            Method::Get => reqwest::Method::GET,
-            Method::Post => reqwest::Method::POST,
-            Method::Put => reqwest::Method::PUT,
-        };
-        let mut call = self
-            .client
-            .request(method, url)
-            .header(ACCEPT, "application/json");
-        if let Some(Authorization { name, value }) = authorization {
-            call = call.header(name, value);
-        }
-        if let Some(body) = &request.body {
-            call = call.json(body);
-        }
-        let answer = call.send().await?;
+        let request = call::prepare(&self.client, &self.base, request, authorization);
+        let answer = request.send().await?;
         let date = answer
             .headers()
             .get(DATE)
@@ -232,7 +207,7 @@ impl<'c> Asker<'c> {
         Ok(Heard {
             status: answer.status().as_u16(),
             date: date.map(str::to_owned),
-            body: answer.bytes().await?,
+            body: call::read_body(answer).await?,
         })
     }
 }

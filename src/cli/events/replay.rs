@@ -1,7 +1,6 @@
 //! `events replay`: recorded events decided again against the lead as it is now. Without `--start`
 //! it only says what that would do; started, it shows how far it is, and Ctrl-C cancels it.
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::admin::{Forecast, ReplayBody};
+use crate::admin::{Forecast, ReplayBody, told};
 use crate::cli::Exit;
 use crate::cli::admin_api::AdminApi;
 use crate::cli::plan::{ago, parse_time};
@@ -138,7 +137,7 @@ async fn watch(api: &AdminApi) -> anyhow::Result<Result<ReplayProgress, ExitCode
 }
 
 fn print_forecast(forecast: &Forecast) {
-    println!("{} events: {}", forecast.events, counts(&forecast.results));
+    println!("{} events: {}", forecast.events, told(&forecast.results));
     for (target, calls) in &forecast.calls {
         println!("    {target}: {calls} calls");
     }
@@ -169,19 +168,7 @@ fn show(progress: &ReplayProgress, as_json: bool) -> anyhow::Result<ExitCode> {
         "{state}: {} of {} events: {}",
         progress.events_done,
         progress.events,
-        counts(&progress.results)
+        told(&progress.results)
     );
     Ok(ExitCode::SUCCESS)
-}
-
-/// `3 due, 12 stale`.
-fn counts(results: &BTreeMap<String, u64>) -> String {
-    let told: Vec<String> = results
-        .iter()
-        .map(|(result, count)| format!("{count} {result}"))
-        .collect();
-    match told.is_empty() {
-        true => String::from("nothing"),
-        false => told.join(", "),
-    }
 }

@@ -8,8 +8,8 @@ use rusqlite::{Connection, OptionalExtension, params_from_iter};
 use super::super::rows::{parse_uuid, parse_word};
 use super::super::{EraseStep, Erased, LeadQuery, Mention, Person, PersonRows, StoreError};
 use super::SqliteStore;
-use super::append::lead_hash;
 use super::decide::select_events;
+use super::list::hash_condition;
 use super::writer::Scope;
 use crate::delivery::DeliveryState;
 use crate::event::{Event, EventId, Sequence};
@@ -175,16 +175,16 @@ fn person(connection: &Connection, query: &LeadQuery) -> Result<Person, StoreErr
 fn events_of(connection: &Connection, person: &Person) -> Result<Vec<i64>, StoreError> {
     let mut events = Vec::new();
     for id in &person.ids {
-        let hash = lead_hash(&id.system, &id.id);
-        // The newest events are in no key table yet. Hashes may be equal by chance: the row decides.
+        let mut parameters = vec![id.system.clone().into(), id.id.clone().into()];
+        let of_lead = hash_condition(std::slice::from_ref(id), &mut parameters);
+        // Hashes may be equal by chance: the row decides.
         events.extend(numbers(
             connection,
-            "SELECT e.sequence FROM event e WHERE e.sequence IN
-               (SELECT sequence FROM event_lead WHERE hash = ?1 UNION
-                SELECT sequence FROM event WHERE lead_hash = ?1 AND sequence >
-                  coalesce((SELECT CAST(value AS INTEGER) FROM fact WHERE name = 'indexed_through'), 0))
-             AND (e.source_lead_id IS NULL OR (e.source = ?2 AND e.source_lead_id = ?3))",
-            (hash, &id.system, &id.id),
+            &format!(
+                "SELECT e.sequence FROM event e WHERE {of_lead}
+                 AND (e.source_lead_id IS NULL OR (e.source = ?1 AND e.source_lead_id = ?2))"
+            ),
+            rusqlite::params_from_iter(parameters),
         )?);
     }
     let leads = person.leads.iter().map(|lead| lead.0);

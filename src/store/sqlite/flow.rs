@@ -13,7 +13,7 @@ use super::super::flow::{
 use super::super::rows::to_ms;
 use super::super::{StoreError, Undecided};
 use super::SqliteStore;
-use super::writer::Scope;
+use super::writer::{Scope, number};
 use crate::decision::Decision;
 
 const MINUTE: i64 = 60_000;
@@ -107,18 +107,6 @@ impl FlowCounts {
     fn count(&mut self, at: i64, key: i64, by: i64) {
         *self.pending.entry((self.start_of(at), key)).or_default() += by;
     }
-}
-
-fn number(connection: &Connection, fact: &str) -> Result<i64, StoreError> {
-    let value: Option<String> = connection
-        .prepare_cached("SELECT value FROM fact WHERE name = ?1")?
-        .query_row([fact], |row| row.get(0))
-        .optional()?;
-    let number = value.map(|value| value.parse());
-    number
-        .transpose()
-        .map(Option::unwrap_or_default)
-        .map_err(|_| StoreError::Corrupt(fact.to_owned()))
 }
 
 impl Scope {

@@ -39,11 +39,6 @@ impl SqliteStore {
     pub async fn sweep(&self, sweep: Sweep) -> Result<Swept, StoreError> {
         self.write(move |scope| scope.sweep(sweep)).await
     }
-
-    /// The first step alone.
-    pub async fn forget_before(&self, before: Timestamp) -> Result<usize, StoreError> {
-        Ok(self.sweep(Sweep::of(before)).await?.events)
-    }
 }
 
 impl Scope {

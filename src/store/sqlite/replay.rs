@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use rusqlite::Connection;
 use rusqlite::types::Value as SqlValue;
-use rusqlite::{Connection, OptionalExtension};
 
 use super::super::rows::to_ms;
 use super::super::{
@@ -18,7 +18,7 @@ use super::history::peek_history;
 use super::list::lead_condition;
 use super::parked::went_to;
 use super::stored::broken;
-use super::writer::Scope;
+use super::writer::{Scope, fact};
 use crate::decision::{Decision, DecisionRecord, Revision, TargetVerdict};
 use crate::event::{Event, EventState, Sequence};
 
@@ -65,12 +65,7 @@ impl SqliteStore {
     }
 
     pub async fn kept_replay(&self) -> Result<Option<String>, StoreError> {
-        self.read(|connection| {
-            let mut statement =
-                connection.prepare_cached("SELECT value FROM fact WHERE name = ?1")?;
-            Ok(statement.query_row([KEPT], |row| row.get(0)).optional()?)
-        })
-        .await
+        self.read(|connection| fact(connection, KEPT)).await
     }
 
     pub async fn forecast_replay(

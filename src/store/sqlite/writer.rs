@@ -10,7 +10,7 @@ use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use jiff::Timestamp;
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::{Appended, Decided, Decider, Desk, Leased, NewEvent, StoreError, Undecided};
@@ -109,6 +109,23 @@ pub(super) struct Scope {
     pub(super) flow: FlowCounts,
 }
 
+/// What was written down under this name, if it was.
+pub(super) fn fact(connection: &Connection, name: &str) -> Result<Option<String>, StoreError> {
+    Ok(connection
+        .prepare_cached("SELECT value FROM fact WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))
+        .optional()?)
+}
+
+/// A fact that is a number; 0 before it was first written.
+pub(super) fn number(connection: &Connection, name: &str) -> Result<i64, StoreError> {
+    let number = fact(connection, name)?.map(|text| text.parse());
+    number
+        .transpose()
+        .map(Option::unwrap_or_default)
+        .map_err(|_| StoreError::Corrupt(name.to_owned()))
+}
+
 impl Scope {
     pub(super) fn load(connection: Connection) -> Result<Self, StoreError> {
         let newest: i64 =
@@ -149,20 +166,7 @@ impl Scope {
 
     /// A fact that is a number; 0 before it was first written.
     pub(super) fn number(&self, name: &str) -> Result<i64, StoreError> {
-        match self.fact(name) {
-            Ok(text) => text
-                .parse()
-                .map_err(|_| StoreError::Corrupt(name.to_owned())),
-            Err(StoreError::NotFound) => Ok(0),
-            Err(error) => Err(error),
-        }
-    }
-
-    pub(super) fn fact(&self, name: &str) -> Result<String, StoreError> {
-        Ok(self
-            .connection
-            .prepare_cached("SELECT value FROM fact WHERE name = ?1")?
-            .query_row([name], |row| row.get(0))?)
+        number(&self.connection, name)
     }
 
     pub(super) fn set_fact(&mut self, name: &str, value: &str) -> Result<(), StoreError> {
