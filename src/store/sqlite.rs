@@ -88,14 +88,16 @@ struct Readers {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
     slots: tokio::sync::Semaphore,
+    file: Arc<File>,
 }
 
 impl Readers {
-    fn of(path: &Path) -> Self {
+    fn of(path: &Path, file: Arc<File>) -> Self {
         Self {
             path: path.to_owned(),
             idle: Mutex::new(Vec::new()),
             slots: tokio::sync::Semaphore::new(READERS),
+            file,
         }
     }
 }
@@ -134,7 +136,8 @@ impl SqliteStore {
         migrations::migrations::runner()
             .run(&mut connection)
             .map_err(|error| StoreError::Unavailable(format!("migration failed: {error}")))?;
-        let log = log::Log::start(path, &mut connection)?;
+        let file = open_file(path)?;
+        let log = log::Log::start(path, file.clone(), &mut connection)?;
         let scope = Scope::load(connection)?;
         let (jobs, queue) = mpsc::channel(QUEUE);
         let (handover, handed) = mpsc::channel(HANDOVER);
@@ -150,6 +153,7 @@ impl SqliteStore {
             writable: writable.clone(),
             on_commit,
             log,
+            _file: file.clone(),
             _lock: lock,
         };
         let thread = std::thread::Builder::new()
@@ -159,7 +163,7 @@ impl SqliteStore {
         let store = Self {
             jobs,
             desk,
-            readers: Arc::new(Readers::of(path)),
+            readers: Arc::new(Readers::of(path, file)),
             writable,
             ended: Arc::new(Mutex::new(Some(thread))),
         };
@@ -172,11 +176,12 @@ impl SqliteStore {
             return Ok(None);
         }
         recognise(path)?;
+        let file = open_file(path)?;
         let (jobs, _nobody_writes) = mpsc::channel(1);
         Ok(Some(Self {
             jobs,
             desk: Seat::default(),
-            readers: Arc::new(Readers::of(path)),
+            readers: Arc::new(Readers::of(path, file)),
             writable: Arc::new(AtomicBool::new(false)),
             ended: Arc::new(Mutex::new(None)),
         }))
@@ -265,8 +270,10 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     // wherever a partial index could apply, which cost more than all the rest of the writer.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.execute_batch(
-        // The first holds for a file that is made here; the mode of an older one stays.
-        "PRAGMA auto_vacuum = INCREMENTAL;
+        // The first two hold for a file that is made here; those of an older one stay. Seven bodies
+        // fit where two times three did, and each page of the log costs two calls.
+        "PRAGMA page_size = 8192;
+         PRAGMA auto_vacuum = INCREMENTAL;
          PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;
@@ -309,6 +316,17 @@ fn recognise(path: &Path) -> Result<(), StoreError> {
         ));
     }
     Ok(())
+}
+
+/// The file beside SQLite's own handles, to be read and synced. Whoever closes one handle of a file
+/// gives up every lock that the process has on it (POSIX), SQLite's as well; then another process
+/// that closes the store would take itself for the last one and remove the log. So there is one such
+/// handle, and it outlives the connections.
+fn open_file(path: &Path) -> Result<Arc<File>, StoreError> {
+    let opened = File::open(path).map(Arc::new);
+    opened.map_err(|error| {
+        StoreError::Unavailable(format!("cannot open {}: {error}", path.display()))
+    })
 }
 
 /// One process per file: the lock is held as long as the returned handle lives.

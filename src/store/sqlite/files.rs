@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -67,8 +68,9 @@ impl SqliteStore {
 
     /// Counts these bytes in every file of the store.
     pub async fn traces(&self, needles: Vec<String>) -> Result<Vec<FileTraces>, StoreError> {
-        let path = self.readers.path.clone();
-        let searched = tokio::task::spawn_blocking(move || traces(&path, &needles));
+        let readers = self.readers.clone();
+        let searched =
+            tokio::task::spawn_blocking(move || traces(&readers.path, &readers.file, &needles));
         searched
             .await
             .map_err(|error| StoreError::Unavailable(error.to_string()))?
@@ -90,26 +92,45 @@ pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn traces(path: &Path, needles: &[String]) -> Result<Vec<FileTraces>, StoreError> {
-    let mut found = Vec::new();
-    for ending in ["", "-wal", "-journal"] {
+/// `store`: the file at `path`, which nobody else may open and close in this process.
+fn traces(path: &Path, store: &File, needles: &[String]) -> Result<Vec<FileTraces>, StoreError> {
+    let failed = |error: std::io::Error| {
+        StoreError::Unavailable(format!("reading the store's files: {error}"))
+    };
+    let whole = FromStart { file: store, at: 0 };
+    let mut found = vec![found_in(path, search(whole, needles).map_err(failed)?)];
+    for ending in ["-wal", "-journal"] {
         let file = beside(path, ending);
-        let opened = match File::open(&file) {
-            Ok(opened) => opened,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(StoreError::Unavailable(error.to_string())),
-        };
-        let (bytes_read, traces) = search(opened, needles).map_err(|error| {
-            StoreError::Unavailable(format!("reading the store's files: {error}"))
-        })?;
-        let name = file.file_name().unwrap_or_default();
-        found.push(FileTraces {
-            file: name.to_string_lossy().into_owned(),
-            bytes_read,
-            traces,
-        });
+        match File::open(&file) {
+            Ok(opened) => found.push(found_in(&file, search(opened, needles).map_err(failed)?)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(error)),
+        }
     }
     Ok(found)
+}
+
+fn found_in(file: &Path, (bytes_read, traces): (u64, u64)) -> FileTraces {
+    let name = file.file_name().unwrap_or_default();
+    FileTraces {
+        file: name.to_string_lossy().into_owned(),
+        bytes_read,
+        traces,
+    }
+}
+
+/// Reads a file that others read as well from its first byte.
+struct FromStart<'f> {
+    file: &'f File,
+    at: u64,
+}
+
+impl Read for FromStart<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let got = self.file.read_at(into, self.at)?;
+        self.at += got as u64;
+        Ok(got)
+    }
 }
 
 /// How many bytes were read, and how often one of the needles stands in them.

@@ -2,10 +2,11 @@
 //!
 //! A log that grows is what makes a sync slow: the file system must also make its new size durable,
 //! behind whatever else it has to write. So it is emptied into the file early, and begins again at
-//! its start. A thread of its own carries over what is there (`PASSIVE`: nobody waits for it);
-//! meanwhile the writer has added a little, and carries that over itself, between two commits.
-//! Only when nothing is left does SQLite begin the log again.
+//! its start. A thread of its own carries over what is there (`PASSIVE`: nobody waits for it) and
+//! syncs it, again and again until little is left; that the writer carries over itself, between two
+//! commits. Only when nothing is left does SQLite begin the log again.
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -18,12 +19,19 @@ use super::connect;
 
 /// An idle log is emptied as well, so that the file alone is nearly all there is.
 const IDLE_EVERY: Duration = Duration::from_secs(1);
-/// From here on the log is worth emptying: 8 MiB.
+/// From here on the log is worth emptying: 16 MiB. A page that changed often meanwhile is carried
+/// over once.
 const LONG_PAGES: u32 = 2000;
 /// A reader that stays keeps the log from beginning again; then only so often.
-const STEP_PAGES: u32 = 2000;
-/// What the writer may carry over itself: a few milliseconds.
-const REST_PAGES: u32 = 600;
+const STEP_PAGES: u32 = 1000;
+/// The thread goes on until so little is left.
+const LITTLE_PAGES: u32 = 64;
+/// A writer that is faster than the thread does not keep it for ever.
+const MAX_PASSES: usize = 3;
+/// What the writer may carry over itself: some milliseconds.
+const REST_PAGES: u32 = 800;
+/// So long a log is carried over by the writer whatever is left, 128 MiB: webhooks wait, disks end.
+const TOO_LONG_PAGES: u32 = 16_000;
 
 #[derive(Default)]
 struct Shared {
@@ -42,7 +50,12 @@ pub(super) struct Log {
 }
 
 impl Log {
-    pub(super) fn start(path: &Path, writer: &mut Connection) -> Result<Self, StoreError> {
+    /// `file`: the same as at `path`, to be synced.
+    pub(super) fn start(
+        path: &Path,
+        file: Arc<File>,
+        writer: &mut Connection,
+    ) -> Result<Self, StoreError> {
         let connection = connect(path, OpenFlags::default())?;
         connection.execute_batch("PRAGMA cache_size = -500; PRAGMA wal_autocheckpoint = 0;")?;
         let shared = Arc::new(Shared::default());
@@ -56,7 +69,7 @@ impl Log {
         let state = shared.clone();
         let thread = std::thread::Builder::new()
             .name(String::from("store-checkpoint"))
-            .spawn(move || carry_over(&connection, &state))
+            .spawn(move || carry_over(&connection, &file, &state))
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         Ok(Self {
             shared,
@@ -74,12 +87,12 @@ impl Log {
         }
         let carried = self.shared.carried.swap(0, Ordering::Relaxed);
         if carried > 0 {
-            // Too much came meanwhile: once more beside the writer.
-            if pages.saturating_sub(carried) <= REST_PAGES {
+            if pages.saturating_sub(carried) <= REST_PAGES || pages >= TOO_LONG_PAGES {
                 let _ = checkpoint(writer);
                 self.call_at = pages + STEP_PAGES;
                 return;
             }
+            // Too much came meanwhile: once more beside the writer.
             self.call_at = pages;
         }
         if pages >= self.call_at {
@@ -101,7 +114,7 @@ impl Log {
     }
 }
 
-fn carry_over(connection: &Connection, shared: &Shared) {
+fn carry_over(connection: &Connection, file: &File, shared: &Shared) {
     let mut done = 0;
     while !shared.stopping.load(Ordering::Relaxed) {
         std::thread::park_timeout(IDLE_EVERY);
@@ -110,11 +123,28 @@ fn carry_over(connection: &Connection, shared: &Shared) {
             continue;
         }
         done = pages;
-        let carried = checkpoint(connection);
-        if pages >= LONG_PAGES {
-            shared.carried.store(carried.max(1), Ordering::Relaxed);
+        let mut carried = pass(connection, file);
+        if pages < LONG_PAGES {
+            continue;
         }
+        for _ in 1..MAX_PASSES {
+            if shared.pages.load(Ordering::Relaxed) <= carried + LITTLE_PAGES {
+                break;
+            }
+            carried = pass(connection, file);
+        }
+        shared.carried.store(carried.max(1), Ordering::Relaxed);
     }
+}
+
+/// SQLite syncs the file only once the whole log is in it, which beside a busy writer is never: all
+/// of that would be left to the writer.
+fn pass(connection: &Connection, file: &File) -> u32 {
+    let carried = checkpoint(connection);
+    if let Err(error) = file.sync_data() {
+        tracing::warn!(%error, "syncing the store's file failed; it is tried again before the log is given up");
+    }
+    carried
 }
 
 /// How many pages of the log are in the file now. A log in use is tried again later.

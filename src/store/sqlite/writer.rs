@@ -262,6 +262,8 @@ pub(super) struct Writer {
     pub(super) writable: Arc<AtomicBool>,
     pub(super) on_commit: CommitObserver,
     pub(super) log: Log,
+    /// Closed after the connection.
+    pub(super) _file: Arc<File>,
     pub(super) _lock: File,
 }
 
