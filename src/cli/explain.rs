@@ -20,6 +20,7 @@ use crate::decider::Rules;
 use crate::event::{EventId, EventKind};
 use crate::explain;
 use crate::map;
+use crate::receive::check_body;
 use crate::review::{self, ByTables, PayloadStory};
 use crate::verify::{Gate, RawWebhook, verify};
 
@@ -70,7 +71,7 @@ struct Verification {
     because: String,
 }
 
-/// 0 when explained; 1 when the payload would be answered 400, or no such event is recorded; 2 and
+/// 0 when explained; 1 when the bridge would not take the payload, or no such event is recorded; 2 and
 /// 64 for what cannot be used; 69 for a store that cannot be read.
 pub async fn run(args: ExplainArgs, config: Config) -> anyhow::Result<ExitCode> {
     match (&args.event, &args.source, &args.file) {
@@ -94,12 +95,9 @@ async fn explain_payload(
         return Ok(refuse(&findings));
     };
     let body = Bytes::from(read_payload(file)?);
-    if !matches!(
-        serde_json::from_slice(&body),
-        Ok(serde_json::Value::Object(_))
-    ) {
-        return Err(Exit::Unmet.because("the payload is not a JSON object; the bridge answers 400"));
-    }
+    check_body(&body, config.server.max_body_bytes).map_err(|unfit| {
+        Exit::Unmet.because(format!("the bridge would not take this payload: {unfit}"))
+    })?;
     let now = Timestamp::now();
     let headers = args.headers.as_deref();
     let verification = headers

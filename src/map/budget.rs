@@ -6,8 +6,8 @@ use std::cell::Cell;
 
 /// Items of lists and objects, and pieces of text, for all conditions and templates of an event.
 const MOST_WORK: u64 = 500_000;
-/// Bytes of text that count as one item.
-const PIECE: usize = 256;
+/// Bytes of text that cost as much as one item.
+const PIECE: usize = 32;
 
 thread_local! {
     static LEFT: Cell<u64> = const { Cell::new(0) };
@@ -18,16 +18,20 @@ pub fn refill() {
     LEFT.set(MOST_WORK);
 }
 
-/// Counts items that are about to be looked at; false: there is nothing left.
-pub fn charge(items: usize) -> bool {
-    let left = LEFT.get().saturating_sub(items as u64 + 1);
+/// Counts what is about to be done; false: there is nothing left.
+pub fn charge(work: u64) -> bool {
+    let left = LEFT.get().saturating_sub(work);
     LEFT.set(left);
     left > 0
 }
 
-/// The same for a text.
-pub fn charge_text(text: &str) -> bool {
-    charge(text.len() / PIECE)
+/// What it costs to go through a text.
+pub fn of_text(text: &str) -> u64 {
+    1 + (text.len() / PIECE) as u64
+}
+
+pub fn left() -> u64 {
+    LEFT.get()
 }
 
 /// Whether what came out is worth nothing, because not everything was looked at.

@@ -10,9 +10,10 @@ use crate::diagnostic::did_you_mean;
 use crate::event::Status;
 use crate::map::context::NUMBERS;
 use crate::map::lint::{Atom, Claim, Logic, Relation};
+use crate::map::place::TextPlace;
 use crate::map::possible::World;
 use crate::map::reader::{Reader, Sources};
-use crate::map::row::{Row, When};
+use crate::map::row::{Row, RowResult, When};
 use crate::systems;
 use crate::systems::leadping::vocabulary::CATEGORIES;
 
@@ -56,8 +57,9 @@ fn kind_of(kind: SourceKind, path: &str) -> Option<MemberKind> {
     }
 }
 
-/// Findings about the condition of one sound row.
+/// Findings about the condition of one sound row, and about what its templates ask.
 pub fn check(reader: &mut Reader<'_>, kind: SourceKind, row: &Row) {
+    check_templates(reader, kind, row);
     let Some(when) = &row.when else {
         return;
     };
@@ -86,11 +88,41 @@ pub fn check(reader: &mut Reader<'_>, kind: SourceKind, row: &Row) {
         reader.error(when.place.whole(), message).hint = Some(format!("compare it: `{path} == …`"));
     }
     for claim in &when.condition.meaning.claims {
-        check_claim(reader, (kind, row, when), claim);
+        check_claim(reader, (kind, row), ("when", &when.place), claim);
     }
     // What is wrong with one comparison explains what follows from it.
     if reader.findings.len() == before && !when.condition.is_constant() {
         check_logic(reader, (kind, row, when));
+    }
+}
+
+/// A comparison inside a template that no event makes true, or that cannot be made.
+fn check_templates(reader: &mut Reader<'_>, kind: SourceKind, row: &Row) {
+    let RowResult::Targets(tables) = &row.result else {
+        return;
+    };
+    let world = World::of_row(kind, row, reader.sources);
+    for member in tables.iter().flat_map(|table| &table.members) {
+        for (_, template, place) in member.value.typed_templates(member.member_type) {
+            for asked in &template.asked {
+                let before = reader.findings.len();
+                for claim in &asked.claims {
+                    check_claim(reader, (kind, row), (member.name, place), claim);
+                }
+                if reader.findings.len() > before {
+                    continue;
+                }
+                for atom in asked.logic.atoms() {
+                    let span = place.at(&atom.range);
+                    let said = reader.file.text.get(span.clone()).unwrap_or_default();
+                    let message = format!("`{}`: `{said}` is never true here", member.name);
+                    if !world.allows(&Logic::Asks(atom.clone())) && reader.is_news(&span, &message)
+                    {
+                        reader.warning(span, message);
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -139,11 +171,23 @@ fn check_logic(reader: &mut Reader<'_>, (kind, row, when): (SourceKind, &Row, &W
 
 fn check_claim(
     reader: &mut Reader<'_>,
-    (kind, row, when): (SourceKind, &Row, &When),
+    (kind, row): (SourceKind, &Row),
+    (key, place): (&str, &TextPlace),
     claim: &Claim,
 ) {
     let mut impossible = 0;
     for (constant, range) in &claim.constants {
+        let span = place.at(range);
+        if claim.relation == Relation::Ordered {
+            if let Some((problem, hint)) = has_no_order(kind, claim, constant) {
+                impossible += 1;
+                let message = format!("`{key}`: {problem}, so they cannot be compared");
+                if reader.is_news(&span, &message) {
+                    reader.error(span, message).hint = hint;
+                }
+            }
+            continue;
+        }
         if claim.fallback.as_ref() == Some(constant) {
             continue;
         }
@@ -152,29 +196,58 @@ fn check_claim(
         };
         impossible += 1;
         let consequence = match claim.relation {
-            Relation::Ordered => ", so they cannot be compared",
             Relation::Differs => ", so this is always true",
             Relation::Equals if claim.is_required && claim.constants.len() == 1 => {
                 ", so the row can never match"
             }
-            Relation::Equals => ", so this is never true",
+            _ => ", so this is never true",
         };
-        reader
-            .warning(
-                when.place.at(range),
-                format!("`when`: {problem}{consequence}"),
-            )
-            .hint = hint;
+        let message = format!("`{key}`: {problem}{consequence}");
+        if reader.is_news(&span, &message) {
+            reader.warning(span, message).hint = hint;
+        }
     }
     if impossible > 0 || claim.relation != Relation::Equals || !claim.is_required {
         return;
     }
     if let Some(why) = contradiction(kind, row, claim) {
         reader.warning(
-            when.place.at(&claim.range),
+            place.at(&claim.range),
             format!("row can never match: {why}"),
         );
     }
+}
+
+/// Why one cannot come before the other, and what to write instead.
+fn has_no_order(
+    kind: SourceKind,
+    claim: &Claim,
+    constant: &Value,
+) -> Option<(String, Option<String>)> {
+    let path = claim.path.as_str();
+    let wanted = MemberKind::of(constant)?;
+    if let Some(member) = kind_of(kind, path)
+        && member != wanted
+    {
+        let problem = format!("`{path}` is {}, not {}", member.as_str(), wanted.as_str());
+        return Some((problem, in_the_other_type(kind, path, member, constant)));
+    }
+    let fallback = claim.fallback.as_ref()?;
+    let found = MemberKind::of(fallback)?;
+    if found == wanted {
+        return None;
+    }
+    let problem = format!(
+        "where `{path}` is missing it is {}, not {}",
+        found.as_str(),
+        wanted.as_str()
+    );
+    let hint = match wanted {
+        MemberKind::Number => Some(format!("write `{path} | default(0)`")),
+        MemberKind::Text => Some(format!("write `{path} | default('')`")),
+        MemberKind::Truth => None,
+    };
+    Some((problem, hint))
 }
 
 /// Why a member is never this value, and what was probably meant.
@@ -193,9 +266,6 @@ fn cannot_be(
         }
         let problem = format!("`{path}` is {}, not {}", member.as_str(), found.as_str());
         return Some((problem, in_the_other_type(kind, path, member, constant)));
-    }
-    if claim.relation == Relation::Ordered {
-        return None;
     }
     let word = constant.as_str();
     let words: Vec<&str> = match (path, kind) {

@@ -13,9 +13,10 @@ use serde_json::Value as Json;
 
 use crate::map::budget;
 use crate::map::context::{Context, Roots};
-use crate::map::lint::{self, Fault, Inspected, Meaning, Need};
+use crate::map::lint::{self, Asked, Fault, Inspected, Meaning, Need};
 use crate::map::sandbox::{
-    ENVIRONMENT, Limited, MAX_FILTER_BYTES, MAX_OUTPUT_BYTES, MAX_RANGE, TOO_LARGE, text_of,
+    COMPARES, ENVIRONMENT, Limited, MAX_FILTER_BYTES, MAX_OUTPUT_BYTES, MAX_RANGE, TOO_LARGE,
+    TOO_MUCH, text_of,
 };
 use crate::systems::members::MemberType;
 use crate::systems::nlpearl::vocabulary;
@@ -54,6 +55,7 @@ impl Condition {
         if !self.variables.is_empty() {
             return None;
         }
+        budget::refill();
         let result = self.expression.compiled.eval(());
         Some(match result {
             Ok(value) if value.kind() == ValueKind::Bool => Ok(value.is_true()),
@@ -102,6 +104,8 @@ pub struct Template {
     pub needs: Vec<Need>,
     /// Written-out values that it may come to as a whole, each with its place.
     pub leaves: Vec<(Value, Range<usize>)>,
+    /// What it asks on its way.
+    pub asked: Vec<Asked>,
 }
 
 #[derive(Debug)]
@@ -133,7 +137,7 @@ impl Template {
             let mut environment = ENVIRONMENT.clone();
             environment
                 .add_template_owned(NAME, inspected.source)
-                .map_err(|error| vec![lint::fault_of(&error, source)])?;
+                .map_err(|error| vec![lint::uncompilable(&error, source)])?;
             Form::Text {
                 environment: Box::new(environment),
                 roots: inspected.roots,
@@ -144,6 +148,7 @@ impl Template {
             variables: inspected.variables,
             needs: inspected.needs,
             leaves: inspected.leaves,
+            asked: inspected.asked,
         })
     }
 
@@ -156,6 +161,7 @@ impl Template {
         if !self.variables.is_empty() {
             return None;
         }
+        budget::refill();
         let value = match &self.form {
             Form::Typed(expression) => expression.compiled.eval(()),
             Form::Text { environment, .. } => render(environment, ().into()).map(Value::from),
@@ -188,13 +194,7 @@ impl Template {
                 let value = expression
                     .evaluate(context)
                     .map_err(|error| explain(&error, &self.variables, context))?;
-                if value.is_undefined() {
-                    // An `if` without `else` gives nothing on purpose; anything else is missing.
-                    ENVIRONMENT
-                        .empty_state()
-                        .format(value.clone())
-                        .map_err(|error| explain(&error, &self.variables, context))?;
-                }
+                present(&value).map_err(|error| explain(&error, &self.variables, context))?;
                 value
             }
             Form::Text { environment, roots } => {
@@ -214,6 +214,16 @@ impl Expression {
     }
 }
 
+/// Whether a result is there: an `if` without `else` gives nothing on purpose, and anything else
+/// that is undefined is missing.
+pub fn present(value: &Value) -> Result<(), minijinja::Error> {
+    if !value.is_undefined() {
+        return Ok(());
+    }
+    let mut state = ENVIRONMENT.empty_state();
+    state.format(value.clone()).map(|_| ())
+}
+
 /// Whatever came of it: not everything was looked at.
 fn within_budget(result: Result<Value, minijinja::Error>) -> Result<Value, minijinja::Error> {
     if budget::is_spent() {
@@ -229,7 +239,7 @@ fn compile(inspected: &Inspected, source: &str) -> Result<Expression, Vec<Fault>
             compiled,
             roots: inspected.roots,
         })
-        .map_err(|error| vec![lint::fault_of(&error, source)])
+        .map_err(|error| vec![lint::uncompilable(&error, source)])
 }
 
 fn render(environment: &Environment<'static>, root: Value) -> Result<String, minijinja::Error> {
@@ -341,6 +351,7 @@ fn kind_name(kind: ValueKind) -> &'static str {
 /// Why an evaluation failed, with the engine's words: only where no payload was looked at.
 pub fn in_full(error: &minijinja::Error) -> String {
     match (error.kind(), error.detail()) {
+        (_, Some(detail)) if is_ours(detail) => detail.to_owned(),
         (ErrorKind::OutOfFuel, _) => TOO_MANY_STEPS.to_owned(),
         (ErrorKind::WriteFailure, _) => too_long(),
         (_, Some(TOO_LARGE)) => too_large(),
@@ -350,8 +361,11 @@ pub fn in_full(error: &minijinja::Error) -> String {
 }
 
 const TOO_MANY_STEPS: &str = "takes too many steps";
-/// How lists and texts that are too large are told.
-const TOO_MUCH: &str = "too much is looked at";
+
+/// Texts of the sandbox, in which no value stands.
+fn is_ours(detail: &str) -> bool {
+    detail == TOO_MUCH || detail.starts_with(COMPARES)
+}
 
 fn too_long() -> String {
     format!("is longer than {MAX_OUTPUT_BYTES} bytes")
@@ -366,10 +380,11 @@ fn explain(
     variables: &BTreeSet<String>,
     context: &Context<'_>,
 ) -> String {
-    if error.detail() == Some(TOO_LARGE) {
-        return too_large();
+    match error.detail() {
+        Some(TOO_LARGE) => too_large(),
+        Some(detail) if is_ours(detail) => detail.to_owned(),
+        _ => explain_kind(error.kind(), variables, context),
     }
-    explain_kind(error.kind(), variables, context)
 }
 
 /// Why an evaluation failed, without a value in it.

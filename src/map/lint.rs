@@ -3,6 +3,7 @@
 //!
 //! Looks at syntax only. `expression` compiles what passes; `reader` turns faults into findings.
 
+mod asked;
 mod claims;
 mod foreign;
 mod leaves;
@@ -10,6 +11,7 @@ mod logic;
 mod needs;
 mod syntax;
 mod walk;
+mod write;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -18,6 +20,7 @@ use minijinja::Value;
 use minijinja::machinery::{ast, parse, parse_expr};
 
 use crate::map::context::Roots;
+pub use asked::Asked;
 pub use claims::{Claim, Relation};
 pub use logic::{Atom, Fact, Logic, Subject};
 use needs::Needs;
@@ -38,7 +41,7 @@ pub struct Fault {
 /// A source that may be compiled.
 #[derive(Debug, Clone)]
 pub struct Inspected {
-    /// The source with every path into an open object written as one look-up.
+    /// The source as it is compiled: within bounds.
     pub source: String,
     /// The paths that it names, such as `call.summary`.
     pub variables: BTreeSet<String>,
@@ -49,6 +52,8 @@ pub struct Inspected {
     pub needs: Vec<Need>,
     /// Written-out values that it may come to as a whole, each with its place.
     pub leaves: Vec<(Value, Range<usize>)>,
+    /// What a template asks on its way.
+    pub asked: Vec<Asked>,
 }
 
 /// What a condition says, for those who know what can be.
@@ -84,7 +89,8 @@ fn inspect_expression(source: &str) -> Result<Inspected, Vec<Fault>> {
         .map_err(|error| unreadable(&error, source, std::slice::from_ref(&(0..source.len()))))?;
     let mut walk = Walk::new(source);
     walk.expression(&expression);
-    let mut inspected = walk.finish(source, true)?;
+    let mut inspected = walk.finish(source, || write::expression(&expression))?;
+    inspected.single = true;
     inspected.needs = Needs::of_expression(&expression);
     inspected.leaves = leaves::of_expression(&expression);
     Ok(inspected)
@@ -128,13 +134,15 @@ pub fn inspect_template(source: &str) -> Result<Inspected, Vec<Fault>> {
         for (_, range) in &mut inspected.leaves {
             *range = moved(range, offset);
         }
+        inspected.asked = asked::in_template(&template.children);
         return Ok(inspected);
     }
     let mut walk = Walk::new(source);
     walk.statements(&template.children);
-    let mut inspected = walk.finish(source, false)?;
+    let mut inspected = walk.finish(source, || write::template(&template.children))?;
     inspected.needs = Needs::of_template(&template.children);
     inspected.leaves = leaves::of_template(&template.children);
+    inspected.asked = asked::in_template(&template.children);
     Ok(inspected)
 }
 
@@ -238,8 +246,14 @@ fn code_of(source: &str) -> Vec<Range<usize>> {
     code
 }
 
+/// What stands too deep once it is written as it is compiled.
+pub fn uncompilable(error: &minijinja::Error, source: &str) -> Fault {
+    let detail = error.detail().unwrap_or("not an expression");
+    Fault::new(0..source.len(), format!("does not compile: {detail}"))
+}
+
 /// The engine's own syntax error; it speaks of the source, which is no secret.
-pub fn fault_of(error: &minijinja::Error, source: &str) -> Fault {
+fn fault_of(error: &minijinja::Error, source: &str) -> Fault {
     let range = error.range().unwrap_or(0..source.len());
     let detail = error.detail().unwrap_or("not an expression");
     let hint = foreign::advice(detail).map(str::to_owned);

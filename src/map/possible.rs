@@ -351,7 +351,7 @@ fn answer(fact: &Fact, value: Option<&Value>) -> bool {
             operator, constant, ..
         } => value
             .or(fallback)
-            .is_some_and(|value| operator.holds(value, constant)),
+            .is_some_and(|value| operator.holds(value, constant) == Some(true)),
         Fact::Holds { truth, .. } => value
             .or(fallback)
             .is_some_and(|value| value.is_true() == *truth),

@@ -101,6 +101,7 @@ pub fn may_lack(kind: SourceKind, row: &Row, path: &str) -> Option<&'static str>
             SourceKind::Nlpearl => Some("NLPearl does not send it"),
             _ => Some(NOT_NAMED),
         },
+        // `body` is the sender's own, and whoever names a place in it has seen it there.
         _ => None,
     }
 }

@@ -19,6 +19,7 @@ use toml::de::{DeTable, DeValue};
 use crate::config::SourceKind;
 use crate::diagnostic::{Finding, Severity, SourceFile, did_you_mean, syntax};
 use crate::map::coverage::Coverage;
+use crate::map::expression::Template;
 use crate::map::row::{Member, Row, RowResult, TargetTable};
 use crate::map::table::Table;
 use crate::map::{burden, credentials, members};
@@ -291,6 +292,13 @@ impl Reader<'_> {
                 let why = self.text(value, word)?.trim().to_owned();
                 if why.is_empty() {
                     self.error(value.span(), format!("`{word}` needs a reason"));
+                    return None;
+                }
+                if Template::is_one(&why) {
+                    let message = format!("`{word}` is plain text: nothing is filled in");
+                    self.error(value.span(), message).hint = Some(String::from(
+                        "say it without braces; what the event brought is shown beside it anyway",
+                    ));
                     return None;
                 }
                 Some(if *word == "ignore" {

@@ -12,6 +12,9 @@ use crate::map::place::TextPlace;
 use crate::map::{Mapped, RowRef, Wish, Write};
 use crate::systems::members::{Body, MemberType};
 
+/// What is said of a member without which the vendor refuses the call.
+pub const EMPTY: &str = "is empty, but required";
+
 /// A checked row.
 #[derive(Debug)]
 pub struct Row {
@@ -185,18 +188,17 @@ impl Row {
         let mut wishes = Vec::new();
         for table in tables {
             let members = fill(&table.members, context)?;
-            // An update of nothing is no call. A disposition is LeadPing's to refuse.
+            // An update of nothing is no call. A disposition of nothing is a fault, told below.
             if members.is_empty() && table.body != Body::Disposition {
                 continue;
             }
-            if table.body == Body::LeadStatus
-                && let Some(lacking) = table
-                    .body
-                    .required()
-                    .iter()
-                    .find(|member| !members.contains_key(**member))
-            {
-                return Err(format!("member `{lacking}` is empty"));
+            let is_named = |required: &str| table.members.iter().any(|own| own.name == required);
+            let empty = table.body.required().iter().find(|required| {
+                // A table without it passed the check all the same: nobody asks for it there.
+                !members.contains_key(**required) && is_named(required)
+            });
+            if let Some(empty) = empty {
+                return Err(format!("member `{empty}` {EMPTY}"));
             }
             let (target, members) = match table.body {
                 Body::LeadRecord => {

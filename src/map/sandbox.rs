@@ -1,15 +1,24 @@
 //! The sandbox in which templates and conditions run: which filters, tests and functions exist,
 //! and how much of anything one evaluation may use.
 //!
-//! Nothing here reads a file, a clock or the environment. Steps are bounded by fuel, every value
-//! that a filter makes by [`MAX_FILTER_BYTES`], what comes out by [`MAX_OUTPUT_BYTES`]; what could
-//! grow beyond that without a filter (`*` on text, assignments, macros) is refused by `lint`.
+//! Nothing here reads a file, a clock or the environment. Steps are bounded by fuel, what one step
+//! goes through by the event's `budget` (`cost`), every text that a filter makes by
+//! [`MAX_FILTER_BYTES`], what comes out by [`MAX_OUTPUT_BYTES`]; what could grow beyond that without
+//! a filter (`*` on text, assignments, macros) is refused by `lint`. `order` says what has one.
+
+mod cost;
+mod order;
 
 use std::io;
 use std::sync::LazyLock;
 
 use minijinja::value::{Kwargs, Rest, Value, ValueKind};
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, filters, tests};
+use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, filters, tests};
+
+pub use cost::TOO_MUCH;
+use cost::{Cost, native};
+use order::present;
+pub use order::{COMPARES, IN_ROW, are_comparable, order_filter};
 
 /// Steps of one evaluation.
 const FUEL: u64 = 5_000;
@@ -22,6 +31,9 @@ pub const MAX_FILTER_BYTES: usize = 16 * 1024;
 pub const MAX_RANGE: i64 = 100;
 /// How an error of ours is told from all others: a text without any value in it.
 pub const TOO_LARGE: &str = "goes beyond a limit";
+
+/// The filter that pays for the size of an operand; see `lint`, which writes it.
+pub const WEIGH: &str = "__weigh";
 
 pub const FUNCTIONS: &[&str] = &["range"];
 
@@ -111,71 +123,96 @@ pub static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
 });
 
 fn add_filters(environment: &mut Environment<'static>) {
+    // These cost the same whatever they are given.
     environment.add_filter("abs", filters::abs);
     environment.add_filter("bool", filters::bool);
-    environment.add_filter("capitalize", filters::capitalize);
-    environment.add_filter("count", filters::length);
     environment.add_filter("d", filters::default);
     environment.add_filter("default", filters::default);
     environment.add_filter("first", filters::first);
-    environment.add_filter("float", filters::float);
-    environment.add_filter("int", filters::int);
-    environment.add_filter("items", filters::items);
-    environment.add_filter("join", join);
-    environment.add_filter("last", filters::last);
-    environment.add_filter("length", filters::length);
-    environment.add_filter("lines", filters::lines);
-    environment.add_filter("list", filters::list);
-    environment.add_filter("lower", filters::lower);
-    environment.add_filter("map", map);
-    environment.add_filter("max", filters::max);
-    environment.add_filter("min", filters::min);
-    environment.add_filter("reject", filters::reject);
-    environment.add_filter("rejectattr", filters::rejectattr);
-    environment.add_filter("replace", replace);
-    environment.add_filter("reverse", reverse);
     environment.add_filter("round", filters::round);
-    environment.add_filter("select", filters::select);
-    environment.add_filter("selectattr", filters::selectattr);
-    environment.add_filter("sort", filters::sort);
-    environment.add_filter("split", filters::split);
-    environment.add_filter("string", filters::string);
-    environment.add_filter("sum", filters::sum);
-    environment.add_filter("title", filters::title);
-    environment.add_filter("tojson", tojson);
-    environment.add_filter("trim", filters::trim);
-    environment.add_filter("unique", filters::unique);
-    environment.add_filter("upper", filters::upper);
+    // The others go through it; first the engine's own or ours, then who pays for it.
+    for name in ["count", "length"] {
+        environment.add_filter(native(name), filters::length);
+    }
+    environment.add_filter(native("capitalize"), filters::capitalize);
+    environment.add_filter(native("float"), filters::float);
+    environment.add_filter(native("int"), filters::int);
+    environment.add_filter(native("items"), filters::items);
+    environment.add_filter(native("join"), join);
+    environment.add_filter(native("last"), filters::last);
+    environment.add_filter(native("lines"), filters::lines);
+    environment.add_filter(native("list"), filters::list);
+    environment.add_filter(native("lower"), filters::lower);
+    environment.add_filter(native("map"), map);
+    environment.add_filter(native("max"), filters::max);
+    environment.add_filter(native("min"), filters::min);
+    environment.add_filter(native("reject"), filters::reject);
+    environment.add_filter(native("rejectattr"), filters::rejectattr);
+    environment.add_filter(native("replace"), replace);
+    environment.add_filter(native("reverse"), reverse);
+    environment.add_filter(native("select"), filters::select);
+    environment.add_filter(native("selectattr"), filters::selectattr);
+    environment.add_filter(native("sort"), filters::sort);
+    environment.add_filter(native("split"), filters::split);
+    environment.add_filter(native("string"), filters::string);
+    environment.add_filter(native("sum"), sum);
+    environment.add_filter(native("title"), filters::title);
+    environment.add_filter(native("tojson"), tojson);
+    environment.add_filter(native("trim"), filters::trim);
+    environment.add_filter(native("unique"), filters::unique);
+    environment.add_filter(native("upper"), filters::upper);
+    for name in FILTERS {
+        let cost = match *name {
+            "abs" | "bool" | "d" | "default" | "first" | "round" => continue,
+            "sort" | "unique" => Cost::Sorted,
+            "max" | "min" => Cost::Extreme,
+            "reject" | "rejectattr" | "select" | "selectattr" => Cost::EachWithArguments,
+            "lines" | "list" | "split" => Cost::Pieces,
+            "count" | "last" | "length" => Cost::Counted,
+            _ => Cost::Once,
+        };
+        cost::add_filter(environment, name, cost);
+    }
+    environment.add_filter(WEIGH, cost::weigh);
+    order::add(environment);
 }
 
 fn add_tests(environment: &mut Environment<'static>) {
     environment.add_test("boolean", tests::is_boolean);
     environment.add_test("defined", tests::is_defined);
     environment.add_test("divisibleby", tests::is_divisibleby);
-    environment.add_test("endingwith", tests::is_endingwith);
-    environment.add_test("eq", tests::is_eq);
     environment.add_test("even", tests::is_even);
     environment.add_test("false", tests::is_false);
     environment.add_test("float", tests::is_float);
-    environment.add_test("ge", tests::is_ge);
-    environment.add_test("gt", tests::is_gt);
-    environment.add_test("in", tests::is_in);
     environment.add_test("integer", tests::is_integer);
     environment.add_test("iterable", tests::is_iterable);
-    environment.add_test("le", tests::is_le);
-    environment.add_test("lower", tests::is_lower);
-    environment.add_test("lt", tests::is_lt);
     environment.add_test("mapping", tests::is_mapping);
-    environment.add_test("ne", tests::is_ne);
     environment.add_test("none", is_missing);
     environment.add_test("number", tests::is_number);
     environment.add_test("odd", tests::is_odd);
     environment.add_test("sequence", tests::is_sequence);
-    environment.add_test("startingwith", tests::is_startingwith);
     environment.add_test("string", tests::is_string);
     environment.add_test("true", tests::is_true);
     environment.add_test("undefined", tests::is_undefined);
-    environment.add_test("upper", tests::is_upper);
+    // These go through it.
+    environment.add_test(native("endingwith"), tests::is_endingwith);
+    environment.add_test(native("eq"), tests::is_eq);
+    environment.add_test(native("in"), tests::is_in);
+    environment.add_test(native("lower"), tests::is_lower);
+    environment.add_test(native("ne"), tests::is_ne);
+    environment.add_test(native("startingwith"), tests::is_startingwith);
+    environment.add_test(native("upper"), tests::is_upper);
+    for name in [
+        "endingwith",
+        "eq",
+        "in",
+        "lower",
+        "ne",
+        "startingwith",
+        "upper",
+    ] {
+        cost::add_test(environment, name);
+    }
 }
 
 /// A value as text: `true` as JSON writes it, null as nothing.
@@ -194,14 +231,6 @@ fn is_missing(value: Value) -> bool {
 
 fn too_large() -> Error {
     Error::new(ErrorKind::InvalidOperation, TOO_LARGE)
-}
-
-fn present(value: &Value) -> Result<&Value, Error> {
-    if value.is_undefined() {
-        Err(Error::from(ErrorKind::UndefinedError))
-    } else {
-        Ok(value)
-    }
 }
 
 fn range(first: i64, second: Option<i64>) -> Result<Vec<i64>, Error> {
@@ -237,6 +266,18 @@ fn join(value: &Value, joiner: Option<&str>) -> Result<String, Error> {
         }
     }
     Ok(joined)
+}
+
+/// Of numbers: from a text on, it would put texts together without end.
+fn sum(state: &mut State, values: Value, named: Kwargs) -> Result<Value, Error> {
+    let start: Option<Value> = named.get("start")?;
+    if start.is_some_and(|start| !start.is_number()) {
+        return Err(Error::new(
+            ErrorKind::InvalidOperation,
+            "can only sum numbers",
+        ));
+    }
+    filters::sum(state, values, None, None, named)
 }
 
 /// Only `map(attribute = "x")`: a filter by name could not be bounded.
@@ -309,6 +350,7 @@ mod sandbox_tests {
     use super::*;
 
     fn evaluate(expression: &str) -> Result<Value, ErrorKind> {
+        crate::map::budget::refill();
         ENVIRONMENT
             .compile_expression(expression)
             .and_then(|expression| expression.eval(minijinja::context! { list => vec![1, 2] }))

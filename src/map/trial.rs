@@ -2,9 +2,11 @@
 //! what fails for every one of them, or for an event that brings nothing optional, is an error.
 //!
 //! Where only the value of a text decides (is it a number? a date?), several are tried, and one
-//! that works is enough. What the sender alone knows (`body`, `collected`) is left out.
+//! that works is enough. What the sender alone knows (`body`, `collected`) is first left out, which
+//! a template has to bear wherever it may be missing; then `sent` tries it as text and as 0.
 
 mod samples;
+mod sent;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -15,12 +17,13 @@ use minijinja::{ErrorKind, Value};
 use crate::config::SourceKind;
 use crate::diagnostic::Severity;
 use crate::map::context::{Context, OPEN};
-use crate::map::expression::{Template, in_full, typed};
+use crate::map::expression::{Template, in_full, present, typed};
+use crate::map::lint::Need;
 use crate::map::place::TextPlace;
 use crate::map::reader::Reader;
-use crate::map::row::{Row, RowResult};
+use crate::map::row::{EMPTY, Row, RowResult, When};
 use crate::systems::members::MemberType;
-use samples::{Sample, samples};
+use samples::{Role, Sample, samples};
 
 /// What all trials of a file may cost: a plain template 1, one with statements as many steps as it
 /// may take. What comes after that is not tried.
@@ -38,6 +41,18 @@ enum Outcome {
     Hopeless(String),
 }
 
+/// A condition or a template that is tried.
+struct Tried<'t> {
+    name: &'t str,
+    place: &'t TextPlace,
+    paths: &'t BTreeSet<String>,
+    needs: &'t [Need],
+    is_condition: bool,
+    /// Of one evaluation.
+    cost: usize,
+    attempt: &'t dyn Fn(&Context<'_>) -> Outcome,
+}
+
 /// Findings about one sound row; those about a default are told once for all rows.
 pub fn check(reader: &mut Reader<'_>, kind: SourceKind, row: &Row) {
     let templates = templates(row);
@@ -49,45 +64,32 @@ pub fn check(reader: &mut Reader<'_>, kind: SourceKind, row: &Row) {
         return;
     }
     let samples = samples(kind, row);
-    let mut coming: Vec<&Sample> = Vec::new();
-    let mut outcomes = Vec::new();
-    for sample in &samples {
-        let Some(when) = when else {
-            coming.push(sample);
-            continue;
-        };
-        let outcome = sample.look(|context| {
-            let paths = when.condition.variables();
-            known(paths, context, condition(when.condition.attempt(context)))
-        });
-        if outcome == Outcome::Fine
-            && sample.look(|context| when.condition.holds(context) == Ok(true))
-        {
-            coming.push(sample);
-        }
-        outcomes.push((sample, outcome));
-    }
-    if let Some(when) = when
-        && let Some(why) = verdict(&outcomes)
-    {
-        report(reader, ("when", when.place.whole()), &why);
+    let Some(coming) = try_condition(reader, when, &samples) else {
         return;
-    }
-    for (name, member_type, template, place) in templates {
+    };
+    for (member, template, place) in templates {
         let has_statements = reader.file.text[place.whole()].contains("{%");
-        reader.tried += if has_statements {
+        let cost = if has_statements {
             COST_OF_STATEMENTS
         } else {
             1
         };
+        reader.tried += cost;
+        let attempt = |context: &Context<'_>| value(template, &member, context);
+        let tried = Tried {
+            name: member.name,
+            place,
+            paths: template.variables(),
+            needs: &template.needs,
+            is_condition: false,
+            cost,
+            attempt: &attempt,
+        };
         let mut outcomes = Vec::new();
         for sample in &coming {
-            let outcome = sample.look(|context| {
-                let outcome = value(template, member_type, context);
-                known(template.variables(), context, outcome)
-            });
+            let outcome = tried.on(sample);
             let is_enough = match &outcome {
-                Outcome::Fine => !sample.is_bare,
+                Outcome::Fine => sample.role == Role::Full,
                 Outcome::Hopeless(_) => true,
                 _ => false,
             };
@@ -98,24 +100,106 @@ pub fn check(reader: &mut Reader<'_>, kind: SourceKind, row: &Row) {
         }
         if let Some(why) = verdict(&outcomes) {
             reader.tried += outcomes.len() * COST_OF_STATEMENTS;
-            report(reader, (name, place.whole()), &why);
+            report(reader, (member.name, place.whole()), &why);
+        } else if let Some(sample) = full(&samples) {
+            sent::check(reader, sample, when, &tried);
         }
     }
 }
 
-fn templates(row: &Row) -> Vec<(&'static str, MemberType, &Template, &TextPlace)> {
+/// The events for which the condition holds; `None`: it was found to be at fault.
+fn try_condition<'s>(
+    reader: &mut Reader<'_>,
+    when: Option<&When>,
+    samples: &'s [Sample],
+) -> Option<Vec<&'s Sample>> {
+    let Some(when) = when else {
+        return Some(samples.iter().collect());
+    };
+    let attempt = |context: &Context<'_>| condition(when.condition.attempt(context));
+    let tried = Tried {
+        name: "when",
+        place: &when.place,
+        paths: when.condition.variables(),
+        needs: &when.condition.needs,
+        is_condition: true,
+        cost: 1,
+        attempt: &attempt,
+    };
+    let mut outcomes = Vec::new();
+    let mut coming = Vec::new();
+    for sample in samples {
+        let outcome = tried.on(sample);
+        if outcome == Outcome::Fine
+            && sample.look(|context| when.condition.holds(context) == Ok(true))
+        {
+            coming.push(sample);
+        }
+        outcomes.push((sample, outcome));
+    }
+    if let Some(why) = verdict(&outcomes) {
+        report(reader, ("when", when.place.whole()), &why);
+        return None;
+    }
+    if let Some(sample) = full(samples) {
+        sent::check(reader, sample, Some(when), &tried);
+    }
+    Some(coming)
+}
+
+fn full(samples: &[Sample]) -> Option<&Sample> {
+    samples.iter().find(|sample| sample.role == Role::Full)
+}
+
+impl Tried<'_> {
+    fn on(&self, sample: &Sample) -> Outcome {
+        sample.look(|context| {
+            let is_open =
+                |path: &&String| OPEN.contains(&path.split('.').next().unwrap_or_default());
+            let mut open = self.paths.iter().filter(is_open);
+            let outcome = (self.attempt)(context);
+            if !matches!(outcome, Outcome::Fails(_)) {
+                return outcome;
+            }
+            // Everything is there but what the sender alone knows: that proves nothing.
+            let is_unsaid = sample.role == Role::Full && open.any(|path| context.lacks(path));
+            // Of what is not there without a default, `presence` knows whether it may be missing.
+            if is_unsaid || self.needs.iter().any(|need| context.lacks(&need.path)) {
+                return Outcome::Unknown;
+            }
+            outcome
+        })
+    }
+}
+
+/// A member whose value is a template, and the type that it has to fit.
+struct Target {
+    name: &'static str,
+    member_type: MemberType,
+    /// The vendor refuses what comes without it.
+    is_required: bool,
+}
+
+fn templates(row: &Row) -> Vec<(Target, &Template, &TextPlace)> {
     let RowResult::Targets(tables) = &row.result else {
         return Vec::new();
     };
-    tables
+    let members = tables
         .iter()
-        .flat_map(|table| &table.members)
-        .flat_map(|member| {
-            member
-                .value
-                .typed_templates(member.member_type)
+        .flat_map(|table| table.members.iter().map(move |member| (table.body, member)));
+    members
+        .flat_map(|(body, member)| {
+            let templates = member.value.typed_templates(member.member_type);
+            templates
                 .into_iter()
-                .map(|(member_type, template, place)| (member.name, member_type, template, place))
+                .map(move |(member_type, template, place)| {
+                    let target = Target {
+                        name: member.name,
+                        member_type,
+                        is_required: body.required().contains(&member.name),
+                    };
+                    (target, template, place)
+                })
         })
         .collect()
 }
@@ -147,24 +231,23 @@ fn verdict(outcomes: &[(&Sample, Outcome)]) -> Option<String> {
         Outcome::Fails(why) => Some(why.clone()),
         _ => None,
     };
-    let full = || outcomes.iter().filter(|(sample, _)| !sample.is_bare);
-    if full().next().is_some() && full().all(|(_, outcome)| fails(outcome)) {
-        return full().find_map(|(_, outcome)| why(outcome));
+    let of = |role: Role| {
+        outcomes
+            .iter()
+            .filter(move |(sample, _)| sample.role == role)
+    };
+    if of(Role::Full).next().is_some() && of(Role::Full).all(|(_, outcome)| fails(outcome)) {
+        return of(Role::Full).find_map(|(_, outcome)| why(outcome));
     }
-    let bare = outcomes.iter().find(|(sample, _)| sample.is_bare)?;
-    let why = why(&bare.1)?;
-    Some(format!("{why}, for an event that brings nothing optional"))
-}
-
-/// What fails because the made-up sender says nothing of its own proves nothing.
-fn known(paths: &BTreeSet<String>, context: &Context<'_>, outcome: Outcome) -> Outcome {
-    let is_open = |path: &&String| OPEN.contains(&path.split('.').next().unwrap_or_default());
-    match outcome {
-        Outcome::Fails(_) if paths.iter().filter(is_open).any(|path| context.lacks(path)) => {
-            Outcome::Unknown
-        }
-        outcome => outcome,
-    }
+    outcomes.iter().find_map(|(sample, outcome)| {
+        let event = match sample.role {
+            Role::Bare => "for an event that brings nothing optional",
+            // As above: a text that works is enough.
+            Role::Zero(event) if of(sample.role).all(|(_, outcome)| fails(outcome)) => event,
+            _ => return None,
+        };
+        Some(format!("{}, {event}", why(outcome)?))
+    })
 }
 
 fn condition(result: Result<Value, minijinja::Error>) -> Outcome {
@@ -178,9 +261,11 @@ fn condition(result: Result<Value, minijinja::Error>) -> Outcome {
     }
 }
 
-fn value(template: &Template, member_type: MemberType, context: &Context<'_>) -> Outcome {
+fn value(template: &Template, member: &Target, context: &Context<'_>) -> Outcome {
     match template.attempt(context) {
-        Ok(value) => match (typed(&value, member_type), value.kind()) {
+        Ok(value) if present(&value).is_err() => Outcome::Unknown,
+        Ok(value) => match (typed(&value, member.member_type), value.kind()) {
+            (Ok(None), _) if member.is_required => Outcome::Fails(String::from(EMPTY)),
             (Ok(_), _) => Outcome::Fine,
             (Err(_), ValueKind::String) => Outcome::Unknown,
             (Err(why), _) => Outcome::Fails(why),

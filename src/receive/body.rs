@@ -142,6 +142,31 @@ pub(super) fn parse(body: &[u8]) -> Result<Value<'_>, Refusal> {
     }
 }
 
+/// Why the webhook listener would not take a body, in its words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct Unfit {
+    why: String,
+    /// The text is at fault, at one place of it; otherwise the body as a whole.
+    pub is_syntax: bool,
+}
+
+/// Asks what the listener would say; for those who look at a body that was not sent.
+pub fn check_body(body: &[u8], max_bytes: usize) -> Result<(), Unfit> {
+    let refusal = if body.len() > max_bytes {
+        Refusal::TooLarge(max_bytes)
+    } else {
+        match parse(body) {
+            Ok(_) => return Ok(()),
+            Err(refusal) => refusal,
+        }
+    };
+    Err(Unfit {
+        is_syntax: matches!(refusal, Refusal::NotJson { .. }),
+        why: refusal.to_string(),
+    })
+}
+
 /// Line and column of what follows `before`, as the parser counts them.
 fn place(before: &[u8]) -> (usize, usize) {
     let mut lines = before.rsplit(|byte| *byte == b'\n');

@@ -233,6 +233,29 @@ async fn faults_in_the_examples_themselves_are_64_and_do_not_hide_the_rest() {
 }
 
 #[tokio::test]
+async fn what_the_bridge_would_refuse_is_no_example() {
+    let place = Place::shipped(None);
+    let deep = format!("{{\"a\":{}1{}}}", "[".repeat(64), "]".repeat(64));
+    let deepest = format!("{{\"a\":{}1{}}}", "[".repeat(200), "]".repeat(200));
+    let large = format!("{{\"a\":\"{}\"}}", "x".repeat(262_144));
+    let files = [("deep", deep), ("deepest", deepest), ("large", large)];
+    for (name, body) in &files {
+        place.write(&format!("mappings/examples/voice/{name}.json"), body);
+    }
+    let ended = test(&place, &["voice"]).await;
+    assert_eq!(ended.code, Some(64), "{}", ended.out);
+    for (name, why) in [
+        ("deep", "the body is nested deeper than 64 levels"),
+        ("deepest", "the body is nested deeper than 64 levels"),
+        ("large", "the body is larger than 262144 bytes"),
+    ] {
+        let told = format!("mappings/examples/voice/{name}.json:1:1: error: {why}");
+        assert!(ended.out.contains(&told), "{}", ended.out);
+    }
+    assert!(!ended.out.contains("xxx"), "a payload is not shown");
+}
+
+#[tokio::test]
 async fn a_faulty_table_or_config_is_64() {
     let place = Place::shipped(None);
     place.edit(VOICE, UNREACHABLE, "outcom = \"Unreachable\"");

@@ -160,11 +160,23 @@ async fn what_cannot_be_explained_is_said() {
         "{}",
         unknown.err
     );
-    for body in ["status: 100", "[1]", "{\"status\": 100", ""] {
+    let deep = format!("{{\"a\":{}1{}}}", "[".repeat(64), "]".repeat(64));
+    let large = format!("{{\"a\":\"{}\"}}", "x".repeat(262_144));
+    for (body, why) in [
+        ("status: 100", "the body is not JSON: line 1, column 1"),
+        ("[1]", "the body is JSON, but not an object"),
+        (
+            "{\"status\": 100",
+            "the body is not JSON: line 1, column 14",
+        ),
+        (deep.as_str(), "the body is nested deeper than 64 levels"),
+        (large.as_str(), "the body is larger than 262144 bytes"),
+    ] {
         let arguments = ["explain", "--source", "voice", "-"];
         let ended = place.run_with_input(&arguments, body).await;
-        assert_eq!((ended.code, ended.out.as_str()), (Some(1), ""), "{body}");
-        assert!(ended.err.contains("not a JSON object"), "{}", ended.err);
+        assert_eq!((ended.code, ended.out.as_str()), (Some(1), ""), "{why}");
+        let expected = format!("the bridge would not take this payload: {why}");
+        assert!(ended.err.contains(&expected), "{}", ended.err);
     }
     place.edit("mappings/crm.toml", "\"LOST\"", "\"LSOT\"");
     let faulty = explain(&place, &["--source", "crm", LOST]).await;

@@ -75,7 +75,7 @@ impl Place {
             return Ok(Err(Vec::new()));
         };
         let expectation = found.read_expectation()?;
-        let payload = found.read_payload()?;
+        let payload = found.read_payload(self.config.server.max_body_bytes)?;
         let (before, expectation, payload) = match (expectation, payload) {
             (Ok(None), Ok(payload)) => (None, None, payload),
             (Ok(Some((file, expectation))), Ok(payload)) => {

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{read_if_there, source_file};
 use crate::diagnostic::{Finding, SourceFile};
 use crate::examples::{self, Expectation};
+use crate::receive::check_body;
 
 /// Inside the directory of the tables.
 pub(super) const FOLDER: &str = "examples";
@@ -51,23 +52,20 @@ impl Found {
         })
     }
 
-    /// A webhook's body must be a JSON object. What is wrong is told without showing the body.
-    pub(super) fn read_payload(&self) -> anyhow::Result<Result<Value, Finding>> {
+    /// A webhook's body must be one that the bridge takes. What is wrong is told without showing it.
+    pub(super) fn read_payload(&self, max_bytes: usize) -> anyhow::Result<Result<Value, Finding>> {
         let bytes = std::fs::read(&self.payload)
             .with_context(|| format!("cannot read {}", self.payload.display()))?;
         let veiled = |text: &[u8]| source_file(&self.payload, veil(text));
-        Ok(match serde_json::from_slice(&bytes) {
-            Ok(payload @ Value::Object(_)) => Ok(payload),
-            Ok(_) => {
-                let start = bytes.iter().take_while(|byte| byte.is_ascii_whitespace());
-                let start = start.count();
-                Err(
-                    Finding::error(&veiled(&bytes), start..start + 1, "not a JSON object")
-                        .hint("the bridge answers such a webhook 400"),
-                )
-            }
-            Err(error) => Err(not_json(&veiled(&bytes), &bytes, &error)),
-        })
+        let unfit = check_body(&bytes, max_bytes).err();
+        if let Some(unfit) = unfit.filter(|unfit| !unfit.is_syntax) {
+            let start = bytes.iter().take_while(|byte| byte.is_ascii_whitespace());
+            let start = start.count();
+            let finding = Finding::error(&veiled(&bytes), start..start + 1, unfit.to_string());
+            return Ok(Err(finding.hint("the bridge refuses such a webhook")));
+        }
+        Ok(serde_json::from_slice(&bytes)
+            .map_err(|error| not_json(&veiled(&bytes), &bytes, &error)))
     }
 }
 

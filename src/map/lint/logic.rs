@@ -8,6 +8,7 @@ use minijinja::machinery::ast;
 
 use super::needs::{comparison, fallback};
 use super::syntax::{chain, range_of};
+use crate::map::sandbox::are_comparable;
 
 #[derive(Debug, Clone)]
 pub enum Logic {
@@ -131,13 +132,14 @@ impl Fact {
 }
 
 impl Order {
-    pub fn holds(self, left: &Value, right: &Value) -> bool {
-        match self {
+    /// `None`: they have no order.
+    pub fn holds(self, left: &Value, right: &Value) -> Option<bool> {
+        are_comparable(left, right).then(|| match self {
             Self::Less => left < right,
             Self::AtMost => left <= right,
             Self::More => left > right,
             Self::AtLeast => left >= right,
-        }
+        })
     }
 
     fn turned_round(self) -> Self {

@@ -8,6 +8,7 @@ use std::ops::Range;
 use minijinja::Value;
 use minijinja::machinery::ast;
 
+use super::logic::Order;
 use super::syntax::{chain, range_of};
 
 /// A value that must be there for the expression to be evaluated.
@@ -77,9 +78,8 @@ impl<'a> Needs<'a> {
     fn expression(&mut self, expression: &ast::Expr<'a>, proven: &Proven) {
         if let Some(chain) = chain(expression) {
             let path = chain.path();
-            // `body` is the sender's own, and whoever names a place in it has seen it there.
-            let is_ours = chain.root.id != "body" && !chain.parts.is_empty();
-            if is_ours && !self.scope.contains(&chain.root.id) && !is_proven(&path, proven) {
+            let is_member = !chain.parts.is_empty();
+            if is_member && !self.scope.contains(&chain.root.id) && !is_proven(&path, proven) {
                 self.found.push(Need {
                     path,
                     range: range_of(expression),
@@ -143,7 +143,7 @@ fn bind<'a>(target: &ast::Expr<'a>, scope: &mut Vec<&'a str>) {
 }
 
 /// The parts that are evaluated whenever the whole is.
-fn parts_of<'e, 'a>(expression: &'e ast::Expr<'a>) -> Vec<&'e ast::Expr<'a>> {
+pub(super) fn parts_of<'e, 'a>(expression: &'e ast::Expr<'a>) -> Vec<&'e ast::Expr<'a>> {
     match expression {
         ast::Expr::Slice(slice) => [&slice.start, &slice.stop, &slice.step]
             .into_iter()
@@ -296,14 +296,15 @@ pub(super) fn comparison<'e, 'a>(
 
 fn compare(left: &Value, operator: ast::CompareOpKind, right: &Value) -> Option<bool> {
     use ast::CompareOpKind;
+    let ordered = |order: Order| order.holds(left, right);
     let contains = || Some(right.try_iter().ok()?.any(|item| item == *left));
     match operator {
         CompareOpKind::Eq => Some(left == right),
         CompareOpKind::Ne => Some(left != right),
-        CompareOpKind::Lt => Some(left < right),
-        CompareOpKind::Lte => Some(left <= right),
-        CompareOpKind::Gt => Some(left > right),
-        CompareOpKind::Gte => Some(left >= right),
+        CompareOpKind::Lt => ordered(Order::Less),
+        CompareOpKind::Lte => ordered(Order::AtMost),
+        CompareOpKind::Gt => ordered(Order::More),
+        CompareOpKind::Gte => ordered(Order::AtLeast),
         CompareOpKind::In => contains(),
         CompareOpKind::NotIn => contains().map(|found| !found),
     }

@@ -1,21 +1,19 @@
-//! The walk over the syntax tree: collects faults, the names used, and what is to be written
-//! differently before it is compiled.
+//! The walk over the syntax tree: collects faults and the names used.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use minijinja::machinery::ast;
 
-use super::syntax::{Chain, Scope, chain, is_number, one_look_up, range_of, span};
+use super::syntax::{Chain, Scope, chain, is_number, range_of, span};
 use super::{Fault, Inspected, foreign};
 use crate::diagnostic::did_you_mean;
-use crate::map::context::{KNOWN, OPEN, PATH, Roots};
+use crate::map::context::{KNOWN, OPEN, Roots};
 use crate::map::sandbox::{FILTERS, FUNCTIONS, TESTS};
 
 /// The most places where text is put together in one template.
 const MAX_JOINTS: usize = 64;
-/// The most filters and tests in one template: each may look at the whole payload, and takes but
-/// one step of fuel.
+/// The most filters, tests and pieces (`x[1:]`) in one template.
 const MAX_FILTERS: usize = 32;
 
 /// One pass over a source.
@@ -23,8 +21,6 @@ pub(super) struct Walk<'a> {
     source: &'a str,
     faults: Vec<Fault>,
     variables: BTreeSet<String>,
-    /// Places to be written differently, in order.
-    edits: Vec<(Range<usize>, String)>,
     scope: Scope<'a>,
     joints: usize,
     filters: usize,
@@ -38,7 +34,6 @@ impl<'a> Walk<'a> {
             source,
             faults: Vec::new(),
             variables: BTreeSet::new(),
-            edits: Vec::new(),
             scope: Scope::default(),
             joints: 0,
             filters: 0,
@@ -46,30 +41,31 @@ impl<'a> Walk<'a> {
         }
     }
 
-    pub(super) fn finish(mut self, source: &str, single: bool) -> Result<Inspected, Vec<Fault>> {
+    /// `written`: the source as it is compiled.
+    pub(super) fn finish(
+        mut self,
+        source: &str,
+        written: impl FnOnce() -> String,
+    ) -> Result<Inspected, Vec<Fault>> {
         if self.joints > MAX_JOINTS {
             let message = format!("puts text together in more than {MAX_JOINTS} places");
             self.fault(0..source.len(), message, None);
         }
         if self.filters > MAX_FILTERS {
-            let message = format!("uses more than {MAX_FILTERS} filters and tests");
+            let message = format!("uses more than {MAX_FILTERS} filters, tests and pieces");
             self.fault(0..source.len(), message, None);
         }
         if !self.faults.is_empty() {
             return Err(self.faults);
         }
-        let mut rewritten = source.to_owned();
-        self.edits.sort_by_key(|(range, _)| range.start);
-        for (range, text) in self.edits.into_iter().rev() {
-            rewritten.replace_range(range, &text);
-        }
         Ok(Inspected {
-            source: rewritten,
+            source: written(),
             roots: Roots::of(&self.variables),
             variables: self.variables,
-            single,
+            single: false,
             needs: Vec::new(),
             leaves: Vec::new(),
+            asked: Vec::new(),
         })
     }
 
@@ -133,6 +129,7 @@ impl<'a> Walk<'a> {
         match expression {
             ast::Expr::Var(_) | ast::Expr::Const(_) => {}
             ast::Expr::Slice(slice) => {
+                self.filters += 1;
                 self.expression(&slice.expr);
                 for part in [&slice.start, &slice.stop, &slice.step]
                     .into_iter()
@@ -315,9 +312,7 @@ impl<'a> Walk<'a> {
             return;
         }
         if OPEN.contains(&root) {
-            if chain.parts.len() > 1 && !chain.parts.iter().any(|part| part.contains(PATH)) {
-                self.edits.push((range, one_look_up(root, &chain.parts)));
-            }
+            // Its members are the sender's.
         } else if let Some((_, members)) = KNOWN.iter().find(|(known, _)| *known == root) {
             self.member(chain, members, range);
         } else if !self.refused {

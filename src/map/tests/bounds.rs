@@ -63,7 +63,7 @@ fn expressions_have_their_limits() {
         );
     }
     let filters = format!("body.list{} == []", " | sort".repeat(33));
-    check(&filters, "more than 32 filters and tests");
+    check(&filters, "more than 32 filters, tests and pieces");
     check(
         &format!("body.x == '{}'", "x".repeat(5000)),
         "longer than 4096 bytes",
@@ -182,7 +182,7 @@ fn rows_of_other_statuses_are_not_looked_at() {
 #[test]
 fn an_event_looks_at_so_much_and_no_more() {
     let given = Given {
-        body: json!({ "list": vec!["a"; 30_000], "twin": vec!["a"; 30_000], "text": "x".repeat(200_000) }),
+        body: json!({ "list": vec!["a"; 20_000], "twin": vec!["a"; 20_000], "text": "x".repeat(200_000) }),
         ..Given::new(voice_facts(100))
     };
     for template in [
@@ -192,13 +192,16 @@ fn an_event_looks_at_so_much_and_no_more() {
         "{% for i in range(100) %}{% for j in range(5) %}{{ 'b' in body.text or 'c' in body.text }}{% endfor %}{% endfor %}",
     ] {
         let why = member(&given, "notes", template).unwrap_err();
-        assert!(why.contains("too many steps"), "{template}: {why}");
+        assert!(
+            why.ends_with("looks at too much of the payload"),
+            "{template}: {why}"
+        );
     }
     let once =
         "{{ body.list | sort | length }} {{ 'b' in body.text }} {{ body.list == body.twin }}";
     assert_eq!(
         member(&given, "notes", once),
-        Ok(Some(json!("30000 false true")))
+        Ok(Some(json!("20000 false true")))
     );
 }
 
@@ -233,4 +236,109 @@ fn more_findings_than_anybody_reads_are_counted() {
     );
     let text = format!("kind = \"nlpearl\"\n{}", "status = \n".repeat(5000));
     assert!(parse(SourceKind::Nlpearl, &text).1.len() <= 1001);
+}
+
+/// Whatever goes through a list or a text pays for its size before it begins, so that no number of
+/// conditions makes an event cost more than the one budget that it has.
+#[test]
+fn what_costs_by_size_is_paid_for() {
+    let items: Vec<String> = (0..20_000).map(|number| format!("item {number}")).collect();
+    let given = Given {
+        body: json!({ "items": items, "long": ["é".repeat(100_000)], "n": 1 }),
+        ..Given::new(voice_facts(100))
+    };
+    for walk in [
+        "body.items | sort | length",
+        "body.items | unique | length",
+        "body.items | reverse | list | length",
+        "body.items | list | list | list | length",
+        "body.items | map(attribute='x', default='') | list | length",
+        "body.items | select('startingwith', 'x') | list | length",
+        "body.items | select('in', body.items) | list | length",
+        "body.items | min == 'x'",
+        "body.items | string | length",
+        "body.items[1:] | list | length",
+        "body.items[::-1] | list | length",
+        "(body.items + body.items) | list | length",
+        "'x' in body.items",
+        "body.items == body.items[:]",
+        "body.items < body.items[:]",
+        "1 < 2 < body.items | length",
+        "text | upper | length",
+        "text | lower | length",
+        "text | title | length",
+        "text | capitalize | length",
+        "text | trim | length",
+        "text | reverse | length",
+        "text | split('x') | length",
+        "text | split('') | length",
+        "text | lines | length",
+        "text | list | length",
+        "text | string | length",
+        "(text ~ text) | length",
+        "(text + text) | length",
+        "text[1:] | length",
+        "text[::-1] | length",
+        "'x' in text",
+        "text == text ~ ''",
+        "text > text ~ ''",
+        "text is endingwith('x')",
+        "text is lower",
+    ] {
+        // Each turn is a few steps; together they are within the steps of one template.
+        let template = format!(
+            "{{% for i in range(100) %}}{{% for text in body.long %}}{{{{ '' if ({walk}) }}}}{{% endfor %}}{{% endfor %}}"
+        );
+        let why = member(&given, "notes", &template).unwrap_err();
+        assert!(
+            why.ends_with("looks at too much of the payload"),
+            "{walk}: {why}"
+        );
+    }
+}
+
+/// The one budget is the event's, not the condition's.
+#[test]
+fn sixty_conditions_cost_no_more_than_one() {
+    let mut text = "kind = \"nlpearl\"\n".to_owned();
+    for number in 0..60 {
+        text += &format!(
+            "[[row]]\nstatus = 100\nwhen = \"body.items | unique | sort | join(',') == 'x{number}'\"\nignore = \"x\"\n"
+        );
+    }
+    let (table, findings) = parse(SourceKind::Nlpearl, &text);
+    let table = table.unwrap_or_else(|| panic!("{findings:#?}"));
+    let items: Vec<String> = (0..25_000).map(|number| format!("{number:07}")).collect();
+    let given = Given {
+        body: json!({ "items": items }),
+        ..Given::new(voice_facts(100))
+    };
+    let Mapped::Invalid { row, why } = given.evaluate(&table) else {
+        panic!("it was decided");
+    };
+    assert_eq!(row.number, 1);
+    assert_eq!(
+        why,
+        "row 1, condition `when` looks at too much of the payload"
+    );
+    let few = Given {
+        body: json!({ "items": ["a", "b"] }),
+        ..Given::new(voice_facts(100))
+    };
+    assert_eq!(few.evaluate(&table), Mapped::Unmapped);
+}
+
+/// What puts texts together without end: only numbers are summed.
+#[test]
+fn only_numbers_are_summed() {
+    let given = Given {
+        body: json!({ "items": vec!["x"; 1000], "n": [1, 2.5] }),
+        ..Given::new(voice_facts(100))
+    };
+    for sum in ["sum(start='')", "sum(start=[])", "sum"] {
+        let template = format!("{{{{ body.items | {sum} }}}}");
+        assert!(member(&given, "notes", &template).is_err(), "{sum}");
+    }
+    let summed = member(&given, "notes", "{{ body.n | sum(start=1) }}");
+    assert_eq!(summed, Ok(Some(json!("4.5"))));
 }

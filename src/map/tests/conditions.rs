@@ -77,7 +77,19 @@ fn types_that_never_meet_are_told() {
     voice(
         "when = \"lead.calls > '3'\"",
         &[
-            "'3': warning: `when`: `lead.calls` is a number, not text, so they cannot be compared (write 3, without quotes)",
+            "'3': error: `when`: `lead.calls` is a number, not text, so they cannot be compared (write 3, without quotes)",
+        ],
+    );
+    voice(
+        "when = \"collected.age | default('') > 18\"",
+        &[
+            "18: error: `when`: where `collected.age` is missing it is text, not a number, so they cannot be compared (write `collected.age | default(0)`)",
+        ],
+    );
+    voice(
+        "when = \"body.day | default(0) < '2026-08-01'\"",
+        &[
+            "'2026-08-01': error: `when`: where `body.day` is missing it is a number, not text, so they cannot be compared (write `body.day | default('')`)",
         ],
     );
     crm(

@@ -125,11 +125,27 @@ fn a_condition_must_be_true_or_false() {
     check("body.n is none", Ok(true));
     check("body.x.y.z | default(1) == 1", Ok(true));
     check("body.x.y is defined", Ok(false));
-    check("body.a < [1] or [1] < body.a", Ok(true));
-    check(
-        "body.a < body or range(2) < body.a or [] < range(1)",
-        Ok(true),
-    );
+    check("[] < range(1) and range(2) < [0, 2]", Ok(true));
+    check("1 < lead.calls <= 3 != 4", Ok(true));
+    check("1 < lead.calls < 3", Ok(false));
+    for (when, why) in [
+        ("body.a < [1]", "compares an object with a list"),
+        ("body.a.b > 5", "compares text with a number"),
+        ("5 < body.a.b", "compares a number with text"),
+        ("1 < lead.calls < body.a.b", "compares a number with text"),
+        ("body.x | default('') >= 18", "compares text with a number"),
+        ("body.a.b is gt(5)", "compares text with a number"),
+        ("[3, 'x'] | max == 3", "compares a number with text"),
+        (
+            "[1, 'x'] | select('lt', 2) | list == []",
+            "compares text with a number",
+        ),
+        ("body.a.b > true", "compares text with true or false"),
+    ] {
+        let why = format!("row 1, condition `when` {why}");
+        check(when, Err(&why));
+    }
+    check("'5' == 5", Ok(false));
     check(
         "body.a.b",
         Err("row 1, condition `when` is text, not true or false"),

@@ -184,3 +184,180 @@ fn loops_know_their_numbers() {
         &["loop.lenght: `notes`: `loop` has no `lenght`"],
     );
 }
+
+/// A default inside does not protect what is done with it.
+#[test]
+fn what_is_missing_or_zero_is_tried() {
+    let bare = "for an event that brings nothing optional";
+    voice(
+        "notes = \"{{ collected.n | default('x') + 1 }}\"",
+        &[&format!(
+            "\"{{{{ collected.n | default('x') + 1 }}}}\": `notes` cannot be evaluated: tried to use + operator on unsupported types string and number, {bare}"
+        )],
+    );
+    voice(
+        "notes = \"{{ 'old' if collected.age | default('') | trim > 18 }}\"",
+        &[&format!(
+            "\"{{{{ 'old' if collected.age | default('') | trim > 18 }}}}\": `notes` compares text with a number, {bare}"
+        )],
+    );
+    voice("notes = \"{{ collected.n | default(0) | int + 1 }}\"", &[]);
+    voice(
+        "notes = \"{{ 10 / lead.calls }}\"",
+        &[
+            "\"{{ 10 / lead.calls }}\": `notes` cannot be evaluated: unable to calculate 10 / 0, for a lead without calls",
+        ],
+    );
+    voice("notes = \"{{ 10 / lead.calls if lead.calls > 0 }}\"", &[]);
+    let of_call = |guard: &str| {
+        errors(
+            SourceKind::Nlpearl,
+            guard,
+            "notes = \"{{ 10 // lead.calls // call.duration }}\"",
+        )
+    };
+    assert_eq!(
+        of_call("on = \"call\""),
+        [
+            "\"{{ 10 // lead.calls // call.duration }}\": `notes` cannot be evaluated: unable to calculate 3 // 0, for a call of 0 seconds"
+        ]
+    );
+    assert_eq!(
+        of_call("on = \"call\"\nwhen = \"call.duration > 0\""),
+        Vec::<String>::new()
+    );
+    let outcome = |template: &str| {
+        let members = format!("type = \"a\", outcome = \"{template}\"");
+        let text = format!("kind = \"nlpearl\"\n[[row]]\nleadping = {{ {members} }}\n");
+        let (_, found) = parse(SourceKind::Nlpearl, &text);
+        found.into_iter().find(|found| found.contains("error"))
+    };
+    let empty = format!("`outcome` is empty, but required, {bare}");
+    for template in [
+        "{{ collected.reason | default('') }}",
+        "{{ 'Called' if previous.category is defined }}",
+        "{% if lead.calls > 9 %}Called{% endif %}",
+    ] {
+        let found = outcome(template);
+        assert!(
+            found.as_ref().is_some_and(|found| found.contains(&empty)),
+            "{template}: {found:?}"
+        );
+    }
+    assert_eq!(outcome("{{ collected.reason | default('Called') }}"), None);
+    assert_eq!(outcome("{{ body.reason }}"), None);
+}
+
+/// What the sender decides: a number may come as text, or be 0.
+#[test]
+fn what_works_with_numbers_only_is_a_warning() {
+    #[track_caller]
+    fn check(line: &str, expected: &[&str]) {
+        let members = "[row.leadping]\ntype = \"a\"\noutcome = \"b\"";
+        let text = format!("kind = \"nlpearl\"\n[[row]]\n{line}\n");
+        let text = text.replace("MEMBERS", members);
+        let (table, findings) = parse_table("voice", &file(&text), Some(SourceKind::Nlpearl));
+        assert!(table.is_some(), "{findings:?}");
+        let found: Vec<&str> = findings
+            .iter()
+            .filter(|finding| !finding.message.contains("cover"))
+            .map(|finding| finding.message.as_str())
+            .collect();
+        assert_eq!(found, expected, "{line}");
+    }
+    let when = |condition: &str| format!("when = \"{condition}\"\nignore = \"x\"");
+    check(
+        &when("collected.n | default(0) > 3"),
+        &["`when` fails where `collected.n` is sent as text, such as \"12\""],
+    );
+    check(&when("collected.n | default(0) | float > 3"), &[]);
+    check(&when("collected.n | default('') == 3"), &[]);
+    check(
+        &when("60 / (body.a.b | float) > 3"),
+        &["`when` fails where `body.a.b` is 0"],
+    );
+    check(
+        "MEMBERS\nnotes = \"{{ body.list[1].n + 1 }}\"",
+        &["`notes` fails where `body.list.1.n` is sent as text, such as \"12\""],
+    );
+    check(
+        "MEMBERS\nnotes = \"{{ body.name | upper }} {{ collected.x | default('') }}\"",
+        &[],
+    );
+}
+
+/// An ops person would rather see it here than as a refusal of LeadPing's.
+#[test]
+fn a_required_member_that_came_out_empty_is_invalid() {
+    let text = "kind = \"nlpearl\"\n[[row]]\nleadping = { type = \"Call\", outcome = \"{{ body.outcome }}\" }\n";
+    let (table, findings) = parse(SourceKind::Nlpearl, text);
+    let table = table.unwrap_or_else(|| panic!("{findings:#?}"));
+    let given = |outcome: &str| Given {
+        body: json!({ "outcome": outcome }),
+        ..Given::new(voice_facts(100))
+    };
+    let Mapped::Invalid { why, .. } = given("").evaluate(&table) else {
+        panic!("sent without an outcome");
+    };
+    assert_eq!(why, "row 1, member `outcome` is empty, but required");
+    let sent = given("Interested").evaluate(&table);
+    assert!(matches!(sent, Mapped::Wishes { .. }), "{sent:?}");
+}
+
+#[test]
+fn reasons_are_plain_text() {
+    for word in ["ignore", "park"] {
+        let text =
+            format!("kind = \"nlpearl\"\n[[row]]\n{word} = \"status {{{{ event.status }}}}\"\n");
+        let (table, findings) = parse(SourceKind::Nlpearl, &text);
+        assert!(table.is_none());
+        let expected = format!("`{word}` is plain text: nothing is filled in");
+        assert!(findings[0].contains(&expected), "{findings:?}");
+    }
+}
+
+#[test]
+fn what_a_template_asks_is_judged_too() {
+    #[track_caller]
+    fn check(template: &str, expected: &[&str]) {
+        let members = format!(
+            "type = \"a\", outcome = \"b\", notes = {}",
+            toml::Value::from(template)
+        );
+        let text = format!("kind = \"nlpearl\"\n[[row]]\nleadping = {{ {members} }}\n");
+        let (_, findings) = parse_table("voice", &file(&text), Some(SourceKind::Nlpearl));
+        let found: Vec<String> = findings
+            .iter()
+            .filter(|finding| !finding.message.contains("cover"))
+            .map(|finding| {
+                let place = &finding.file.text[finding.span.clone()];
+                format!("{place}: {}", finding.message)
+            })
+            .collect();
+        assert_eq!(found, expected, "{template}");
+    }
+    check(
+        "{{ 'x' if previous.category | default('') == 'lost' else 'y' }}",
+        &["'lost': `notes`: `previous.category` is never `lost`, so this is never true"],
+    );
+    check(
+        "a{% if event.status == 'Success' %}b{% endif %}",
+        &["'Success': `notes`: `event.status` is a number, not text, so this is never true"],
+    );
+    check(
+        "{{ 'x' if lead.calls > '3' }}",
+        &["'3': `notes`: `lead.calls` is a number, not text, so they cannot be compared"],
+    );
+    check(
+        "{{ 'x' if lead.calls < 0 or lead.calls == 3 }}",
+        &["lead.calls < 0: `notes`: `lead.calls < 0` is never true here"],
+    );
+    check(
+        "{% for lead in body.list %}{{ 'x' if lead.calls == 'a' }}{% endfor %}",
+        &[],
+    );
+    check(
+        "{{ 'x' if lead.calls > 3 and previous.category | default('') == 'Lost' }}",
+        &[],
+    );
+}

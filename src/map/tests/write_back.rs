@@ -138,11 +138,10 @@ fn an_update_of_nothing_is_no_call() {
         json!({ "id": "19" }),
         &[("nlpearl", json!({ "externalId": "19" }))],
     );
-    let row =
-        "[[row]]\ncapillary = { status = \"WON\", reasonId = \"{{ body.reason | default('') }}\" }";
-    let mapped = wishes(row, json!({}));
+    let row = "[[row]]\ncapillary = { status = \"WON\", reasonId = \"{{ body.reason }}\" }";
+    let mapped = wishes(row, json!({ "reason": "" }));
     assert!(
-        matches!(&mapped, Mapped::Invalid { why, .. } if why == "row 1, member `reasonId` is empty"),
+        matches!(&mapped, Mapped::Invalid { why, .. } if why == "row 1, member `reasonId` is empty, but required"),
         "{mapped:?}"
     );
 }

@@ -1,7 +1,12 @@
-//! Events as they may come to a row: one with nothing that may be missing, and full ones whose
-//! texts are words, numbers and dates.
+//! Events as they may come to a row: one with nothing that may be missing, full ones whose texts are
+//! words, numbers and dates, and those whose numbers are 0.
+
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use serde_json::{Value as Json, json};
+
+use super::sent::put;
 
 use crate::config::SourceKind;
 use crate::event::{EventId, EventKind, Facts, Status};
@@ -16,9 +21,22 @@ const TEXTS: &[&str] = &["Friday afternoon", "12", "2026-08-01T10:00:00Z", "true
 /// How many calls a lead has had, one for each text.
 const CALLS: &[u32] = &[3, 1, 12, 100];
 
+/// What an event is an example of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It brings nothing optional.
+    Bare,
+    /// Everything is there.
+    Full,
+    /// A number of it is 0; says which.
+    Zero(&'static str),
+}
+
+#[derive(Debug, Clone)]
 pub(super) struct Sample {
-    pub is_bare: bool,
+    pub role: Role,
     facts: Facts,
+    body: String,
     lead_id: Option<String>,
     calls: u32,
     previous: Option<Previous>,
@@ -32,16 +50,37 @@ impl Sample {
             source: "source",
             received_at: at,
             facts: &self.facts,
-            body: b"{}",
+            body: self.body.as_bytes(),
             lead_id: self.lead_id.as_deref(),
             calls: self.calls,
             previous: self.previous.as_ref(),
         };
         look(&Context::new(&input))
     }
+
+    /// The same event, with this value wherever a path leads into what the sender decides.
+    pub fn sending(&self, paths: &BTreeSet<String>, value: &Json) -> Self {
+        let (mut collected, mut body) = (json!({}), json!({}));
+        for path in paths {
+            let parts: Vec<&str> = path.split('.').collect();
+            match parts.as_slice() {
+                ["collected", inside @ ..] if !inside.is_empty() => {
+                    put(&mut collected, inside, value);
+                }
+                ["body", inside @ ..] if !inside.is_empty() => put(&mut body, inside, value),
+                _ => {}
+            }
+        }
+        let mut sample = self.clone();
+        if let Json::Object(collected) = collected {
+            sample.facts.collected = collected;
+        }
+        sample.body = body.to_string();
+        sample
+    }
 }
 
-/// The bare one comes first.
+/// The bare one comes first, the full ones last.
 pub(super) fn samples(kind: SourceKind, row: &Row) -> Vec<Sample> {
     let statuses = match &row.statuses {
         Some(statuses) => statuses.clone(),
@@ -53,6 +92,12 @@ pub(super) fn samples(kind: SourceKind, row: &Row) -> Vec<Sample> {
         statuses.into_iter().map(Some).collect()
     };
     let mut all = vec![sample(kind, row, &statuses[0], None)];
+    all.extend(without_calls(kind, row, &statuses[0]));
+    all.extend(
+        TEXTS
+            .iter()
+            .filter_map(|text| without_duration(kind, row, (&statuses[0], text))),
+    );
     for (index, text) in TEXTS.iter().enumerate() {
         let status = &statuses[index % statuses.len()];
         all.push(Sample {
@@ -64,6 +109,28 @@ pub(super) fn samples(kind: SourceKind, row: &Row) -> Vec<Sample> {
         all.push(sample(kind, row, status, Some(TEXTS[0])));
     }
     all
+}
+
+/// The webhook of a call counts that call.
+fn without_calls(kind: SourceKind, row: &Row, status: &Option<Status>) -> Option<Sample> {
+    if row.on == Some(EventKind::Call) {
+        return None;
+    }
+    let mut sample = sample(kind, row, status, None);
+    sample.role = Role::Zero("for a lead without calls");
+    sample.calls = 0;
+    Some(sample)
+}
+
+fn without_duration(
+    kind: SourceKind,
+    row: &Row,
+    (status, text): (&Option<Status>, &str),
+) -> Option<Sample> {
+    let mut sample = sample(kind, row, status, Some(text));
+    *sample.facts.call_duration.as_mut()? = 0.0;
+    sample.role = Role::Zero("for a call of 0 seconds");
+    Some(sample)
 }
 
 /// `text`: none in a bare event.
@@ -108,8 +175,13 @@ fn sample(kind: SourceKind, row: &Row, status: &Option<Status>, text: Option<&st
         at: instant(),
     });
     Sample {
-        is_bare: text.is_none(),
+        role: if text.is_some() {
+            Role::Full
+        } else {
+            Role::Bare
+        },
         facts,
+        body: String::from("{}"),
         lead_id: word("lead.id"),
         calls: 3,
         previous,
