@@ -14,6 +14,7 @@ mod trials;
 mod words;
 mod together;
 mod files;
+mod offers;
 
 use std::collections::BTreeMap;
 use std::path::Path;
