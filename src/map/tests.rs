@@ -15,6 +15,7 @@ mod words;
 mod together;
 mod files;
 mod offers;
+mod slips;
 
 use std::collections::BTreeMap;
 use std::path::Path;

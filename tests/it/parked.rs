@@ -190,7 +190,19 @@ async fn the_row_that_is_offered_takes_what_is_parked() {
     let parked = world.get("/api/v1/parked").await;
     let items = items(&parked);
     // A name that needs every kind of quote, and a number of no page.
-    insta::assert_snapshot!(serde_json::to_string_pretty(&items[1]).unwrap(), @"");
+    insta::assert_snapshot!(serde_json::to_string_pretty(&items[1]).unwrap(), @r#"
+    {
+      "cause": "unmapped:voice:Gone__fishing_",
+      "deliveries": 0,
+      "events": 1,
+      "oldest_at": "2026-08-01T12:00:01.000Z",
+      "row": {
+        "file": "voice.toml",
+        "text": "[[row]]\nname = \"Gone \\\"fishing\\\"\"\nwhen = \"event.status == 'Gone \\\"fishing\\\"'\"\nleadping = { category = \"Open\", outcome = \"Gone \\\"fishing\\\"\" }\n# categories: Open, Qualified, Converted, Lost, Invalid, Duplicate\n# instead of `leadping`, where nothing has to be done: ignore = \"why\"\n"
+      },
+      "suggestion": "add a row for \"Gone \\\"fishing\\\"\" to the mapping of `voice`; it is then decided again by itself"
+    }
+    "#);
     assert_eq!(items[0]["cause"], "unmapped:voice:777");
     let mut table = include_str!("../../mappings/voice.toml").to_owned();
     for item in items {

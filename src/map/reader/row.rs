@@ -99,10 +99,8 @@ impl Reader<'_> {
             return false;
         };
         if *required && !(row.contains_key("nlpearl") || row.contains_key("capillary")) {
-            self.error(value.span(), "`required` without a write-back")
-                .hint = Some(
-                "it parks an event whose lead is not at NLPearl or Capillary; a LeadPing lead is always required".to_owned(),
-            );
+            let hint = "it parks an event whose lead is not at NLPearl or Capillary; a LeadPing lead is always required";
+            self.absent(value.span(), "`required` without a write-back", hint);
         }
         *required
     }
