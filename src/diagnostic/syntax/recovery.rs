@@ -10,8 +10,8 @@ use super::{Said, line_of, say};
 use crate::diagnostic::{Finding, SourceFile};
 
 /// The most errors that are read past, and how much may be read for it in all.
-const MAX_ERRORS: usize = 200;
-const MAX_BYTES: usize = 16 * 1024 * 1024;
+const MAX_ERRORS: usize = 100;
+const MAX_BYTES: usize = 2 * 1024 * 1024;
 /// How far above an error a bracket may have been opened.
 const MAX_LINES_ABOVE: usize = 50;
 

@@ -78,19 +78,6 @@ fn a_fault_in_a_row_is_named_with_its_place_and_a_hint() {
         "write = \"set\"\nignore = \"x\"",
         &["3:1: error: `write` means nothing in a row that writes nothing (take it out)"],
     );
-    let lost = "(it is about the disposition that LeadPing gets: take it out, or give the row one)";
-    for targets in [
-        "nlpearl = { status = 130 }",
-        "leadping = { lead = { enabled = false } }",
-    ] {
-        check(
-            &format!("write = \"set\"\nfinal = true\n{targets}"),
-            &[
-                &format!("3:1: error: `write` means nothing in a row without a disposition {lost}"),
-                &format!("4:1: error: `final` means nothing in a row without a disposition {lost}"),
-            ],
-        );
-    }
     check(
         "write = \"amned\"\nfinal = \"yes\"\n[row.leadping]\ntype = \"Call\"\noutcome = \"x\"",
         &[
@@ -98,6 +85,24 @@ fn a_fault_in_a_row_is_named_with_its_place_and_a_hint() {
             "4:9: error: `final` is not true or false but string (write true, without quotes)",
         ],
     );
+}
+
+#[test]
+fn what_forces_a_disposition_needs_one() {
+    let lost = "(it is about the disposition that LeadPing gets: take it out, or give the row one)";
+    for targets in [
+        "nlpearl = { status = 130 }",
+        "leadping = { lead = { enabled = false } }",
+    ] {
+        check_row(
+            SourceKind::Nlpearl,
+            &format!("write = \"set\"\nfinal = true\n{targets}"),
+            &[
+                &format!("3:1: error: `write` means nothing in a row without a disposition {lost}"),
+                &format!("4:1: error: `final` means nothing in a row without a disposition {lost}"),
+            ],
+        );
+    }
 }
 
 #[test]
