@@ -25,6 +25,7 @@ use crate::problem::Problem;
 use crate::store::{Store, StoreError};
 use crate::telemetry::metrics::Metrics;
 
+mod advice;
 mod audit;
 pub mod auth;
 mod bodies;
@@ -43,6 +44,7 @@ mod rejects;
 mod replay;
 mod targets;
 
+pub use advice::{ParkedCause, RowToPaste, advise};
 pub use bodies::{BareBody, uncover_body};
 pub use document::document;
 pub use explain::{Tried, TryBody, try_payload};

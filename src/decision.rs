@@ -74,6 +74,12 @@ impl ParkCause {
 
     /// What a person does about it, in one line.
     pub fn suggestion(&self) -> String {
+        self.suggestion_for(None)
+    }
+
+    /// The same; `status` is the one that the cause is about, as it is written in a table: the key
+    /// has it in safe characters only.
+    pub fn suggestion_for(&self, status: Option<&str>) -> String {
         let mut parts = self.0.splitn(3, ':');
         let (class, name, detail) = (
             parts.next().unwrap_or_default(),
@@ -82,7 +88,8 @@ impl ParkCause {
         );
         match class {
             "unmapped" => format!(
-                "add a row for {detail} to the mapping of `{name}`; it is then decided again by itself"
+                "add a row for {} to the mapping of `{name}`; it is then decided again by itself",
+                status.unwrap_or(detail)
             ),
             "unlinked" => format!(
                 "name the LeadPing lead: `leadping-bridge links set {name} <its lead id> <LeadPing lead id>`, or wait for an event that names both"
@@ -91,7 +98,8 @@ impl ParkCause {
                 "the body or a template lacks something; mend the mapping of `{name}` or the sender"
             ),
             "row" => format!(
-                "a row of the mapping of `{name}` parks {detail}; change the row to act on it"
+                "a row of the mapping of `{name}` parks {}; change the row to act on it",
+                status.unwrap_or(detail)
             ),
             "refused" => format!(
                 "`{name}` answered {detail}: mend the row or the lead there, then release it"

@@ -27,6 +27,20 @@ pub const LEADPING: &str = "leadping";
 #[serde(transparent)]
 pub struct LeadKey(pub i64);
 
+/// Numbers for leads that are only foreseen: none is one of the store's.
+#[derive(Debug, Default)]
+pub struct ForeseenKeys {
+    made: i64,
+}
+
+impl ForeseenKeys {
+    pub fn make(&mut self) -> LeadKey {
+        // The store counts up from 1.
+        self.made -= 1;
+        LeadKey(self.made)
+    }
+}
+
 /// An id of a lead in one system: a source's name or [`LEADPING`], and the id there.
 #[derive(
     Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,

@@ -124,6 +124,10 @@ async fn what_is_parked_has_counts_the_oldest_and_what_to_do() {
         "deliveries": 0,
         "events": 2,
         "oldest_at": "2026-08-01T12:00:01.000Z",
+        "row": {
+          "file": "voice.toml",
+          "text": "[[row]]\nname = \"Status 77\"\nwhen = \"event.status == 77\"\nleadping = { category = \"Open\", outcome = \"Status 77\" }\n# categories: Open, Qualified, Converted, Lost, Invalid, Duplicate\n# instead of `leadping`, where nothing has to be done: ignore = \"why\"\n"
+        },
         "suggestion": "add a row for 77 to the mapping of `voice`; it is then decided again by itself"
       }
     ]

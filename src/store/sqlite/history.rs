@@ -11,7 +11,7 @@ use super::decide::{read_again, waiting_for};
 use super::writer::Scope;
 use crate::delivery::Slot;
 use crate::lead::identity::{self, Register, ids_of};
-use crate::lead::{LeadHistory, LeadKey, LeadState, SystemId, TargetHistory};
+use crate::lead::{ForeseenKeys, LeadHistory, LeadKey, LeadState, SystemId, TargetHistory};
 
 /// Looks at leads on any connection; writes nothing.
 pub(super) struct Past<'a>(pub(super) &'a Connection);
@@ -149,7 +149,7 @@ struct Foreseen<'a> {
     links: HashMap<SystemId, LeadKey>,
     leads: HashMap<LeadKey, Arc<LeadState>>,
     gone: HashSet<LeadKey>,
-    made: i64,
+    made: ForeseenKeys,
 }
 
 impl<'a> Foreseen<'a> {
@@ -159,7 +159,7 @@ impl<'a> Foreseen<'a> {
             links: HashMap::new(),
             leads: HashMap::new(),
             gone: HashSet::new(),
-            made: 0,
+            made: ForeseenKeys::default(),
         }
     }
 }
@@ -187,11 +187,7 @@ impl Register for Foreseen<'_> {
         lead: Option<LeadKey>,
         state: &Arc<LeadState>,
     ) -> Result<LeadKey, StoreError> {
-        let lead = lead.unwrap_or_else(|| {
-            // The store counts up from 1.
-            self.made -= 1;
-            LeadKey(self.made)
-        });
+        let lead = lead.unwrap_or_else(|| self.made.make());
         self.leads.insert(lead, state.clone());
         Ok(lead)
     }

@@ -40,13 +40,13 @@ impl SqliteStore {
     ) -> Result<Vec<ParkedRow>, StoreError> {
         self.read(move |connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT cause, sum(events), sum(deliveries), min(oldest) FROM (
-                    SELECT cause, events, 0 AS deliveries,
+                "SELECT cause, sum(events), sum(deliveries), min(oldest), min(first) FROM (
+                    SELECT cause, events, 0 AS deliveries, first,
                            (SELECT received_at FROM event WHERE sequence = first) AS oldest
                     FROM (SELECT cause, count(*) AS events, min(sequence) AS first
                           FROM event WHERE state = 'parked' AND cause > ?2 GROUP BY cause)
                     UNION ALL
-                    SELECT cause, 0, deliveries,
+                    SELECT cause, 0, deliveries, NULL,
                            (SELECT received_at FROM delivery WHERE delivery = first)
                     FROM (SELECT cause, count(*) AS deliveries, min(delivery) AS first
                           FROM delivery WHERE state = 'parked' AND cause > ?2 GROUP BY cause))
@@ -61,12 +61,13 @@ impl SqliteStore {
                             row.get::<_, i64>(1)?,
                             row.get::<_, i64>(2)?,
                             row.get::<_, i64>(3)?,
+                            row.get::<_, Option<i64>>(4)?,
                         ))
                     },
                 )?
                 .collect::<Result<Vec<_>, _>>()?;
             rows.into_iter()
-                .map(|(cause, events, deliveries, oldest)| {
+                .map(|(cause, events, deliveries, oldest, first)| {
                     let cause = ParkCause::from_stored(cause);
                     Ok(ParkedRow {
                         suggestion: cause.suggestion(),
@@ -74,6 +75,7 @@ impl SqliteStore {
                         events,
                         deliveries,
                         oldest_at: from_ms(oldest)?,
+                        first_event: first.map(Sequence),
                     })
                 })
                 .collect()
