@@ -109,6 +109,7 @@ fn decision(verdict: Verdict, now: Timestamp) -> Decision {
             targets: std::collections::BTreeMap::new(),
             previous: None,
             near_miss: None,
+            told: None,
             decided_at: now,
         },
         cause: None,

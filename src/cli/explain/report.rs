@@ -214,6 +214,9 @@ pub(super) fn outcome(out: &mut String, decision: &DecisionRecord, cause: Option
     } else {
         paragraph(out, (Style::new(), ""), &in_words(decision));
     }
+    if let Some(told) = &decision.told {
+        paragraph(out, (Style::new(), ""), &told.to_string());
+    }
     if let Some(cause) = cause {
         let text = format!("parked as {cause}: {}", cause.suggestion());
         paragraph(out, (BAD, ""), &text);

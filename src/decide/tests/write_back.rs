@@ -367,6 +367,7 @@ fn won_by(setter: &str) -> Given {
     given.policy.decide.authority = vec![String::from("shop"), String::from("crm")];
     let past = given.history.targets.get_mut("leadping").unwrap();
     past.course = Some(Course {
+        reported: None,
         words: Words {
             category: Some(String::from("Converted")),
             ..Words::default()
