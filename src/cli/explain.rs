@@ -21,6 +21,7 @@ use crate::event::{EventId, EventKind};
 use crate::explain;
 use crate::map;
 use crate::review::{self, ByTables, PayloadStory};
+use crate::systems;
 use crate::verify::{Gate, RawWebhook, verify};
 
 mod event_report;
@@ -95,7 +96,7 @@ async fn explain_payload(
     };
     let body = Bytes::from(read_payload(file)?);
     if !matches!(
-        serde_json::from_slice(&body),
+        systems::body::parse(&body),
         Ok(serde_json::Value::Object(_))
     ) {
         return Err(Exit::Unmet.because("the payload is not a JSON object; the bridge answers 400"));

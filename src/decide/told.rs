@@ -119,6 +119,22 @@ fn telling(
         };
         is_after(&newest, question)
     };
+    if let (Some(before), Some(course)) = (before, &history.course)
+        && before.event == event.sequence
+    {
+        // Decided again: it has told it.
+        return Some(Telling {
+            slot: slot.to_owned(),
+            course: course.clone(),
+            previous: None,
+            is_newest_word: false,
+            told: Told::Has {
+                target: reported.target.clone(),
+                words: before.words.clone(),
+                over: before.over,
+            },
+        });
+    }
     let has = history.has();
     if before.is_some_and(is_known) || has.is_some_and(|has| has.event > event.sequence) {
         return None;

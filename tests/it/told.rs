@@ -34,7 +34,7 @@ ignore = "nothing to do"
 const VOICE: &str = r#"
 kind = "nlpearl"
 [[row]]
-status = ["OnCall", "NeedRetry"]
+status = ["OnCall", "NeedRetry", "Completed"]
 ignore = "in progress"
 [[row]]
 status = "Success"
@@ -82,7 +82,7 @@ async fn told(world: &World) -> Value {
 #[tokio::test]
 async fn a_persons_edit_in_leadping_is_what_it_has_although_its_row_ignores_it() {
     let world = setup().start().await;
-    said(&world, "voice", &voice_of_all(100)).await;
+    said(&world, "voice", &voice_of_all(110)).await;
     crm(&world, "e1", "WON").await;
     crm(&world, "e2", "WON").await;
     person(&world, "Lost", "Gave up").await;
@@ -100,27 +100,34 @@ async fn a_persons_edit_in_leadping_is_what_it_has_although_its_row_ignores_it()
     );
     crm(&world, "e3", "WON").await;
     crm(&world, "e4", "WON").await;
-    assert_eq!(world.outcomes(LEADPING_LEAD), ["Interested", "Won", "Won"]);
-    insta::assert_snapshot!(world.verdicts().await, @"");
+    assert_eq!(world.outcomes(LEADPING_LEAD), ["Not interested", "Won", "Won"]);
+    insta::assert_snapshot!(world.verdicts().await, @"
+    voice: settled leadping delivery
+    crm: settled leadping delivery, nlpearl delivery
+    crm: settled leadping unchanged, nlpearl unchanged
+    people: settled
+    crm: settled leadping delivery, nlpearl unchanged
+    crm: settled leadping unchanged, nlpearl unchanged
+    ");
     world.finish().await;
 }
 
 #[tokio::test]
 async fn an_edit_that_no_row_covers_counts_too_and_once() {
     let world = setup().start().await;
-    said(&world, "voice", &voice_of_all(100)).await;
+    said(&world, "voice", &voice_of_all(110)).await;
     crm(&world, "e1", "WON").await;
     person(&world, "Duplicate", "Twice").await;
     assert_eq!(world.parked().await, ["unmapped:people:Duplicate: 1 events, 0 deliveries"]);
     crm(&world, "e2", "WON").await;
-    assert_eq!(world.outcomes(LEADPING_LEAD), ["Interested", "Won", "Won"]);
+    assert_eq!(world.outcomes(LEADPING_LEAD), ["Not interested", "Won", "Won"]);
     // Decided again later, it says nothing new.
     let covered = PEOPLE_TABLE.replace("\"Open\"", "\"Open\", \"Duplicate\"");
     world.replace_table("people", &covered).await;
     world.settle().await;
     assert_eq!(world.parked().await, [""; 0]);
     crm(&world, "e3", "WON").await;
-    assert_eq!(world.outcomes(LEADPING_LEAD), ["Interested", "Won", "Won"]);
+    assert_eq!(world.outcomes(LEADPING_LEAD), ["Not interested", "Won", "Won"]);
     world.finish().await;
 }
 
@@ -152,7 +159,11 @@ async fn what_waited_for_its_link_does_not_go_over_a_persons_newer_word() {
     world.set_link("voice", "68c3f1a2b4d5e6f708192a99", LEADPING_LEAD).await;
     world.settle().await;
     assert_eq!(world.outcomes(LEADPING_LEAD), ["Interested"]);
-    insta::assert_snapshot!(world.verdicts().await, @"");
+    insta::assert_snapshot!(world.verdicts().await, @"
+    voice: settled capillary delivery, leadping delivery
+    voice: settled leadping stale
+    people: settled
+    ");
     world.finish().await;
 }
 
@@ -178,13 +189,17 @@ async fn a_campaign_that_goes_on_is_told_again_to_stop() {
 async fn what_the_staff_set_in_the_crm_is_what_it_has() {
     let world = setup().start().await;
     world.put_lead_everywhere();
-    said(&world, "voice", &voice_of_all(100)).await;
-    said(&world, "voice", &voice_of_all(10)).await;
-    said(&world, "voice", &voice_of_all(100)).await;
+    let success = |number: i64| {
+        let mut body = voice_of_all(100);
+        body["number"] = json!(number);
+        body
+    };
+    said(&world, "voice", &success(1)).await;
+    said(&world, "voice", &success(2)).await;
     assert_eq!(world.sandbox().writes_at(System::Capillary).len(), 1);
     crm(&world, "e1", "ON_HOLD").await;
-    said(&world, "voice", &voice_of_all(10)).await;
-    said(&world, "voice", &voice_of_all(100)).await;
+    said(&world, "voice", &success(3)).await;
+    said(&world, "voice", &success(4)).await;
     assert_eq!(world.sandbox().writes_at(System::Capillary).len(), 2);
     world.finish().await;
 }
@@ -198,7 +213,16 @@ async fn our_own_writes_coming_back_undo_nothing() {
     for event in ["e1", "e2", "e3"] {
         crm(&world, event, "WON").await;
     }
-    insta::assert_snapshot!(world.verdicts().await, @"");
+    insta::assert_snapshot!(world.verdicts().await, @"
+    voice: settled capillary delivery, leadping delivery
+    people: settled
+    crm: settled leadping echo, nlpearl echo
+    crm: settled leadping delivery, nlpearl delivery
+    people: settled
+    voice: settled
+    crm: settled leadping unchanged, nlpearl unchanged
+    crm: settled leadping unchanged, nlpearl unchanged
+    ");
     let events = world.events("").await;
     assert!(events.iter().all(|event| event["decision"]["told"]["told"] != "has"));
     world.finish().await;

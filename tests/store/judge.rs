@@ -195,6 +195,7 @@ impl Judge {
             made.cause = Some(ParkCause::unlinked(source));
         }
         made.applied = (!applied.is_empty() && !orphan).then(|| AppliedChange {
+            is_only_told: false,
             occurred_at: event.reading.facts.occurred_at,
             targets: applied,
             previous: Some(Previous {

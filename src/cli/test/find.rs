@@ -56,7 +56,7 @@ impl Found {
         let bytes = std::fs::read(&self.payload)
             .with_context(|| format!("cannot read {}", self.payload.display()))?;
         let veiled = |text: &[u8]| source_file(&self.payload, veil(text));
-        Ok(match serde_json::from_slice(&bytes) {
+        Ok(match crate::systems::body::parse(&bytes) {
             Ok(payload @ Value::Object(_)) => Ok(payload),
             Ok(_) => {
                 let start = bytes.iter().take_while(|byte| byte.is_ascii_whitespace());
