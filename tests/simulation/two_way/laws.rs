@@ -66,7 +66,7 @@ pub fn check(mut world: World, driven: &Driven<'_>) -> Tally {
         }
     }
     for (sequence, seen) in &run.seen {
-        // What waited was decided more than once, and shows its last decision.
+        // What was parked may have been decided more than once: it shows its last decision.
         let waited = reference.waited.contains(sequence);
         assert!(
             waited || seen.told.is_some() == reference.told.contains(sequence),

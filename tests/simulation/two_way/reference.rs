@@ -126,7 +126,7 @@ pub struct Reference<'w> {
     pub expected: BTreeMap<i64, Expected>,
     /// Events that told what their own system has.
     pub told: BTreeSet<i64>,
-    /// Events that waited for a link.
+    /// Events that were parked: some are decided again at each start.
     pub waited: BTreeSet<i64>,
 }
 
@@ -193,9 +193,12 @@ impl Reference<'_> {
             }
         }
         match expected.parked {
-            Some("unlinked") => lead.waiting.insert(sequence) && self.waited.insert(sequence),
+            Some("unlinked") => lead.waiting.insert(sequence),
             _ => lead.waiting.remove(&sequence),
         };
+        if expected.parked.is_some() {
+            self.waited.insert(sequence);
+        }
         self.expected.insert(sequence, expected);
     }
 }
