@@ -119,7 +119,10 @@ fn nobody_named(kind: &str, name: &str, names: &[&str]) -> String {
     const MOST: usize = 64;
     let shown = name.chars().filter(|character| !character.is_control());
     let shown: String = shown.take(MOST).collect();
-    format!("no {kind} is named `{shown}`; there are: {}", names.join(", "))
+    format!(
+        "no {kind} is named `{shown}`; there are: {}",
+        names.join(", ")
+    )
 }
 
 /// A source that is asked for and not found: a slip, unless it had that name once.

@@ -251,10 +251,7 @@ pub(super) async fn set_links(
 }
 
 /// What became of each link, in the order given.
-fn results_of<T>(
-    read: Vec<Result<T, String>>,
-    taught: Vec<Linked>,
-) -> Result<LinksSet, Problem> {
+fn results_of<T>(read: Vec<Result<T, String>>, taught: Vec<Linked>) -> Result<LinksSet, Problem> {
     let mut taught = taught.into_iter();
     let results = read.into_iter().map(|link| match link {
         Ok(_) => {
@@ -311,7 +308,10 @@ fn read_link(link: LinkView, sources: &[String]) -> Result<NewLink, String> {
         true => Ok(()),
         false => {
             let sources: Vec<&str> = sources.iter().map(String::as_str).collect();
-            Err(format!("{place}{}", nobody_named("source", source, &sources)))
+            Err(format!(
+                "{place}{}",
+                nobody_named("source", source, &sources)
+            ))
         }
     };
     known("", &link.source)?;

@@ -161,7 +161,9 @@ impl AdminApi {
         if !status.is_success() {
             match detail(&text) {
                 // Whoever asked named something that is not there, or wrongly.
-                Some(detail) if matches!(status.as_u16(), 400 | 404) => eprintln!("error: {detail}"),
+                Some(detail) if matches!(status.as_u16(), 400 | 404) => {
+                    eprintln!("error: {detail}")
+                }
                 Some(detail) => eprintln!("error: the bridge answered {status}: {detail}"),
                 None => eprintln!("error: {} answered {status}", self.url),
             }

@@ -119,7 +119,10 @@ pub async fn run(args: SandboxArgs, global: &GlobalArgs) -> anyhow::Result<ExitC
             Err(code) => return Ok(code),
         },
     };
-    let receivers = match config.as_ref().map(|config| receivers(&args.webhooks, config)) {
+    let receivers = match config
+        .as_ref()
+        .map(|config| receivers(&args.webhooks, config))
+    {
         Some(Ok(receivers)) => receivers,
         Some(Err(code)) => return Ok(code),
         None => BTreeMap::new(),

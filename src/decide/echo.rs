@@ -3,8 +3,8 @@
 //!
 //! The writes that wait for their echo are the store's: they stand there before the call leaves.
 
-use crate::event::{Facts, Sequence};
 use crate::delivery::DeliveryId;
+use crate::event::{Facts, Sequence};
 use crate::lead::OwnWrite;
 
 use jiff::Timestamp;

@@ -230,7 +230,11 @@ async fn a_chunked_body_is_read_to_its_end() {
 async fn half_of_a_pair_is_read_as_what_stands_for_it_and_kept_as_it_came() {
     let bridge = bridge().await;
     let body = r#"{"note":"thanks \ud83d","whole":"\ud83d\ude00"}"#;
-    check(&bridge.post("/webhooks/voice", "right", body).await, 202, &[]);
+    check(
+        &bridge.post("/webhooks/voice", "right", body).await,
+        202,
+        &[],
+    );
     let recorded = bridge.recorder.recorded.lock().unwrap();
     let read = serde_json::json!({"note": "thanks \u{fffd}", "whole": "\u{1f600}"});
     assert_eq!(recorded[0].2, read);
@@ -243,7 +247,10 @@ async fn a_body_that_is_no_object_is_kept_as_a_reject() {
     let long = "x".repeat(5000);
     for (body, detail) in [
         ("{\"a\":1\n;", "not JSON: line 2, column 1"),
-        ("{\"a\":1e400}", "a number in the body is out of range: line 1, column 10"),
+        (
+            "{\"a\":1e400}",
+            "a number in the body is out of range: line 1, column 10",
+        ),
         ("[1]", "not an object"),
         (deep.as_str(), "deeper than 64 levels"),
         (long.as_str(), "not JSON"),

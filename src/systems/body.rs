@@ -86,8 +86,14 @@ mod tests {
         check(r#"{"a":"\ud83d\ude00 \u00e9 \\ud83d \" \n"}"#, None);
         check(r#"{"a":"cut \ud83d"}"#, Some(r#"{"a":"cut \ufffd"}"#));
         check(r#"{"a":"\uDE00\ud83d"}"#, Some(r#"{"a":"\ufffd\ufffd"}"#));
-        check(r#"{"\ud83d":"\ud83d\ud83d\ude00"}"#, Some(r#"{"\ufffd":"\ufffd\ud83d\ude00"}"#));
-        check(r#"{"a":"\ud83d\n\ud83dA\ud83d\u0041"}"#, Some(r#"{"a":"\ufffd\n\ufffdA\ufffd\u0041"}"#));
+        check(
+            r#"{"\ud83d":"\ud83d\ud83d\ude00"}"#,
+            Some(r#"{"\ufffd":"\ufffd\ud83d\ude00"}"#),
+        );
+        check(
+            r#"{"a":"\ud83d\n\ud83dA\ud83d\u0041"}"#,
+            Some(r#"{"a":"\ufffd\n\ufffdA\ufffd\u0041"}"#),
+        );
         check(r#"{"a":"\\\ud83d\\"}"#, Some(r#"{"a":"\\\ufffd\\"}"#));
         // What is no JSON for another reason stays so.
         check(r#"{"a":"\ud83"#, None);
@@ -100,7 +106,9 @@ mod tests {
         let body = br#"{"note":"yes \ud83d","x":1}"#;
         let expected = json!({ "note": "yes \u{fffd}", "x": 1 });
         assert_eq!(parse::<Value>(body).unwrap(), expected);
-        with(body, |parsed| assert_eq!(Value::from(parsed.unwrap()), expected));
+        with(body, |parsed| {
+            assert_eq!(Value::from(parsed.unwrap()), expected)
+        });
         assert!(parse::<Value>(br#"{"note":"\ud83d"#).is_err());
         assert!(parse::<Value>(br#"{"note":1e400}"#).is_err());
     }

@@ -180,7 +180,9 @@ async fn links_set_releases_what_waited() {
     let unknown = set(&["phone", "68c3f1a2", "lead_1"]).await;
     assert_eq!(unknown.code, Some(2));
     assert!(
-        unknown.err.contains("no source is named `phone`; there are: crm, voice"),
+        unknown
+            .err
+            .contains("no source is named `phone`; there are: crm, voice"),
         "{}",
         unknown.err
     );

@@ -115,7 +115,11 @@ async fn names_that_nobody_has_are_told_with_those_that_there_are() {
     for (command, code, told) in [
         (&["events", "list", "--source", "nosuch"][..], 2, sources),
         (&["links", "list", "--source", "nosuch"], 2, sources),
-        (&["events", "replay", "--source", "nosuch", "--since", "1d"], 2, sources),
+        (
+            &["events", "replay", "--source", "nosuch", "--since", "1d"],
+            2,
+            sources,
+        ),
         (&["links", "set", "nosuch", "1", "lead_a"], 2, sources),
         (&["targets", "pause", "nosuch"], 2, targets),
         (&["targets", "resume", "nosuch"], 2, targets),

@@ -143,7 +143,7 @@ async fn what_a_person_releases_is_asked_for_at_once() {
     resolved(&world, "voice", "nothing", 1).await;
     put_other(&world);
     let cause = json!({ "cause": "unlinked:voice" });
-    let freed = world.post_admin("/api/v1/parked/release", &cause).await;
+    let freed = world.post_admin("parked/release", &cause).await;
     assert_eq!(freed.body["results"], json!({ "parked": 1 }));
     resolved(&world, "voice", "linked", 1).await;
     assert_eq!(world.outcomes("lead_b"), ["1"]);

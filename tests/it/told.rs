@@ -88,8 +88,18 @@ async fn a_persons_edit_in_leadping_is_what_it_has_although_its_row_ignores_it()
     person(&world, "Lost", "Gave up").await;
     let told = told(&world).await;
     assert_eq!(
-        (&told["told"], &told["target"], &told["category"], &told["outcome"]),
-        (&json!("has"), &json!("leadping"), &json!("Lost"), &json!("Gave up"))
+        (
+            &told["told"],
+            &told["target"],
+            &told["category"],
+            &told["outcome"]
+        ),
+        (
+            &json!("has"),
+            &json!("leadping"),
+            &json!("Lost"),
+            &json!("Gave up")
+        )
     );
     let shown = world.get(&format!("/api/v1/leads/{LEADPING_LEAD}")).await;
     let has = shown["lead"]["has"].as_array().unwrap();
@@ -100,7 +110,10 @@ async fn a_persons_edit_in_leadping_is_what_it_has_although_its_row_ignores_it()
     );
     crm(&world, "e3", "WON").await;
     crm(&world, "e4", "WON").await;
-    assert_eq!(world.outcomes(LEADPING_LEAD), ["Not interested", "Won", "Won"]);
+    assert_eq!(
+        world.outcomes(LEADPING_LEAD),
+        ["Not interested", "Won", "Won"]
+    );
     insta::assert_snapshot!(world.verdicts().await, @"
     voice: settled leadping delivery
     crm: settled leadping delivery, nlpearl delivery
@@ -118,16 +131,25 @@ async fn an_edit_that_no_row_covers_counts_too_and_once() {
     said(&world, "voice", &voice_of_all(110)).await;
     crm(&world, "e1", "WON").await;
     person(&world, "Duplicate", "Twice").await;
-    assert_eq!(world.parked().await, ["unmapped:people:Duplicate: 1 events, 0 deliveries"]);
+    assert_eq!(
+        world.parked().await,
+        ["unmapped:people:Duplicate: 1 events, 0 deliveries"]
+    );
     crm(&world, "e2", "WON").await;
-    assert_eq!(world.outcomes(LEADPING_LEAD), ["Not interested", "Won", "Won"]);
+    assert_eq!(
+        world.outcomes(LEADPING_LEAD),
+        ["Not interested", "Won", "Won"]
+    );
     // Decided again later, it says nothing new.
     let covered = PEOPLE_TABLE.replace("\"Open\"", "\"Open\", \"Duplicate\"");
     world.replace_table("people", &covered).await;
     world.settle().await;
     assert_eq!(world.parked().await, [""; 0]);
     crm(&world, "e3", "WON").await;
-    assert_eq!(world.outcomes(LEADPING_LEAD), ["Not interested", "Won", "Won"]);
+    assert_eq!(
+        world.outcomes(LEADPING_LEAD),
+        ["Not interested", "Won", "Won"]
+    );
     world.finish().await;
 }
 
@@ -156,7 +178,9 @@ async fn what_waited_for_its_link_does_not_go_over_a_persons_newer_word() {
     other["externalId"] = json!(null);
     said(&world, "voice", &other).await;
     person(&world, "Converted", "Sold by phone").await;
-    world.set_link("voice", "68c3f1a2b4d5e6f708192a99", LEADPING_LEAD).await;
+    world
+        .set_link("voice", "68c3f1a2b4d5e6f708192a99", LEADPING_LEAD)
+        .await;
     world.settle().await;
     assert_eq!(world.outcomes(LEADPING_LEAD), ["Interested"]);
     insta::assert_snapshot!(world.verdicts().await, @"
@@ -180,7 +204,10 @@ async fn a_campaign_that_goes_on_is_told_again_to_stop() {
     crm(&world, "e3", "WON").await;
     crm(&world, "e4", "WON").await;
     assert_eq!(world.sandbox().writes_at(System::Nlpearl).len(), 2);
-    let shown = world.sandbox().lead_at(System::Nlpearl, VOICE_LEAD).unwrap();
+    let shown = world
+        .sandbox()
+        .lead_at(System::Nlpearl, VOICE_LEAD)
+        .unwrap();
     assert_eq!(shown["status"], 130);
     world.finish().await;
 }
@@ -224,6 +251,10 @@ async fn our_own_writes_coming_back_undo_nothing() {
     crm: settled leadping unchanged, nlpearl unchanged
     ");
     let events = world.events("").await;
-    assert!(events.iter().all(|event| event["decision"]["told"]["told"] != "has"));
+    assert!(
+        events
+            .iter()
+            .all(|event| event["decision"]["told"]["told"] != "has")
+    );
     world.finish().await;
 }

@@ -49,7 +49,10 @@ fn every_system_ends_with_what_the_rules_name() {
         "told",
     ];
     for word in words.into_iter().filter(|_| seeds > 1) {
-        assert!(tally.get(word).is_some_and(|count| *count > 0), "never {word}: {tally:?}");
+        assert!(
+            tally.get(word).is_some_and(|count| *count > 0),
+            "never {word}: {tally:?}"
+        );
     }
 }
 

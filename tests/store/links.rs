@@ -79,7 +79,10 @@ async fn set_link(scene: &Scene) -> Vec<Decided> {
         .set_links(vec![link], scene.judge.clone(), scene.now)
         .await
         .unwrap();
-    taught.into_iter().flat_map(|linked| linked.decided).collect()
+    taught
+        .into_iter()
+        .flat_map(|linked| linked.decided)
+        .collect()
 }
 
 async fn a_link_set_by_a_person_frees_what_waited(engine: Engine) {

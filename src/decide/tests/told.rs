@@ -14,7 +14,10 @@ fn told(category: &str, outcome: Option<&str>) -> Given {
         kind: "leadping",
     };
     given.source = "people";
-    given.policy.reports.insert(String::from("people"), reported);
+    given
+        .policy
+        .reports
+        .insert(String::from("people"), reported);
     given
 }
 
@@ -37,7 +40,11 @@ fn news(given: &Given) -> String {
         Some(over) => format!(" over {}", over.0.as_u128()),
         None => String::new(),
     };
-    let newest = if change.targets.is_empty() { "" } else { ", newest word" };
+    let newest = if change.targets.is_empty() {
+        ""
+    } else {
+        ", newest word"
+    };
     format!(
         "{}, course {} by {}{over}{newest}",
         words(&report.words),
@@ -54,7 +61,11 @@ fn check_news(given: &Given, expected: &str) {
 #[test]
 fn what_it_says_counts_over_what_we_wrote() {
     let open = json!({ "category": "Open", "outcome": "New" });
-    let lost = |given: Given| given.has_of("crm", open.clone(), None).has(interested(), None);
+    let lost = |given: Given| {
+        given
+            .has_of("crm", open.clone(), None)
+            .has(interested(), None)
+    };
     check_news(
         &lost(told("Lost", Some("Gone"))),
         "Lost/Gone, course Lost/Gone by people over 2",
@@ -65,7 +76,10 @@ fn what_it_says_counts_over_what_we_wrote() {
         "Lost/Gone, course Lost/Gone by people over 2, newest word",
     );
     // What is not said stays; which of the two is called the status is the sender's to choose.
-    check_news(&lost(told("Lost", None)), "Lost/, course Lost/ by people over 2");
+    check_news(
+        &lost(told("Lost", None)),
+        "Lost/, course Lost/ by people over 2",
+    );
     check_news(
         &lost(told("Sold", Some("Converted"))),
         "Converted/Sold, course Converted/Sold by people over 2",
@@ -94,7 +108,10 @@ fn it_counts_whatever_the_row_says() {
         ("Converted", "unmapped (unmapped:people:Converted) applied"),
     ] {
         let given = told(category, None).has(interested(), None);
-        check_news(&given, &format!("{category}/, course {category}/ by people over 1"));
+        check_news(
+            &given,
+            &format!("{category}/, course {category}/ by people over 1"),
+        );
         check(given, verdict);
     }
     let mut of_a_call = told("Lost", None).has(interested(), None);
@@ -126,9 +143,15 @@ fn what_is_older_than_what_it_has_is_no_news() {
     let given = || told("Lost", None).has(interested(), None);
     check_news(&given().occurred(-1_000), "nothing");
     // To the second.
-    check_news(&given().occurred(0), "Lost/, course Lost/ by people over 1, newest word");
+    check_news(
+        &given().occurred(0),
+        "Lost/, course Lost/ by people over 1, newest word",
+    );
     // Its source has said something since; by its clock, or without one as recorded.
-    check_news(&given().applied("people", 9, Some(900)).occurred(800), "nothing");
+    check_news(
+        &given().applied("people", 9, Some(900)).occurred(800),
+        "nothing",
+    );
     check_news(&given().applied("people", 11, None), "nothing");
     // It has told it already, and says so again; or something newer has.
     let again = "/, course Qualified/Interested by voice";
@@ -147,6 +170,15 @@ fn what_is_older_than_what_it_has_is_no_news() {
     let mut late = given();
     late.target().entries[0].event = Sequence(11);
     check_news(&late, "nothing");
+    // An older event that waited was written only after it came.
+    for (decided_ms, expected) in [
+        (1000, "nothing"),
+        (999, "Lost/, course Lost/ by people over"),
+    ] {
+        let mut waited = given();
+        waited.target().entries[0].delivery = DeliveryId::new_at(at(decided_ms));
+        assert!(news(&waited).starts_with(expected), "{decided_ms}");
+    }
 }
 
 #[test]
@@ -155,10 +187,7 @@ fn what_is_on_its_way_comes_after_it() {
         let given = told("Lost", None).has(voicemail(""), None);
         let mut given = given.has(interested(), None).stands(state);
         // But what was there before does not come back if that never arrives.
-        check_news(
-            &given,
-            "Lost/, course Qualified/Interested by voice over 1",
-        );
+        check_news(&given, "Lost/, course Qualified/Interested by voice over 1");
         given.target().entries.remove(1);
         check_news(&given, "nothing");
     }
@@ -166,7 +195,9 @@ fn what_is_on_its_way_comes_after_it() {
 
 #[test]
 fn a_change_of_an_older_entry_is_not_what_the_lead_is_now() {
-    let mut given = told("Lost", None).has(voicemail(""), None).has(interested(), None);
+    let mut given = told("Lost", None)
+        .has(voicemail(""), None)
+        .has(interested(), None);
     let marked = |number: u128| crate::event::Reported {
         marker: Some(DeliveryId(uuid::Uuid::from_u128(number)).to_string()),
         ..crate::event::Reported::default()
@@ -207,7 +238,13 @@ fn an_echo_in_a_webhook_that_no_row_acts_on_is_used_up_all_the_same() {
     let decision = given.decide();
     assert_eq!(line(&decision), "ignored echoed");
     let target = String::from("leadping");
-    assert_eq!(decision.record.told, Some(Told::Echo { target, of: delivery }));
+    assert_eq!(
+        decision.record.told,
+        Some(Told::Echo {
+            target,
+            of: delivery
+        })
+    );
     given.says = Some((String::from("Lost"), None));
     let decision = given.decide();
     assert_eq!(decision.record.near_miss.as_deref(), Some("leadping"));

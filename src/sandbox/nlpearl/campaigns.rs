@@ -67,11 +67,7 @@ pub(in crate::sandbox) struct Campaigns {
 }
 
 impl Campaigns {
-    pub fn new(
-        max_leads: usize,
-        strict_leads: bool,
-        outbounds: BTreeMap<String, String>,
-    ) -> Self {
+    pub fn new(max_leads: usize, strict_leads: bool, outbounds: BTreeMap<String, String>) -> Self {
         Self {
             leads: HashMap::new(),
             max_leads,

@@ -200,7 +200,10 @@ async fn a_lead_that_a_write_makes_tells_of_its_pearl_and_never_of_its_outbound(
             let other = json!({
                 "id": "68c3f1a2b4d5e6f70819ffff", "pearlId": "pearl-2", "outboundId": "outbound-2",
             });
-            world.sandbox.put_lead(System::Nlpearl, &other).expect("a lead");
+            world
+                .sandbox
+                .put_lead(System::Nlpearl, &other)
+                .expect("a lead");
         }
         let id = format!("68c3f1a2b4d5e6f70819000{number}");
         put(&format!("/{campaign}/Lead/{id}")).await;

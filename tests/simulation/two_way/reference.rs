@@ -450,14 +450,17 @@ impl AtTarget {
             true => self.entries.len().min(ENTRIES),
             false => self.counting().count(),
         };
-        let mut candidates = (0..self.entries.len()).rev().take(counting).filter(|place| {
-            let entry = &self.entries[*place];
-            let same_call = match (&entry.call, &said.call) {
-                (Some(known), Some(named)) => known == named,
-                _ => true,
-            };
-            entry.source == said.source && same_call
-        });
+        let mut candidates = (0..self.entries.len())
+            .rev()
+            .take(counting)
+            .filter(|place| {
+                let entry = &self.entries[*place];
+                let same_call = match (&entry.call, &said.call) {
+                    (Some(known), Some(named)) => known == named,
+                    _ => true,
+                };
+                entry.source == said.source && same_call
+            });
         let says_so =
             |place: &usize| self.words_of(target, &self.entries[*place], case.turn) == *wanted;
         match said.is_of_call {

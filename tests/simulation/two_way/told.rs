@@ -2,6 +2,7 @@
 //! that is what it says, is newer, or is still on its way.
 
 use jiff::Timestamp;
+use leadping_bridge::delivery::DeliveryId;
 
 use super::reference::{AtTarget, Entry, Fate, Heard, Lead, Words};
 
@@ -20,6 +21,12 @@ fn is_after(newest: (Option<Timestamp>, i64), own: (Option<Timestamp>, i64)) -> 
         (Some(newest), Some(own)) if newest != own => newest > own,
         _ => newest.1 >= own.1,
     }
+}
+
+/// As the id of its delivery tells.
+fn decided_at(entry: &str) -> Timestamp {
+    let id: DeliveryId = entry.parse().unwrap();
+    id.decided_at().unwrap()
 }
 
 impl Lead {
@@ -53,7 +60,10 @@ impl AtTarget {
         }
         let is_there = |entry: &&Entry| self.members_of(entry, heard.turn).is_some();
         let has = self.counting().find(is_there).cloned();
-        if has.as_ref().is_some_and(|has| has.event > said.sequence) {
+        // What waited tells of the time when it came.
+        let is_older =
+            |has: &Entry| has.event > said.sequence || decided_at(&has.id) >= said.received_at;
+        if has.as_ref().is_some_and(is_older) {
             return false;
         }
         let there = self.there(heard, (has.as_ref(), now));
@@ -92,7 +102,10 @@ impl AtTarget {
         if let Some(Some(over)) = &heard.seen.told {
             let entry = self.entries.iter().find(|entry| entry.id == *over);
             let set = self.writes.iter().find(|write| write.id == *over);
-            assert!(set.is_some_and(|set| set.fate == Fate::Delivered), "over what never was there");
+            assert!(
+                set.is_some_and(|set| set.fate == Fate::Delivered),
+                "over what never was there"
+            );
             return entry.cloned();
         }
         let has = has?;
@@ -103,10 +116,15 @@ impl AtTarget {
     fn is_over(&self, there: &Entry, heard: &Heard<'_>) -> bool {
         let said = heard.said;
         let marks = |entry: &&Entry| said.marker.as_ref() == Some(&entry.id);
-        let marks_older = self.entries.iter().rev().take(16).any(|entry| {
-            entry.id != there.id && marks(&entry)
-        });
-        let is_older = said.stamp.is_some_and(|at| at.as_second() < there.at.as_second());
+        let marks_older = self
+            .entries
+            .iter()
+            .rev()
+            .take(16)
+            .any(|entry| entry.id != there.id && marks(&entry));
+        let is_older = said
+            .stamp
+            .is_some_and(|at| at.as_second() < there.at.as_second());
         let members = self.members_of(there, heard.turn).unwrap_or_default();
         !marks_older && !is_older && !said.agrees(&there.id, &members)
     }
