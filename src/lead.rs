@@ -96,6 +96,8 @@ pub struct Entry {
     /// The target's id of it, once known.
     pub entry_id: Option<String>,
     pub state: EntryState,
+    /// When the target was known to have it.
+    pub there_since: Option<Timestamp>,
 }
 
 /// A write of ours that may come back as a webhook.

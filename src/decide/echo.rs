@@ -30,6 +30,11 @@ pub(super) fn listen<'h>(
     let mut awaited = writes
         .iter()
         .filter(|write| write.event < sequence && received_at <= write.until)
+        // What waited, and came before that was decided, was no echo then either.
+        .filter(|write| {
+            let decided_at = write.delivery.decided_at();
+            decided_at.is_none_or(|at| at <= received_at)
+        })
         .peekable();
     if awaited.peek().is_none() {
         return Heard::Nothing;

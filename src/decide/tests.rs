@@ -168,6 +168,7 @@ impl Given {
             call: call.map(str::to_owned),
             timestamp: at(0),
             entry_id: None,
+            there_since: None,
             state: EntryState::There,
         };
         let before = self.target().course.take();

@@ -14,7 +14,7 @@ use crate::decision::{AppliedChange, Decision, Revision, Told};
 use crate::delivery::{self, Slot};
 use crate::event::{EventKind, Facts, Standing};
 use crate::lead::course::{Course, Report, Words};
-use crate::lead::{Applied, Entry, EntryState, LEADPING, LeadHistory, Previous, TargetHistory};
+use crate::lead::{Applied, EntryState, LEADPING, LeadHistory, Previous, TargetHistory};
 use crate::systems::leadping::vocabulary::canonical_category;
 
 /// Characters of a word that are remembered: a body's members have no bound of their own.
@@ -136,17 +136,16 @@ fn telling(
         });
     }
     let has = history.has();
-    // An event that waited tells of the time when it came.
-    let is_older = |has: &Entry| {
-        let decided_at = has.delivery.decided_at();
-        has.event > event.sequence || decided_at.is_some_and(|at| at >= event.received_at)
-    };
-    if before.is_some_and(is_known) || has.is_some_and(is_older) {
+    if before.is_some_and(is_known) || has.is_some_and(|has| has.event > event.sequence) {
         return None;
     }
     let mut counting = history.counting();
-    let there = counting.find(|entry| entry.state == EntryState::There);
-    // A write that is on its way comes after what is told now.
+    // An event that waited tells of the time when it came.
+    let there = counting.find(|entry| {
+        let came_since = entry.there_since.is_some_and(|at| at >= event.received_at);
+        entry.state == EntryState::There && !came_since
+    });
+    // A write that is on its way, or got there since, comes after what is told now.
     let is_coming = has != there;
     let course = history.course.as_ref();
     let words = words_of(reported, facts, course.map(|course| &course.words));

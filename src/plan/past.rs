@@ -250,6 +250,7 @@ impl Has {
             call: self.call.as_deref().map(str::to_owned),
             timestamp: self.timestamp,
             entry_id: None,
+            there_since: None,
             state: EntryState::There,
         }
     }

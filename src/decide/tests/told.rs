@@ -171,13 +171,13 @@ fn what_is_older_than_what_it_has_is_no_news() {
     late.target().entries[0].event = Sequence(11);
     check_news(&late, "nothing");
     // An older event that waited was written only after it came.
-    for (decided_ms, expected) in [
+    for (since_ms, expected) in [
         (1000, "nothing"),
         (999, "Lost/, course Lost/ by people over"),
     ] {
         let mut waited = given();
-        waited.target().entries[0].delivery = DeliveryId::new_at(at(decided_ms));
-        assert!(news(&waited).starts_with(expected), "{decided_ms}");
+        waited.target().entries[0].there_since = Some(at(since_ms));
+        assert!(news(&waited).starts_with(expected), "{since_ms}");
     }
 }
 

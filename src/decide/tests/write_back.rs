@@ -82,6 +82,7 @@ impl Given {
             call: call.map(str::to_owned),
             timestamp: at(0),
             entry_id: None,
+            there_since: None,
             state: EntryState::There,
         };
         let past = self.history.targets.entry(slot.to_owned()).or_default();

@@ -69,7 +69,7 @@ pub fn check(mut world: World, driven: &Driven<'_>) -> Tally {
         // What was parked may have been decided more than once: it shows its last decision.
         let waited = reference.waited.contains(sequence);
         assert!(
-            waited || seen.told.is_some() == reference.told.contains(sequence),
+            waited || seen.is_told == reference.told.contains(sequence),
             "event {sequence}: {:?}\nof lead: {}",
             run.events[sequence],
             story(&run, run.events[sequence].lead)
@@ -175,10 +175,7 @@ fn seen(row: &EventRow) -> Seen {
     Seen {
         deliveries: deliveries.collect(),
         echo_of: { echoes }.next().or(echo_told),
-        told: match told {
-            Some(Told::Has { over, .. }) => Some(over.map(|over| over.to_string())),
-            _ => None,
-        },
+        is_told: matches!(told, Some(Told::Has { .. })),
     }
 }
 

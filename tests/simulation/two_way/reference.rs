@@ -2,12 +2,13 @@
 //! store, no time that passes, nothing shared with the code that is tested. Slow and small.
 //!
 //! What the world did is an input: which deliveries a target refused or gave way to newer ones, and
-//! which webhook was taken for an echo, or for a system's own word over which write of ours (that it
-//! may be taken so is checked here, and in `told`).
+//! which webhook was taken for an echo (that it may be taken for one is checked here). What a system
+//! itself says counts by the rules of `told`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
+use leadping_bridge::delivery::DeliveryId;
 
 use super::ground::RETURNS;
 use super::said::{Members, Said, System, Wants};
@@ -32,8 +33,8 @@ pub struct Seen {
     pub deliveries: BTreeMap<String, (String, Timestamp, Fate)>,
     /// The write that it was taken for the echo of.
     pub echo_of: Option<String>,
-    /// What its sender has counts over this write of ours, or over none.
-    pub told: Option<Option<String>>,
+    /// What its sender says was taken for what it has.
+    pub is_told: bool,
 }
 
 /// What an event should have become.
@@ -154,9 +155,9 @@ impl Reference<'_> {
         let lead = self.leads.entry(said.lead).or_default();
         let mut expected = Expected::default();
         let now = self.events[&turn].received_at;
-        let about = Heard { said, seen, turn };
+        let about = Heard { said, turn };
         let is_echo = lead.is_echo(said, seen);
-        if !is_echo && lead.is_told(&about, now) {
+        if !is_echo && lead.is_told(&about) {
             self.told.insert(sequence);
         }
         match said.wants() {
@@ -203,10 +204,9 @@ impl Reference<'_> {
     }
 }
 
-/// An event, and what the world made of it.
+/// An event when it is decided.
 pub(super) struct Heard<'c> {
     pub(super) said: &'c Said,
-    pub(super) seen: &'c Seen,
     pub(super) turn: i64,
 }
 
@@ -306,6 +306,7 @@ impl Lead {
         for (target, at) in &mut self.at {
             may.extend(at.writes.iter_mut().filter(|write| {
                 write.event < said.sequence
+                    && decided_at(&write.id) <= said.received_at
                     && said.reports(target, &write.entry, &write.members)
                     && write.echoed_by.is_none_or(|by| by == said.sequence)
             }));
@@ -596,6 +597,13 @@ impl AtTarget {
         });
         there.collect()
     }
+}
+
+/// As the id of its delivery tells.
+fn decided_at(delivery: &str) -> Timestamp {
+    let id: Option<DeliveryId> = delivery.parse().ok();
+    id.and_then(DeliveryId::decided_at)
+        .unwrap_or(Timestamp::MIN)
 }
 
 fn covers(has: &Members, wanted: &Members) -> bool {

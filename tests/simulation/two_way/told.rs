@@ -2,7 +2,6 @@
 //! that is what it says, is newer, or is still on its way.
 
 use jiff::Timestamp;
-use leadping_bridge::delivery::DeliveryId;
 
 use super::reference::{AtTarget, Entry, Fate, Heard, Lead, Words};
 
@@ -23,15 +22,9 @@ fn is_after(newest: (Option<Timestamp>, i64), own: (Option<Timestamp>, i64)) -> 
     }
 }
 
-/// As the id of its delivery tells.
-fn decided_at(entry: &str) -> Timestamp {
-    let id: DeliveryId = entry.parse().unwrap();
-    id.decided_at().unwrap()
-}
-
 impl Lead {
     /// Takes in what the event, which is no echo, says of its own system; whether that counts.
-    pub(super) fn is_told(&mut self, heard: &Heard<'_>, now: Timestamp) -> bool {
+    pub(super) fn is_told(&mut self, heard: &Heard<'_>) -> bool {
         let said = heard.said;
         let target = match said.own() {
             "leadping" => "leadping",
@@ -46,12 +39,12 @@ impl Lead {
         }
         let at = self.at.entry(target).or_default();
         let is_known = at.words.is_some() || at.applied > 0;
-        (is_known || target == "leadping") && at.is_told(heard, now)
+        (is_known || target == "leadping") && at.is_told(heard)
     }
 }
 
 impl AtTarget {
-    fn is_told(&mut self, heard: &Heard<'_>, now: Timestamp) -> bool {
+    fn is_told(&mut self, heard: &Heard<'_>) -> bool {
         let said = heard.said;
         let own = (said.stamp, said.sequence);
         let before = self.report.clone();
@@ -60,13 +53,10 @@ impl AtTarget {
         }
         let is_there = |entry: &&Entry| self.members_of(entry, heard.turn).is_some();
         let has = self.counting().find(is_there).cloned();
-        // What waited tells of the time when it came.
-        let is_older =
-            |has: &Entry| has.event > said.sequence || decided_at(&has.id) >= said.received_at;
-        if has.as_ref().is_some_and(is_older) {
+        if has.as_ref().is_some_and(|has| has.event > said.sequence) {
             return false;
         }
-        let there = self.there(heard, (has.as_ref(), now));
+        let there = self.there(heard);
         let words = said.tells();
         let is_coming = has.as_ref().map(|has| &has.id) != there.as_ref().map(|there| &there.id);
         let counts = match &there {
@@ -97,20 +87,14 @@ impl AtTarget {
         true
     }
 
-    /// What was there when this was decided: as the world says, or where nothing is in doubt.
-    fn there(&self, heard: &Heard<'_>, (has, now): (Option<&Entry>, Timestamp)) -> Option<Entry> {
-        if let Some(Some(over)) = &heard.seen.told {
-            let entry = self.entries.iter().find(|entry| entry.id == *over);
-            let set = self.writes.iter().find(|write| write.id == *over);
-            assert!(
-                set.is_some_and(|set| set.fate == Fate::Delivered),
-                "over what never was there"
-            );
-            return entry.cloned();
-        }
-        let has = has?;
-        let set = self.writes.iter().find(|write| write.id == has.id)?;
-        (set.fate == Fate::Delivered && set.ended < now).then(|| has.clone())
+    /// What was there when it came.
+    fn there(&self, heard: &Heard<'_>) -> Option<Entry> {
+        let was_there = |entry: &&Entry| {
+            let mut writes = self.writes.iter();
+            let set = writes.find(|write| write.id == entry.id).unwrap();
+            set.fate == Fate::Delivered && set.ended < heard.said.received_at
+        };
+        self.counting().find(was_there).cloned()
     }
 
     fn is_over(&self, there: &Entry, heard: &Heard<'_>) -> bool {
