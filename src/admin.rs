@@ -115,6 +115,24 @@ fn not_found() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path")
 }
 
+/// Nobody has that name: who there is.
+fn nobody_named(kind: &str, name: &str, names: &[&str]) -> String {
+    /// Longer than any name.
+    const MOST: usize = 64;
+    let shown = name.chars().filter(|character| !character.is_control());
+    let shown: String = shown.take(MOST).collect();
+    format!(
+        "no {kind} is named `{shown}`; there are: {}",
+        names.join(", ")
+    )
+}
+
+/// A source that is asked for and not found: a slip, unless it had that name once.
+fn no_such_source(admin: &Admin, name: &str) -> Problem {
+    let names: Vec<&str> = admin.sources.iter().map(String::as_str).collect();
+    bad(&nobody_named("source", name, &names))
+}
+
 fn bad(detail: &str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, detail.to_owned())
 }

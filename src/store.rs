@@ -462,17 +462,6 @@ impl Store {
         store.peek(event, by).await
     }
 
-    /// Teaches that these ids are one lead, and decides what waited for it.
-    pub async fn set_link(
-        &self,
-        ids: Vec<SystemId>,
-        by: Arc<dyn Decider>,
-        now: Timestamp,
-    ) -> Result<Vec<Decided>, StoreError> {
-        let Self::Sqlite(store) = self;
-        store.set_link(ids, by, now).await
-    }
-
     /// Learns the ids of one lead as from an event that names them, and decides what waited.
     pub async fn learn_lead(
         &self,

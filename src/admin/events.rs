@@ -7,7 +7,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::page::{Page, limit_of};
-use super::{Shared, not_found, store_problem};
+use super::{Shared, bad, no_such_source, store_problem};
 use crate::decision::ParkCause;
 use crate::event::{EventState, Sequence};
 use crate::problem::Problem;
@@ -44,6 +44,7 @@ pub(super) async fn list_events(
     })?;
     let state = query.state.map(|word| parse_state(&word)).transpose()?;
     let limit = limit_of(query.limit);
+    let source = query.source.clone();
     let page = EventPage {
         limit,
         before: query.cursor.map(Sequence),
@@ -61,6 +62,10 @@ pub(super) async fn list_events(
         .events(page)
         .await
         .map_err(|error| store_problem(&error))?;
+    // What was recorded of a source that is no longer configured is shown all the same.
+    if let Some(source) = source.filter(|name| items.is_empty() && !admin.sources.contains(name)) {
+        return Err(no_such_source(&admin, &source));
+    }
     Ok(Json(Page::of(items, limit, |event| event.sequence.0)))
 }
 
@@ -72,7 +77,9 @@ pub(super) async fn show_event(
     State(admin): State<Shared>,
     Path(id): Path<String>,
 ) -> Result<Json<EventRow>, Problem> {
-    let id = id.parse().map_err(|_| not_found())?;
+    let id = id
+        .parse()
+        .map_err(|_| bad("that is no event's id: it is a UUID, as `events list` shows it"))?;
     let page = EventPage {
         limit: 1,
         id: Some(id),
@@ -80,7 +87,8 @@ pub(super) async fn show_event(
     };
     let found = admin.store.events(page).await;
     let found = found.map_err(|error| store_problem(&error))?;
-    found.into_iter().next().map(Json).ok_or_else(not_found)
+    let found = found.into_iter().next().map(Json);
+    found.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "no event has this id"))
 }
 
 fn parse_state(word: &str) -> Result<EventState, Problem> {

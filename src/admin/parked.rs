@@ -169,7 +169,7 @@ pub fn told(results: &BTreeMap<String, u64>) -> String {
     let told: Vec<String> = results
         .iter()
         .map(|(result, count)| match result.as_str() {
-            "parked" => format!("{count} still parked"),
+            "parked" => format!("{count} still parked: what it waits for is not there yet"),
             "settled" => format!("{count} settled, nothing to send"),
             result => format!("{count} {result}"),
         })

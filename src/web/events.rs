@@ -100,7 +100,7 @@ pub(super) async fn uncover_event(
 ) -> Result<Response, Trouble> {
     let row = find(&dashboard, &id).await?;
     let BareBody(body) = uncover_body(&dashboard.admin, caller, (row.id, row.sequence)).await?;
-    let text = match serde_json::from_slice(&body) {
+    let text = match crate::systems::body::parse(&body) {
         Ok(value) => pretty(&value),
         Err(_) => String::from_utf8_lossy(&body).into_owned(),
     };

@@ -89,7 +89,7 @@ pub(super) async fn try_a_payload(
 }
 
 fn read_body(page: &TrialPage) -> Result<TryBody, String> {
-    let payload = serde_json::from_str(&page.payload)
+    let payload = crate::systems::body::parse(page.payload.as_bytes())
         .map_err(|error| format!("The payload is not a JSON object: {error}"))?;
     Ok(TryBody {
         source: page.source.clone(),

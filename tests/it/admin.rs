@@ -68,7 +68,12 @@ async fn events_are_filtered_by_source_state_and_any_id_of_the_lead() {
     check(&world, "", 3).await;
     check(&world, "source=voice", 2).await;
     check(&world, "source=crm", 1).await;
-    check(&world, "source=video", 0).await;
+    let nobody = world.admin("/api/v1/events?source=video", None).await;
+    assert_eq!(nobody.status, 400);
+    assert_eq!(
+        nobody.body["detail"],
+        "no source is named `video`; there are: crm, voice"
+    );
     check(&world, "state=settled", 2).await;
     check(&world, "state=parked", 1).await;
     check(&world, "state=received", 0).await;

@@ -226,6 +226,9 @@ pub(super) fn outcome(
     } else {
         paragraph(out, (Style::new(), ""), &in_words(decision));
     }
+    if let Some(told) = &decision.told {
+        paragraph(out, (Style::new(), ""), &told.to_string());
+    }
     if let Some((cause, advice)) = parked {
         let text = format!("parked as {cause}: {advice}");
         paragraph(out, (BAD, ""), &text);

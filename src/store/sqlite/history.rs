@@ -60,7 +60,7 @@ impl Past<'_> {
         let echoes = by.echoes_of(&event.event.source);
         let own = (event.event.sequence, event.event.received_at);
         if let Some(lead) = lead {
-            for (slot, applied) in &state.targets {
+            for slot in state.slots() {
                 let named = Slot::parse(slot);
                 let own_writes = match echoes {
                     // No webhook tells of a record.
@@ -70,9 +70,9 @@ impl Past<'_> {
                     _ => Vec::new(),
                 };
                 targets.insert(
-                    slot.clone(),
+                    slot.to_owned(),
                     TargetHistory {
-                        applied: Some(*applied),
+                        applied: state.targets.get(slot).copied(),
                         entries: self.entries(lead, named, by.is_shadowed(named.target))?,
                         course: state.course(slot),
                         own_writes,
