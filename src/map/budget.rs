@@ -7,7 +7,7 @@ use std::cell::Cell;
 /// Items of lists and objects, and pieces of text, for all conditions and templates of an event.
 const MOST_WORK: u64 = 500_000;
 /// Bytes of text that cost as much as one item.
-const PIECE: usize = 32;
+const PIECE: usize = 16;
 
 thread_local! {
     static LEFT: Cell<u64> = const { Cell::new(0) };

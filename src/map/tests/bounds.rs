@@ -263,7 +263,6 @@ fn what_costs_by_size_is_paid_for() {
         "'x' in body.items",
         "body.items == body.items[:]",
         "body.items < body.items[:]",
-        "1 < 2 < body.items | length",
         "text | upper | length",
         "text | lower | length",
         "text | title | length",
@@ -289,7 +288,9 @@ fn what_costs_by_size_is_paid_for() {
         let template = format!(
             "{{% for i in range(100) %}}{{% for text in body.long %}}{{{{ '' if ({walk}) }}}}{{% endfor %}}{{% endfor %}}"
         );
-        let why = member(&given, "notes", &template).unwrap_err();
+        let Err(why) = member(&given, "notes", &template) else {
+            panic!("{walk} costs nothing");
+        };
         assert!(
             why.ends_with("looks at too much of the payload"),
             "{walk}: {why}"
