@@ -46,7 +46,7 @@ pub use parked::{Freed, FreedTo, Parked, ParkedAction, ParkedPlace, ParkedRow};
 pub use recorded::{KnownLead, Peeked, RecordedFrom, RecordedSpan};
 pub use rejects::RejectRow;
 pub use replay::{ReplayOf, ReplaySpan, ReplayStep};
-pub use retention::{Sweep, SweepAt, Swept};
+pub use retention::{StepSize, Sweep, SweepAt, Swept};
 pub use timeline::{AttemptRow, LeadCard, LeadFound, LeadPage, LeadTimeline, TargetHas};
 
 /// Why a verb did not happen. Nothing was written.
