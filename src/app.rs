@@ -181,6 +181,7 @@ impl App {
         if let Some(exporter) = self.exporter {
             exporter.stop().await;
         }
+        house::save_hits(&self.reloader.reached().rules, &self.store).await;
         self.store.close().await;
     }
 }
@@ -215,7 +216,8 @@ fn in_background(
     reloader: &Arc<reload::Reloader>,
 ) -> Vec<JoinHandle<()>> {
     let house = tokio::spawn(house::keep_house(ground.clone(), config.store.retention));
-    let mut background = vec![tokio::spawn(decider.run()), house];
+    let counts = house::keep_counts(ground.clone(), reloader.reached().rules.clone());
+    let mut background = vec![tokio::spawn(decider.run()), house, tokio::spawn(counts)];
     background.extend(resolvers.into_iter().map(|one| tokio::spawn(one.run())));
     if config.mappings.watch {
         let watching = watch::watch(reloader.clone(), ground.stop.clone());
@@ -304,7 +306,10 @@ async fn rules_in_force(
     reload::remember(ground, &tables, LoadedBy::Start)
         .await
         .context("the tables in force cannot be written down")?;
-    Ok(Arc::new(Rules::new(config, tables)))
+    let rules = Rules::new(config, tables);
+    let recalled = rules.recall_hits(&ground.store).await;
+    recalled.context("how often rows spoke cannot be read")?;
+    Ok(Arc::new(rules))
 }
 
 fn admin_of(config: &Config, reloader: &Arc<reload::Reloader>, replays: &Replays) -> Arc<Admin> {

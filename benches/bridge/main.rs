@@ -140,7 +140,11 @@ async fn run(parts: &[&str], scale: &Scale, report: &mut Report) -> anyhow::Resu
     if parts.contains(&"pages") {
         pages::run(scale, report).await?;
     }
-    if parts.iter().all(|part| ["retention", "pages"].contains(part)) && !parts.is_empty() {
+    if parts
+        .iter()
+        .all(|part| ["retention", "pages"].contains(part))
+        && !parts.is_empty()
+    {
         return Ok(());
     }
     let (must, aim) = (96.0, 96.0);

@@ -43,9 +43,8 @@ pub(super) async fn list_events(
         Problem::new(StatusCode::BAD_REQUEST, known)
     })?;
     let state = query.state.map(|word| parse_state(&word)).transpose()?;
-    let limit = limit_of(query.limit);
     let page = EventPage {
-        limit,
+        limit: limit_of(query.limit),
         before: query.cursor.map(Sequence),
         source: query.source,
         state,
@@ -56,12 +55,13 @@ pub(super) async fn list_events(
         cause: query.cause.map(ParkCause::from_stored),
         id: None,
     };
-    let items = admin
+    let found = admin
         .store
         .events(page)
         .await
         .map_err(|error| store_problem(&error))?;
-    Ok(Json(Page::of(items, limit, |event| event.sequence.0)))
+    let next = found.next.map(|next| next.0);
+    Ok(Json(Page::until(found.rows, next)))
 }
 
 /// One event: its decision, its deliveries and every try of them
@@ -80,7 +80,12 @@ pub(super) async fn show_event(
     };
     let found = admin.store.events(page).await;
     let found = found.map_err(|error| store_problem(&error))?;
-    found.into_iter().next().map(Json).ok_or_else(not_found)
+    found
+        .rows
+        .into_iter()
+        .next()
+        .map(Json)
+        .ok_or_else(not_found)
 }
 
 fn parse_state(word: &str) -> Result<EventState, Problem> {

@@ -1,18 +1,22 @@
 //! House-keeping: what is too old goes, old counts are merged, a disk that could not be written is
 //! tried again. All of it in short steps of the writer, and none of it in the way of webhooks.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, after};
+use crate::decider::Rules;
 use crate::deliver::Ground;
 use crate::store::{StepSize, Store, Sweep, SweepAt, Swept};
 use crate::telemetry::damper::{Damper, Say};
 
 /// How often retention looks for what is old, and a failed store is tried again.
 const RETENTION_EVERY: Duration = Duration::from_secs(600);
+/// How often counts for people are written down.
+const SAVE_EVERY: Duration = Duration::from_secs(60);
 const WRITE_TRY_EVERY: Duration = Duration::from_secs(1);
 /// So long without a webhook, and the writer is retention's own.
 const LULL: Duration = Duration::from_secs(1);
@@ -50,6 +54,25 @@ pub(super) async fn keep_house(ground: Ground, retention: Duration) {
         next_sweep = after(clock.now(), RETENTION_EVERY);
         sweep(&store, before(&clock, retention), &stop).await;
         compact(&store, &clock, &stop).await;
+    }
+}
+
+/// Writes down what is counted for people, also while a long sweep goes on.
+pub(super) async fn keep_counts(ground: Ground, rules: Arc<Rules>) {
+    loop {
+        let next_save = after(ground.clock.now(), SAVE_EVERY);
+        tokio::select! {
+            () = ground.stop.cancelled() => return,
+            () = ground.clock.sleep_until(next_save) => {}
+        }
+        save_hits(&rules, &ground.store).await;
+    }
+}
+
+/// How often rows spoke, for after a restart.
+pub(super) async fn save_hits(rules: &Rules, store: &Store) {
+    if let Err(error) = rules.save_hits(store).await {
+        tracing::warn!(%error, "how often rows spoke was not written down; it is tried again");
     }
 }
 
