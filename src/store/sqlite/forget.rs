@@ -245,8 +245,14 @@ impl Scope {
             return Ok(());
         }
         let step = surplus.min(most);
-        self.connection
-            .execute_batch(&format!("PRAGMA incremental_vacuum({step})"))?;
+        // It moves one page for each row that it is asked for.
+        let mut moving = self
+            .connection
+            .prepare(&format!("PRAGMA incremental_vacuum({step})"))?;
+        let mut moved = moving.query([])?;
+        while moved.next()?.is_some() {}
+        drop(moved);
+        drop(moving);
         swept.pages = usize::try_from(free - number("freelist_count")?).unwrap_or(0);
         if swept.pages > 0 {
             swept.next = SweepAt::Space;
