@@ -43,10 +43,9 @@ pub(super) async fn list_events(
         Problem::new(StatusCode::BAD_REQUEST, known)
     })?;
     let state = query.state.map(|word| parse_state(&word)).transpose()?;
-    let limit = limit_of(query.limit);
     let source = query.source.clone();
     let page = EventPage {
-        limit,
+        limit: limit_of(query.limit),
         before: query.cursor.map(Sequence),
         source: query.source,
         state,
@@ -57,16 +56,18 @@ pub(super) async fn list_events(
         cause: query.cause.map(ParkCause::from_stored),
         id: None,
     };
-    let items = admin
+    let found = admin
         .store
         .events(page)
         .await
         .map_err(|error| store_problem(&error))?;
+    let next = found.next.map(|next| next.0);
+    let is_end = found.rows.is_empty() && next.is_none();
     // What was recorded of a source that is no longer configured is shown all the same.
-    if let Some(source) = source.filter(|name| items.is_empty() && !admin.sources.contains(name)) {
+    if let Some(source) = source.filter(|name| is_end && !admin.sources.contains(name)) {
         return Err(no_such_source(&admin, &source));
     }
-    Ok(Json(Page::of(items, limit, |event| event.sequence.0)))
+    Ok(Json(Page::until(found.rows, next)))
 }
 
 /// One event: its decision, its deliveries and every try of them
@@ -87,7 +88,7 @@ pub(super) async fn show_event(
     };
     let found = admin.store.events(page).await;
     let found = found.map_err(|error| store_problem(&error))?;
-    let found = found.into_iter().next().map(Json);
+    let found = found.rows.into_iter().next().map(Json);
     found.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "no event has this id"))
 }
 

@@ -124,12 +124,8 @@ async fn choose(
         before: before.map(Sequence),
         ..EventPage::default()
     };
-    let events = dashboard.admin.store.events(page).await?;
-    let is_full = events.len() >= PAGE as usize;
-    let next = events
-        .last()
-        .filter(|_| is_full)
-        .map(|event| event.sequence.0);
+    let found = dashboard.admin.store.events(page).await?;
+    let (events, next) = (found.rows, found.next.map(|next| next.0));
     let (count, suggestion, row) = match row {
         Some(row) => (what(&row.parked), row.parked.suggestion, row.row),
         None => (String::new(), cause.suggestion(), None),

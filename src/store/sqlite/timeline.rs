@@ -136,7 +136,7 @@ fn events(connection: &Connection, ids: &[SystemId], page: &LeadPage) -> Result<
         parameters.push(before.0.into());
         condition.push_str(&format!(" AND e.sequence < ?{}", parameters.len()));
     }
-    let rows = event_rows(connection, &condition, parameters, limit)?;
+    let rows = event_rows(connection, ("event e", &condition), parameters, limit)?;
     let is_full = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
     let next = rows.last().filter(|_| is_full).map(|row| row.sequence);
     let mut told = Vec::with_capacity(rows.len());

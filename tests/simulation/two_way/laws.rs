@@ -123,7 +123,7 @@ fn read(world: &World) -> Run {
                 before,
                 ..EventPage::default()
             };
-            let some = store.events(page).await.unwrap();
+            let some = store.events(page).await.unwrap().rows;
             let Some(last) = some.last() else { break };
             before = Some(last.sequence);
             run.rows
