@@ -25,6 +25,7 @@ use crate::problem::Problem;
 use crate::store::{Store, StoreError};
 use crate::telemetry::metrics::Metrics;
 
+mod advice;
 mod audit;
 pub mod auth;
 mod bodies;
@@ -43,6 +44,7 @@ mod rejects;
 mod replay;
 mod targets;
 
+pub use advice::{ParkedCause, RowToPaste, advise};
 pub use bodies::{BareBody, uncover_body};
 pub use document::document;
 pub use explain::{Tried, TryBody, try_payload};
@@ -111,6 +113,24 @@ async fn admit(State(admin): State<Shared>, mut request: Request, next: Next) ->
 
 fn not_found() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path")
+}
+
+/// Nobody has that name: who there is.
+fn nobody_named(kind: &str, name: &str, names: &[&str]) -> String {
+    /// Longer than any name.
+    const MOST: usize = 64;
+    let shown = name.chars().filter(|character| !character.is_control());
+    let shown: String = shown.take(MOST).collect();
+    format!(
+        "no {kind} is named `{shown}`; there are: {}",
+        names.join(", ")
+    )
+}
+
+/// A source that is asked for and not found: a slip, unless it had that name once.
+fn no_such_source(admin: &Admin, name: &str) -> Problem {
+    let names: Vec<&str> = admin.sources.iter().map(String::as_str).collect();
+    bad(&nobody_named("source", name, &names))
 }
 
 fn bad(detail: &str) -> Problem {

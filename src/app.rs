@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::auth::Doorman;
 use crate::admin::{self, Admin};
-use crate::clock::{Clock, after};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::decider::{self, DeciderTask, Heartbeat, Replays, Rules, Unlinked, WriterDesk};
 use crate::deliver::{Ground, TargetWorker, credential};
@@ -22,26 +22,21 @@ use crate::receive::{BodyLimits, Receiver, ReceiverParts};
 use crate::record::Recorder;
 use crate::resolve::Resolver;
 use crate::store::sqlite::{Commit, Handover, SqliteStore};
-use crate::store::{Desk, LoadedBy, Store, Sweep, SweepAt};
-use crate::telemetry::damper::{Damper, Say};
+use crate::store::{Desk, LoadedBy, Store};
+use crate::telemetry::damper::Damper;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::otlp::{self, Exporter, Queue};
 use crate::verify::Gate;
 use crate::web;
 
 mod export;
+mod house;
 mod pulse;
 mod reload;
 mod watch;
 
 pub use pulse::Pulse;
 
-/// How often retention looks for what is old, and a failed store is tried again.
-const RETENTION_EVERY: Duration = Duration::from_secs(600);
-const WRITE_TRY_EVERY: Duration = Duration::from_secs(1);
-/// Between two steps of retention: so many times what the last one took, and at least so long.
-const SWEEP_REST: u32 = 4;
-const SWEEP_PAUSE: Duration = Duration::from_millis(10);
 /// Requests to the decider that may wait.
 const REQUESTS: usize = 64;
 
@@ -186,6 +181,7 @@ impl App {
         if let Some(exporter) = self.exporter {
             exporter.stop().await;
         }
+        house::save_hits(&self.reloader.reached().rules, &self.store).await;
         self.store.close().await;
     }
 }
@@ -219,8 +215,9 @@ fn in_background(
     (decider, resolvers): (DeciderTask, Vec<Resolver>),
     reloader: &Arc<reload::Reloader>,
 ) -> Vec<JoinHandle<()>> {
-    let house = tokio::spawn(keep_house(ground.clone(), config.store.retention));
-    let mut background = vec![tokio::spawn(decider.run()), house];
+    let house = tokio::spawn(house::keep_house(ground.clone(), config.store.retention));
+    let counts = house::keep_counts(ground.clone(), reloader.reached().rules.clone());
+    let mut background = vec![tokio::spawn(decider.run()), house, tokio::spawn(counts)];
     background.extend(resolvers.into_iter().map(|one| tokio::spawn(one.run())));
     if config.mappings.watch {
         let watching = watch::watch(reloader.clone(), ground.stop.clone());
@@ -309,7 +306,10 @@ async fn rules_in_force(
     reload::remember(ground, &tables, LoadedBy::Start)
         .await
         .context("the tables in force cannot be written down")?;
-    Ok(Arc::new(Rules::new(config, tables)))
+    let rules = Rules::new(config, tables);
+    let recalled = rules.recall_hits(&ground.store).await;
+    recalled.context("how often rows spoke cannot be read")?;
+    Ok(Arc::new(rules))
 }
 
 fn admin_of(config: &Config, reloader: &Arc<reload::Reloader>, replays: &Replays) -> Arc<Admin> {
@@ -358,76 +358,4 @@ fn receiver(config: &Config, ground: &Ground) -> anyhow::Result<Arc<Receiver>> {
         parts,
         BodyLimits::from(&config.server),
     )))
-}
-
-/// Retention, and the way back from a disk that could not be written.
-async fn keep_house(ground: Ground, retention: Duration) {
-    let Ground {
-        store, clock, stop, ..
-    } = ground;
-    let (damper, mut next_sweep) = (Damper::default(), clock.now());
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(WRITE_TRY_EVERY) => {}
-        }
-        if !store.is_writable()
-            && let Err(error) = store.try_write().await
-        {
-            if let Say::Aloud { unsaid } = damper.ask("store", clock.now()) {
-                tracing::error!(%error, unsaid, "the store still cannot write; webhooks are refused until it can, a try is made every second");
-            }
-            continue;
-        }
-        if clock.now() < next_sweep {
-            continue;
-        }
-        next_sweep = after(clock.now(), RETENTION_EVERY);
-        sweep(&store, &clock, retention, &stop).await;
-        compact(&store, &clock, &stop).await;
-    }
-}
-
-/// Removes what is too old, step by step, leaving the writer free in between.
-async fn sweep(store: &Store, clock: &Clock, retention: Duration, stop: &CancellationToken) {
-    let now = clock.now();
-    let before = jiff::SignedDuration::try_from(retention)
-        .ok()
-        .and_then(|retention| now.checked_sub(retention).ok())
-        .unwrap_or(jiff::Timestamp::MIN);
-    let mut sweep = Sweep::of(before);
-    let mut events = 0;
-    while sweep.at != SweepAt::Done && !stop.is_cancelled() {
-        let started = std::time::Instant::now();
-        match store.sweep(sweep).await {
-            Ok(swept) => {
-                sweep.at = swept.next;
-                events += swept.events;
-            }
-            Err(error) => {
-                tracing::warn!(%error, "retention stopped half way; it goes on later");
-                return;
-            }
-        }
-        // The busier the writer, the longer a step took, and the rarer they are.
-        let pause = (started.elapsed() * SWEEP_REST).max(SWEEP_PAUSE);
-        tokio::time::sleep(pause).await;
-    }
-    if events > 0 {
-        tracing::info!(events, "what was older than the retention time is removed");
-    }
-}
-
-/// Merges counts of long ago, likewise.
-async fn compact(store: &Store, clock: &Clock, stop: &CancellationToken) {
-    while !stop.is_cancelled() {
-        match store.compact_flow(clock.now()).await {
-            Ok(false) => return,
-            Ok(true) => tokio::time::sleep(Duration::from_millis(50)).await,
-            Err(error) => {
-                tracing::warn!(%error, "old counts were not merged; it goes on later");
-                return;
-            }
-        }
-    }
 }

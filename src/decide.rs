@@ -4,7 +4,8 @@
 //! looks at a clock, a store or a socket. The verdicts are tried in the contract's order, the
 //! first that holds wins: those on the event here, those per target in `weigh`, which asks `write`
 //! (set or amend), `authority` (who may leave what) and `budget` (is this a loop); `echo` is asked
-//! before all of them. `policy` is what the configuration says about it.
+//! before all of them, and `told` what the event says of its own system. `policy` is what the
+//! configuration says about it.
 
 use std::cell::LazyCell;
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ mod authority;
 mod budget;
 mod echo;
 mod policy;
+mod told;
 mod weigh;
 mod write;
 
@@ -87,6 +89,20 @@ pub fn decide_by(question: &Question<'_>, table: Option<&Table>) -> Decision {
 
 /// Decides one event by one table.
 pub fn decide(question: &Question<'_>, table: &Table) -> Decision {
+    let heard = told::hear(question);
+    let tellings = match heard {
+        None | Some((_, Heard::Echo(_))) => Vec::new(),
+        Some(_) => told::listen(question),
+    };
+    let mut made = judge(question, table, (heard.as_ref(), &tellings));
+    told::take_in(&mut made, heard, tellings);
+    made
+}
+
+/// What the event tells of its own system: an echo, or news.
+type Telling<'h> = (Option<&'h (&'h str, Heard<'h>)>, &'h [told::Telling]);
+
+fn judge(question: &Question<'_>, table: &Table, telling: Telling<'_>) -> Decision {
     let source = question.event.source.as_str();
     let facts = &question.reading.facts;
     match &question.reading.standing {
@@ -120,7 +136,8 @@ pub fn decide(question: &Question<'_>, table: &Table) -> Decision {
             ParkCause::by_row(source, &status_word(facts)),
         ),
         Mapped::Wishes { row, wishes } => {
-            plan(question, by(Some(row), Verdict::Matched, None), wishes)
+            let record = by(Some(row), Verdict::Matched, None);
+            plan(question, record, wishes, telling)
         }
     }
 }
@@ -143,6 +160,7 @@ fn record(question: &Question<'_>, verdict: Verdict, why: Option<String>) -> Dec
         targets: BTreeMap::new(),
         previous: None,
         near_miss: None,
+        told: None,
         decided_at: question.now,
     }
 }
@@ -165,8 +183,23 @@ fn parked(record: DecisionRecord, cause: ParkCause) -> Decision {
 }
 
 /// The wishes of a matched row, weighed against the lead's past, target by target.
-fn plan(question: &Question<'_>, mut record: DecisionRecord, wishes: Vec<Wish>) -> Decision {
-    let heard = hear(question);
+fn plan(
+    question: &Question<'_>,
+    mut record: DecisionRecord,
+    wishes: Vec<Wish>,
+    (heard, tellings): Telling<'_>,
+) -> Decision {
+    let told;
+    let question = match tellings {
+        [] => question,
+        tellings => {
+            told = told::past_with(question.history, tellings);
+            &Question {
+                history: &told,
+                ..*question
+            }
+        }
+    };
     record.previous.clone_from(&question.history.previous);
     let mut made = settled(record);
     let mut change = AppliedChange {
@@ -193,7 +226,7 @@ fn plan(question: &Question<'_>, mut record: DecisionRecord, wishes: Vec<Wish>) 
                 continue;
             }
             let case = Case::at(question, wish, (address, &slot));
-            let weighed = match &heard {
+            let weighed = match heard {
                 Some((_, Heard::Echo(of))) => Weighed::echo_of(of),
                 _ if case.slot.is_disposition() => case.weigh(),
                 _ => match (case.newer(), &*overruled) {
@@ -211,16 +244,13 @@ fn plan(question: &Question<'_>, mut record: DecisionRecord, wishes: Vec<Wish>) 
                 event: question.event,
                 // An echo says nothing at other targets than its own: what was decided for them
                 // was decided with the write that it echoes.
-                is_said_here: match &heard {
+                is_said_here: match heard {
                     Some((echoing, Heard::Echo(_))) => *echoing == wish.target,
                     _ => true,
                 },
             };
             take_in(&mut made, &mut change, weighed, part);
         }
-    }
-    if let Some((target, Heard::NearMiss)) = heard {
-        made.record.near_miss = Some(target.to_owned());
     }
     let mut verdicts = made.record.targets.values();
     made.applied = verdicts.any(TargetVerdict::is_applied).then_some(change);
@@ -280,33 +310,6 @@ fn addresses_of(
             Err((TargetVerdict::Invalid { why }, Some(cause)))
         }
     }
-}
-
-/// What the target of the event's own system still awaits, of all that we told it of this lead.
-fn hear<'q>(question: &Question<'q>) -> Option<(&'q str, Heard<'q>)> {
-    let event = question.event;
-    let reported = question.policy.reports.get(&event.source)?;
-    let facts = &question.reading.facts;
-    let own = (event.sequence, event.received_at);
-    let of_this_lead = |slot: &Slot<'_>| {
-        let id = facts.source_lead_id.as_deref();
-        slot.target == reported.target
-            && slot
-                .lead_id
-                .is_none_or(|address| id == address.rsplit('/').next())
-    };
-    let mut heard = None;
-    for (slot, history) in &question.history.targets {
-        if !of_this_lead(&Slot::parse(slot)) {
-            continue;
-        }
-        match echo::listen(reported.kind, facts, own, &history.own_writes) {
-            Heard::Nothing => {}
-            Heard::NearMiss => heard = Some(Heard::NearMiss),
-            echo => return Some((&reported.target, echo)),
-        }
-    }
-    Some((&reported.target, heard.unwrap_or(Heard::Nothing)))
 }
 
 /// One target's part of the whole.

@@ -18,7 +18,7 @@ use crate::decide::{self, Policy, Question, Reported};
 use crate::decision::Decision;
 use crate::deliver::Ground;
 use crate::event::{Event, Facts, Reading, Sequence, Standing};
-use crate::lead::{LeadHistory, SystemId};
+use crate::lead::LeadHistory;
 use crate::map::{Table, Tables};
 use crate::store::{
     Again, Decided, Decider, Freed, Learnt, Linked, NamedLead, NewLink, Parked, ParkedAction,
@@ -260,10 +260,6 @@ impl Decider for Snapshot {
 
 /// What the decider is asked to do besides deciding what comes in.
 pub enum Request {
-    SetLink {
-        ids: Vec<SystemId>,
-        reply: oneshot::Sender<Result<Vec<Decided>, StoreError>>,
-    },
     /// At most as many as one transaction should hold.
     SetLinks {
         links: Vec<NewLink>,
@@ -311,7 +307,6 @@ impl DeciderTask {
                 biased;
                 () = self.ground.stop.cancelled() => return,
                 Some(request) = self.requests.recv() => match request {
-                    Request::SetLink { ids, reply } => self.set_link(ids, reply).await,
                     Request::SetLinks { links, reply } => self.set_links(links, reply).await,
                     Request::LearnLead { named, reply } => {
                         // Whoever asked may have gone; the lead stays known.
@@ -444,23 +439,6 @@ impl DeciderTask {
         Ok(())
     }
 
-    async fn set_link(
-        &mut self,
-        ids: Vec<SystemId>,
-        reply: oneshot::Sender<Result<Vec<Decided>, StoreError>>,
-    ) {
-        let result = self
-            .ground
-            .store
-            .set_link(ids, self.desk.rules.snapshot(), self.ground.clock.now())
-            .await;
-        if let Ok(decided) = &result {
-            self.desk.tell(decided);
-        }
-        // Whoever asked may have gone; the link stays.
-        let _ = reply.send(result);
-    }
-
     async fn set_links(
         &mut self,
         links: Vec<NewLink>,
@@ -495,6 +473,7 @@ impl DeciderTask {
             .store
             .free_parked(parked, action, by, now)
             .await?;
+        self.desk.want_asked(&freed.decided);
         self.desk.tell(&freed.decided);
         for target in &freed.woken {
             self.desk.wake(target);

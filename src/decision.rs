@@ -74,6 +74,12 @@ impl ParkCause {
 
     /// What a person does about it, in one line.
     pub fn suggestion(&self) -> String {
+        self.suggestion_for(None)
+    }
+
+    /// The same; `status` is the one that the cause is about, as it is written in a table: the key
+    /// has it in safe characters only.
+    pub fn suggestion_for(&self, status: Option<&str>) -> String {
         let mut parts = self.0.splitn(3, ':');
         let (class, name, detail) = (
             parts.next().unwrap_or_default(),
@@ -82,7 +88,8 @@ impl ParkCause {
         );
         match class {
             "unmapped" => format!(
-                "add a row for {detail} to the mapping of `{name}`; it is then decided again by itself"
+                "add a row for {} to the mapping of `{name}`; it is then decided again by itself",
+                status.unwrap_or(detail)
             ),
             "unlinked" => format!(
                 "name the LeadPing lead: `leadping-bridge links set {name} <its lead id> <LeadPing lead id>`, or wait for an event that names both"
@@ -91,7 +98,8 @@ impl ParkCause {
                 "the body or a template lacks something; mend the mapping of `{name}` or the sender"
             ),
             "row" => format!(
-                "a row of the mapping of `{name}` parks {detail}; change the row to act on it"
+                "a row of the mapping of `{name}` parks {}; change the row to act on it",
+                status.unwrap_or(detail)
             ),
             "refused" => format!(
                 "`{name}` answered {detail}: mend the row or the lead there, then release it"
@@ -213,6 +221,42 @@ impl TargetVerdict {
     }
 }
 
+/// What a webhook says that the system which sent it has of the lead, whatever the table makes of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case", tag = "told")]
+pub enum Told {
+    /// Our own write coming back, in a webhook that no row acts on.
+    Echo { target: String, of: DeliveryId },
+    /// Something else than what we wrote: it counts as what the target has.
+    Has {
+        target: String,
+        #[serde(flatten)]
+        words: Words,
+        /// What was the newest of ours there: it counts no longer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        over: Option<DeliveryId>,
+    },
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Echo { target, of } => {
+                write!(formatter, "{target} reports our own write, delivery {of}")
+            }
+            Self::Has { target, words, .. } => {
+                let words = [&words.category, &words.outcome];
+                let words: Vec<&str> = words.into_iter().flatten().map(String::as_str).collect();
+                write!(
+                    formatter,
+                    "{target} itself says that it has {}: that counts there from now on",
+                    words.join("/")
+                )
+            }
+        }
+    }
+}
+
 /// The part of a decision that is kept beside the event: enough to explain and to compare it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DecisionRecord {
@@ -234,6 +278,9 @@ pub struct DecisionRecord {
     /// A webhook of this target's own system that was no echo, although one was awaited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub near_miss: Option<String>,
+    /// What the event says of its own system, where that changes what counts there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Told>,
     pub decided_at: Timestamp,
 }
 
@@ -331,13 +378,16 @@ pub struct Decision {
     pub deliveries: Vec<PlannedDelivery>,
     /// Written in the same transaction, before the deliveries.
     pub revisions: Vec<Revision>,
-    /// The lead's new past, if the event was applied.
+    /// The lead's new past, if the event was applied or tells what its own system has.
     pub applied: Option<AppliedChange>,
 }
 
-/// How an applied event changes what later decisions see.
+/// How an applied event changes what later decisions see, or one that only tells what its own
+/// system has.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct AppliedChange {
+    /// No wish of the event was applied: its source's clock stands where it stood.
+    pub is_only_told: bool,
     pub occurred_at: Option<Timestamp>,
     /// In these slots (see `delivery::slot`).
     pub targets: Vec<String>,

@@ -37,6 +37,13 @@ impl DeliveryId {
     pub fn new_at(at: Timestamp) -> Self {
         Self(uuid_at(at))
     }
+
+    /// To the millisecond; `None` of an id that carries no time.
+    pub fn decided_at(self) -> Option<Timestamp> {
+        let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
+        let nanos = i32::try_from(nanos).ok()?;
+        Timestamp::new(i64::try_from(seconds).ok()?, nanos).ok()
+    }
 }
 
 impl fmt::Display for DeliveryId {

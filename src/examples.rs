@@ -170,6 +170,7 @@ fn has(
         call: given.has_call.clone(),
         timestamp: received_at,
         entry_id: None,
+        there_since: None,
         state: EntryState::There,
     };
     TargetHistory {

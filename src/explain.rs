@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use crate::config::{Config, TargetConfig};
 use crate::decide::{self, Question};
-use crate::decision::{Decision, DecisionRecord, ParkCause, PlannedDelivery};
+use crate::decision::{Decision, DecisionRecord, ParkCause, PlannedDelivery, Verdict};
 use crate::event::{Event, EventId, EventKind, Facts, Sequence, Standing};
 use crate::lead::{LeadHistory, Previous};
-use crate::map::{self, Considered, Mismatch, Row, RowRef, Table};
+use crate::map::{self, Considered, Mismatch, Row, RowRef, Table, offer};
 use crate::systems::outbound;
 
 /// What one payload would become.
@@ -31,7 +31,18 @@ pub struct Explanation {
     pub decision: DecisionRecord,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<ParkCause>,
+    /// For a status that no row takes: one that would, to be put at the end of the table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub row_to_paste: Option<String>,
     pub requests: Vec<RequestStory>,
+}
+
+impl Explanation {
+    /// What a person does about it, if it is parked.
+    pub fn advice(&self) -> Option<String> {
+        let status = self.facts.status.as_ref().map(offer::in_toml);
+        Some(self.cause.as_ref()?.suggestion_for(status.as_deref()))
+    }
 }
 
 /// What becomes of an event that waited for this one.
@@ -99,6 +110,9 @@ pub fn explain(question: &Question<'_>, table: Option<&Table>, config: &Config) 
         decided_first: Vec::new(),
         lead: lead_story(facts, question.history),
         rows,
+        row_to_paste: table
+            .filter(|_| decision.record.verdict == Verdict::Unmapped)
+            .and_then(|table| offer::offer(table, facts)),
         requests: requests(&decision, config),
         cause: decision.cause,
         decision: decision.record,

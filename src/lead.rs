@@ -17,7 +17,7 @@ mod after;
 pub mod course;
 pub mod identity;
 
-use course::{Course, Words};
+use course::{Course, Report, Words};
 
 /// The name under which the link table keeps LeadPing's own lead ids.
 pub const LEADPING: &str = "leadping";
@@ -26,6 +26,20 @@ pub const LEADPING: &str = "leadping";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct LeadKey(pub i64);
+
+/// Numbers for leads that are only foreseen: none is one of the store's.
+#[derive(Debug, Default)]
+pub struct ForeseenKeys {
+    made: i64,
+}
+
+impl ForeseenKeys {
+    pub fn make(&mut self) -> LeadKey {
+        // The store counts up from 1.
+        self.made -= 1;
+        LeadKey(self.made)
+    }
+}
 
 /// An id of a lead in one system: a source's name or [`LEADPING`], and the id there.
 #[derive(
@@ -96,6 +110,8 @@ pub struct Entry {
     /// The target's id of it, once known.
     pub entry_id: Option<String>,
     pub state: EntryState,
+    /// When the target was known to have it.
+    pub there_since: Option<Timestamp>,
 }
 
 /// A write of ours that may come back as a webhook.
@@ -127,11 +143,24 @@ pub struct TargetHistory {
 }
 
 impl TargetHistory {
-    /// What the target has: the newest entry that is there or on its way.
+    /// What the target has: the newest entry that is there or on its way, unless the target itself
+    /// has said otherwise since.
     pub fn has(&self) -> Option<&Entry> {
+        let mut counting = self.counting();
+        counting.find(|entry| entry.state != EntryState::Absent)
+    }
+
+    /// Entries that nothing was reported over, newest first.
+    pub fn counting(&self) -> impl Iterator<Item = &Entry> {
+        let over = self.reported().and_then(|report| report.over);
         self.entries
             .iter()
-            .find(|entry| entry.state != EntryState::Absent)
+            .take_while(move |entry| Some(entry.delivery) != over)
+    }
+
+    /// What the target itself said last that was not what we had written.
+    pub fn reported(&self) -> Option<&Report> {
+        self.course.as_ref()?.reported.as_ref()
     }
 }
 
@@ -243,7 +272,7 @@ pub struct LeadState {
     /// Slot (see `delivery::slot`) → the newest event applied there.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub targets: BTreeMap<String, Sequence>,
-    /// Target name → what was decided there; bounded in itself.
+    /// Slot → what was decided there, or told by the target itself; bounded in itself.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub courses: BTreeMap<String, Course>,
 }
@@ -254,6 +283,13 @@ impl LeadState {
             .iter()
             .find(|id| id.system == LEADPING)
             .map(|id| id.id.as_str())
+    }
+
+    /// Every slot of which something is known.
+    pub fn slots(&self) -> impl Iterator<Item = &str> {
+        let told = self.courses.keys();
+        let told = told.filter(|slot| !self.targets.contains_key(*slot));
+        self.targets.keys().chain(told).map(String::as_str)
     }
 
     /// The lead's course in this slot. Leads of older stores have none; what they were last decided
@@ -321,7 +357,10 @@ impl LeadState {
         }
         for (slot, course) in gone.courses {
             // Of two courses in one place the one with the newer word is where the lead is.
-            if self.targets.get(&slot) <= gone.targets.get(&slot) {
+            let theirs = course.newest_word(gone.targets.get(&slot));
+            let ours = self.courses.get(&slot);
+            let ours = ours.and_then(|course| course.newest_word(self.targets.get(&slot)));
+            if ours <= theirs {
                 self.courses.insert(slot, course);
             }
         }
@@ -333,12 +372,14 @@ impl LeadState {
 
     /// Takes in that the event `sequence` of `source` was applied.
     pub fn apply(&mut self, source: &str, sequence: Sequence, change: &AppliedChange) {
-        let newest = self.applied.entry(source.to_owned()).or_insert(Applied {
-            sequence,
-            occurred_at: change.occurred_at,
-        });
-        newest.sequence = newest.sequence.max(sequence);
-        newest.occurred_at = newest.occurred_at.max(change.occurred_at);
+        if !change.is_only_told {
+            let newest = self.applied.entry(source.to_owned()).or_insert(Applied {
+                sequence,
+                occurred_at: change.occurred_at,
+            });
+            newest.sequence = newest.sequence.max(sequence);
+            newest.occurred_at = newest.occurred_at.max(change.occurred_at);
+        }
         for target in &change.targets {
             let newest = self.targets.entry(target.clone()).or_insert(sequence);
             *newest = (*newest).max(sequence);

@@ -6,7 +6,7 @@
 //! be), `credentials` for what must not stand here at all.
 //! Deciding: `table::evaluate` finds the first row that matches, `row` says what it wants,
 //! `expression` fills in templates within the `sandbox` and its `budget`, from the `context` of the
-//! event.
+//! event. For a status that no row takes, `offer` writes one.
 //! `decide` takes the result.
 
 mod budget;
@@ -19,6 +19,7 @@ mod expression;
 mod lint;
 mod load;
 mod members;
+pub mod offer;
 mod place;
 mod possible;
 mod presence;

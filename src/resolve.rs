@@ -170,6 +170,9 @@ impl Resolver {
             let Some(lead) = self.lead_of(&event) else {
                 continue;
             };
+            if self.unlinked.take_wanted(event.sequence) {
+                round.memory.doubt(&lead.id);
+            }
             if round.memory.knows(&lead.id, now) {
                 continue;
             }

@@ -6,6 +6,7 @@
 //! it, `webhooks` tell what it changed, `control` answers under `/_sandbox/`. Each system has its
 //! own routes, models and memory, written from its vendor's pages and not from our code.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -64,6 +65,8 @@ pub struct SandboxOptions {
     pub limit: RequestLimit,
     /// `{AccountId}:{SecretKey}`; `None`: any bearer of that form passes.
     pub nlpearl_key: Option<Secret>,
+    /// Pearl → outbound: which pearl a lead belongs to that a write to an outbound makes.
+    pub nlpearl_outbounds: BTreeMap<String, String>,
     /// Nothing is published about it: off by default.
     pub nlpearl_limit: RequestLimit,
     pub capillary_login: CapillaryLogin,
@@ -86,6 +89,7 @@ impl Default for SandboxOptions {
             token: None,
             limit: RequestLimit::LEADPING,
             nlpearl_key: None,
+            nlpearl_outbounds: BTreeMap::new(),
             nlpearl_limit: RequestLimit::OFF,
             capillary_login: CapillaryLogin::default(),
             capillary_limit: RequestLimit::CAPILLARY,
@@ -141,7 +145,7 @@ impl State {
         Self {
             leadping: Ledger::new(max_leads, strict_leads),
             leadping_key: BearerKey::opaque(options.token.clone()),
-            nlpearl: Campaigns::new(max_leads, strict_leads),
+            nlpearl: Campaigns::new(max_leads, strict_leads, options.nlpearl_outbounds.clone()),
             nlpearl_key: BearerKey::account_and_secret(options.nlpearl_key.clone()),
             capillary: Crm::new(login, max_leads, strict_leads),
             gates: (

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::decision::{DecisionRecord, ParkCause};
 use crate::delivery::{Attempt, DeliveryId, DeliveryState, Lease, Patience};
@@ -21,10 +21,12 @@ pub mod flow;
 mod care;
 mod erase;
 mod gauge;
+mod hits;
 mod judgement;
 mod latency;
 mod life;
 mod links;
+mod page;
 mod parked;
 mod recorded;
 mod rejects;
@@ -39,14 +41,16 @@ pub use care::{Backup, Compacted, Fault, Restored};
 pub use erase::{EraseStep, Erased, FileTraces, Mention, Person, PersonRows};
 pub use flow::{Flow, FlowSpan};
 pub use gauge::ParkedCount;
+pub use hits::KeptHits;
 pub use judgement::{Decided, Decider, Desk, Leased};
 pub use latency::Latency;
 pub use links::{Learnt, LinkPage, LinkRow, Linked, Links, NamedLead, NewLink};
+pub use page::{EventPage, EventsFound, LeadQuery};
 pub use parked::{Freed, FreedTo, Parked, ParkedAction, ParkedPlace, ParkedRow};
 pub use recorded::{KnownLead, Peeked, RecordedFrom, RecordedSpan};
 pub use rejects::RejectRow;
 pub use replay::{ReplayOf, ReplaySpan, ReplayStep};
-pub use retention::{Sweep, SweepAt, Swept};
+pub use retention::{StepSize, Sweep, SweepAt, Swept};
 pub use timeline::{AttemptRow, LeadCard, LeadFound, LeadPage, LeadTimeline, TargetHas};
 
 /// Why a verb did not happen. Nothing was written.
@@ -282,29 +286,6 @@ pub struct TargetRow {
     pub oldest_due_at: Option<Timestamp>,
 }
 
-/// A page of events, newest first.
-#[derive(Debug, Clone, Default)]
-pub struct EventPage {
-    pub limit: u32,
-    /// Only events recorded before this one.
-    pub before: Option<Sequence>,
-    pub source: Option<String>,
-    pub state: Option<EventState>,
-    pub lead: Option<LeadQuery>,
-    /// That event alone.
-    pub id: Option<EventId>,
-    /// Parked for this cause, or with a delivery that is.
-    pub cause: Option<ParkCause>,
-}
-
-/// A lead by its id in one of the systems named.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct LeadQuery {
-    pub id: String,
-    /// Source names; LeadPing's own ids are looked up too.
-    pub sources: Vec<String>,
-}
-
 /// A verified request that could not be an event.
 #[derive(Debug, Clone)]
 pub struct RejectedRequest {
@@ -365,6 +346,9 @@ impl LoadedBy {
 /// A set of tables that was in force until the next one.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct TableVersion {
+    /// Its place among them.
+    #[serde(skip)]
+    pub version: i64,
     pub hash: String,
     /// Mapping name → hash of its text.
     pub tables: std::collections::BTreeMap<String, String>,
@@ -460,17 +444,6 @@ impl Store {
     pub async fn peek(&self, event: Undecided, by: Arc<dyn Decider>) -> Result<Peeked, StoreError> {
         let Self::Sqlite(store) = self;
         store.peek(event, by).await
-    }
-
-    /// Teaches that these ids are one lead, and decides what waited for it.
-    pub async fn set_link(
-        &self,
-        ids: Vec<SystemId>,
-        by: Arc<dyn Decider>,
-        now: Timestamp,
-    ) -> Result<Vec<Decided>, StoreError> {
-        let Self::Sqlite(store) = self;
-        store.set_link(ids, by, now).await
     }
 
     /// Learns the ids of one lead as from an event that names them, and decides what waited.
@@ -584,7 +557,7 @@ impl Store {
         store.withhold_due(target.to_owned(), now).await
     }
 
-    pub async fn events(&self, page: EventPage) -> Result<Vec<EventRow>, StoreError> {
+    pub async fn events(&self, page: EventPage) -> Result<EventsFound, StoreError> {
         let Self::Sqlite(store) = self;
         store.events(page).await
     }
@@ -601,10 +574,14 @@ impl Store {
         store.remember_tables(loaded).await
     }
 
-    /// The sets of tables that were in force, newest first.
-    pub async fn table_versions(&self, limit: usize) -> Result<Vec<TableVersion>, StoreError> {
+    /// The sets of tables that were in force, newest first: those before `before`.
+    pub async fn table_versions(
+        &self,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<TableVersion>, StoreError> {
         let Self::Sqlite(store) = self;
-        store.table_versions(limit).await
+        store.table_versions(before, limit).await
     }
 
     /// The text of a table that is still kept.

@@ -1,10 +1,11 @@
 //! The vendors: one folder each, with all we know of it.
 //!
-//! [`read`] turns a webhook body into facts; [`parse_status`] and its neighbours are the words
+//! `body` parses a webhook's bytes, [`read`] turns that into facts; [`parse_status`] and its neighbours are the words
 //! that tables share with bodies. `members` lists what a table may set, `place` says where a
 //! target keeps a lead, `outbound` makes the calls, `mask` hides the person in what is shown.
 //! Pure: no IO, no clock.
 
+pub mod body;
 pub mod capillary;
 mod fields;
 pub mod generic;
@@ -46,14 +47,14 @@ pub fn read(source: &SourceConfig, forced: Option<EventKind>, body: &Json<'_>) -
 
 /// What recorded bytes say.
 pub fn read_recorded(source: &SourceConfig, forced: Option<EventKind>, body: &[u8]) -> Reading {
-    match serde_json::from_slice(body) {
+    body::with(body, |body| match body {
         Ok(body) => read(source, forced, &body),
         // Only JSON objects are recorded; a damaged row must not stop the rest.
         Err(_) => Reading {
             facts: Facts::default(),
             standing: Standing::Invalid(String::from("its recorded body is not JSON")),
         },
-    }
+    })
 }
 
 /// `.` and `..` name no lead, whatever a sender says.

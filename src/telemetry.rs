@@ -39,9 +39,13 @@ impl LogFormat {
 
 /// Starts logging for the whole process, once. `RUST_LOG` overrules the level.
 pub fn start_logging(format: LogFormat, level: LevelFilter) {
-    let filter = EnvFilter::builder()
+    let mut filter = EnvFilter::builder()
         .with_default_directive(level.into())
         .from_env_lossy();
+    // A migration names itself with the paths of the machine that built it.
+    if let Ok(quiet) = "refinery_core=warn".parse() {
+        filter = filter.add_directive(quiet);
+    }
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         // A log that nobody reads any more must not end the work: telling so on stderr panics.

@@ -31,6 +31,9 @@ impl Place {
         let mappings = place.path().join("mappings");
         std::fs::create_dir(&mappings)?;
         std::fs::write(mappings.join("crm.toml"), include_str!("crm.toml"))?;
+        std::fs::write(place.path().join("crm.secret"), SECRET)?;
+        let token = "a-token-of-the-benchmark-only";
+        std::fs::write(place.path().join("leadping.secret"), token)?;
         std::fs::write(place.config(), place.config_text(leadping))?;
         Ok(place)
     }
@@ -76,11 +79,11 @@ scheme = "hmac-sha256"
 header = "{SIGNATURE_HEADER}"
 prefix = "{SIGNATURE_PREFIX}"
 encoding = "hex"
-secret = {{ env = "CRM_WEBHOOK_SECRET" }}
+secret = {{ file = "{place}/crm.secret" }}
 [targets.leadping]
 kind = "leadping"
 base_url = "http://{leadping}"
-token = {{ env = "LEADPING_API_KEY" }}
+token = {{ file = "{place}/leadping.secret" }}
 rate_limit = {{ requests = 1000000, per_seconds = 1, burst = 1000000 }}
 concurrency = 64
 timeout_ms = 600000
@@ -105,8 +108,6 @@ impl Daemon {
             .args(["--log-format", "json", "serve", "--config"])
             .arg(place.config())
             .env_clear()
-            .env("CRM_WEBHOOK_SECRET", SECRET)
-            .env("LEADPING_API_KEY", "a-token-of-the-benchmark-only")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

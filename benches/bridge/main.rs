@@ -5,6 +5,7 @@
 //! cargo bench --bench bridge -- --quick             everything, short: figures mean little
 //! cargo bench --bench bridge -- ingest              one part: ingest latency delivery backlog
 //! cargo bench --bench bridge -- retention           only when asked for: it makes a million events first
+//! cargo bench --bench bridge -- pages               likewise: a month of a million webhooks, then each page
 //! ```
 //!
 //! The bridge is the real binary with its store on the disk that holds the build; so is the bare
@@ -23,6 +24,8 @@ mod journal;
 mod latency;
 mod load;
 mod memory;
+mod month;
+mod pages;
 mod report;
 mod retention;
 mod scrape;
@@ -55,6 +58,9 @@ pub struct Scale {
     pub decided: usize,
     /// Events that retention removes.
     pub old: usize,
+    /// Events beside which pages are asked for, and how often each is.
+    pub month: usize,
+    pub asked: usize,
 }
 
 const FULL: Scale = Scale {
@@ -66,6 +72,8 @@ const FULL: Scale = Scale {
     backlogs: [1_000, 100_000, 200_000],
     decided: 12,
     old: 1_000_000,
+    month: 1_000_000,
+    asked: 51,
 };
 
 const QUICK: Scale = Scale {
@@ -77,6 +85,8 @@ const QUICK: Scale = Scale {
     backlogs: [1_000, 5_000, 10_000],
     decided: 4,
     old: 50_000,
+    month: 20_000,
+    asked: 11,
 };
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -127,7 +137,14 @@ async fn run(parts: &[&str], scale: &Scale, report: &mut Report) -> anyhow::Resu
     if parts.contains(&"retention") {
         retention::run(scale, report).await?;
     }
-    if parts == ["retention"] {
+    if parts.contains(&"pages") {
+        pages::run(scale, report).await?;
+    }
+    if parts
+        .iter()
+        .all(|part| ["retention", "pages"].contains(part))
+        && !parts.is_empty()
+    {
         return Ok(());
     }
     let (must, aim) = (96.0, 96.0);

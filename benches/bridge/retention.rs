@@ -1,6 +1,7 @@
 //! (e) Retention beside full ingest: a store with a million events that are too old, driven in turn
 //! with a retention time that keeps them and with one that has them removed meanwhile.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,8 +27,9 @@ const AGE_DAYS: i64 = 200;
 /// Each with an attempt; the rest was ignored.
 const ONE_DELIVERED_IN: usize = 2;
 const BODY_BYTES: usize = 700;
-/// Of the removal without load, after the rounds.
-const ALONE: Duration = Duration::from_secs(10);
+/// The rest is removed without load, after the rounds; it is given up after so long.
+const LONGEST: Duration = Duration::from_secs(1800);
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 pub async fn run(scale: &Scale, report: &mut Report) -> anyhow::Result<()> {
     println!(
@@ -47,7 +49,7 @@ pub async fn run(scale: &Scale, report: &mut Report) -> anyhow::Result<()> {
     for _ in 0..scale.rounds {
         for (days, acks) in [(LONG_DAYS, &mut quiet), (SHORT_DAYS, &mut swept)] {
             place.keep_for_days(days)?;
-            let before = old_events(&store)?;
+            let before = removed_of(scale.old, &store)?;
             let daemon = Daemon::start(&place)?;
             let batch = Arc::new(ignored(&mut sender, LEADS, recorded, scale.paced));
             let to_bridge = Drive {
@@ -60,7 +62,7 @@ pub async fn run(scale: &Scale, report: &mut Report) -> anyhow::Result<()> {
             recorded += driven.accepted;
             acks.extend(driven.ack_ms);
             if days == SHORT_DAYS {
-                removed += before - old_events(&store)?;
+                removed += removed_of(scale.old, &store)? - before;
                 during += scale.paced.as_secs_f64();
             }
             scrape::wait_for(daemon.admin, Scrape::decided, driven.accepted).await?;
@@ -78,12 +80,62 @@ pub async fn run(scale: &Scale, report: &mut Report) -> anyhow::Result<()> {
     if removed == 0 {
         report.fault("nothing was removed beside the load");
     }
-    let before = old_events(&store)?;
-    let daemon = Daemon::start(&place)?;
-    tokio::time::sleep(ALONE).await;
-    let alone = (before - old_events(&store)?) as f64 / ALONE.as_secs_f64();
-    report.show("  removed without load", format!("{alone:.0} events/s"));
-    daemon.stop()
+    alone(scale, (&place, &store), report).await
+}
+
+/// What the rounds left, to the end: the events, their keys, the space.
+async fn alone(
+    scale: &Scale,
+    (place, store): (&Place, &Path),
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let before = removed_of(scale.old, store)?;
+    let megabytes = |path: &Path| anyhow::Ok(std::fs::metadata(path)?.len() >> 20);
+    let size = megabytes(store)?;
+    let begun = Instant::now();
+    let daemon = Daemon::start(place)?;
+    while removed_of(scale.old, store)? < scale.old && begun.elapsed() < LONGEST {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    let took = begun.elapsed().as_secs_f64();
+    let removed = removed_of(scale.old, store)? - before;
+    report.show(
+        "  removed without load",
+        format!("{:.0} events/s", removed as f64 / took),
+    );
+    if removed + before < scale.old {
+        report.fault("not all that is old was removed");
+    }
+    while surplus(store)? > 0 && begun.elapsed() < LONGEST {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    report.show(
+        "  until their space was returned",
+        format!("{:.0} s", begun.elapsed().as_secs_f64()),
+    );
+    daemon.stop()?;
+    let left = megabytes(store)?;
+    report.show("  the file", format!("{size} MiB, then {left} MiB"));
+    if surplus(store)? > 0 {
+        report.fault("the space of what was removed was not returned");
+    }
+    Ok(())
+}
+
+/// Free pages that are too many: those that keys leave are no eighth of the whole.
+fn surplus(store: &Path) -> anyhow::Result<i64> {
+    let connection = Connection::open(store)?;
+    let number = |name: &str| {
+        let value = connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0));
+        value as rusqlite::Result<i64>
+    };
+    let keys: i64 = connection.query_row(
+        "SELECT coalesce((SELECT CAST(value AS INTEGER) FROM fact WHERE name = 'stale_keys'), 0)",
+        [],
+        |row| row.get(0),
+    )?;
+    let spare = number("page_count")? / 8 + 256;
+    Ok(number("freelist_count")? - spare + keys)
 }
 
 fn compare(quiet: Vec<f64>, swept: Vec<f64>, report: &mut Report) {
@@ -105,19 +157,21 @@ fn compare(quiet: Vec<f64>, swept: Vec<f64>, report: &mut Report) {
     report.judge("  p99 grows by", (ratio, ""), Bound::AtMost { must, aim });
 }
 
-async fn make_tables(store: &std::path::Path) -> anyhow::Result<()> {
+async fn make_tables(store: &Path) -> anyhow::Result<()> {
     let (opened, _handed) = SqliteStore::open(store, Box::new(|_| {}))?;
     opened.close().await;
     Ok(())
 }
 
-fn old_events(store: &std::path::Path) -> anyhow::Result<i64> {
-    let old = "SELECT count(*) FROM event WHERE source = 'old'";
-    Ok(Connection::open(store)?.query_row(old, [], |row| row.get(0))?)
+/// They go in the order of their places, which are the first ones.
+fn removed_of(old: usize, store: &Path) -> anyhow::Result<usize> {
+    let first = "SELECT coalesce(min(sequence), 1) FROM event";
+    let first: i64 = Connection::open(store)?.query_row(first, [], |row| row.get(0))?;
+    Ok(usize::try_from(first - 1)?.min(old))
 }
 
 /// As the bridge would have left them, without its syncs.
-fn fill(store: &std::path::Path, count: usize) -> anyhow::Result<()> {
+fn fill(store: &Path, count: usize) -> anyhow::Result<()> {
     let mut connection = Connection::open(store)?;
     connection.execute_batch("PRAGMA synchronous = OFF; PRAGMA cache_size = -200000;")?;
     let day_ms = 86_400_000;

@@ -104,17 +104,7 @@ impl Sender {
         let mut batch = Batch::default();
         for webhook in webhooks {
             let body = self.body(webhook);
-            let mut mac = self.key.clone();
-            mac.update(&body);
-            let signature = HEXLOWER.encode(&mac.finalize().into_bytes());
-            let head = format!(
-                "POST /webhooks/crm HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n\
-                 {SIGNATURE_HEADER}: {SIGNATURE_PREFIX}{signature}\r\ncontent-length: {}\r\n\r\n",
-                body.len()
-            );
-            batch.bytes.extend_from_slice(head.as_bytes());
-            batch.bytes.extend_from_slice(&body);
-            batch.ends.push(batch.bytes.len());
+            batch.push(&self.key, "crm", &body);
         }
         batch
     }
@@ -132,6 +122,21 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// A signed request to this source.
+    pub fn push(&mut self, key: &HmacSha256, source: &str, body: &[u8]) {
+        let mut mac = key.clone();
+        mac.update(body);
+        let signature = HEXLOWER.encode(&mac.finalize().into_bytes());
+        let head = format!(
+            "POST /webhooks/{source} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n\
+             {SIGNATURE_HEADER}: {SIGNATURE_PREFIX}{signature}\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        self.bytes.extend_from_slice(head.as_bytes());
+        self.bytes.extend_from_slice(body);
+        self.ends.push(self.bytes.len());
+    }
+
     pub fn len(&self) -> usize {
         self.ends.len()
     }

@@ -56,6 +56,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(targets::pause_target))
         .routes(routes!(targets::resume_target))
         .routes(routes!(mappings::list_mappings))
+        .routes(routes!(mappings::list_versions))
         .routes(routes!(mappings::show_table))
         .routes(routes!(mappings::reload_mappings))
         .routes(routes!(explain::try_mapping))

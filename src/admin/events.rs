@@ -7,7 +7,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::page::{Page, limit_of};
-use super::{Shared, not_found, store_problem};
+use super::{Shared, bad, no_such_source, store_problem};
 use crate::decision::ParkCause;
 use crate::event::{EventState, Sequence};
 use crate::problem::Problem;
@@ -43,9 +43,9 @@ pub(super) async fn list_events(
         Problem::new(StatusCode::BAD_REQUEST, known)
     })?;
     let state = query.state.map(|word| parse_state(&word)).transpose()?;
-    let limit = limit_of(query.limit);
+    let source = query.source.clone();
     let page = EventPage {
-        limit,
+        limit: limit_of(query.limit),
         before: query.cursor.map(Sequence),
         source: query.source,
         state,
@@ -56,12 +56,18 @@ pub(super) async fn list_events(
         cause: query.cause.map(ParkCause::from_stored),
         id: None,
     };
-    let items = admin
+    let found = admin
         .store
         .events(page)
         .await
         .map_err(|error| store_problem(&error))?;
-    Ok(Json(Page::of(items, limit, |event| event.sequence.0)))
+    let next = found.next.map(|next| next.0);
+    let is_end = found.rows.is_empty() && next.is_none();
+    // What was recorded of a source that is no longer configured is shown all the same.
+    if let Some(source) = source.filter(|name| is_end && !admin.sources.contains(name)) {
+        return Err(no_such_source(&admin, &source));
+    }
+    Ok(Json(Page::until(found.rows, next)))
 }
 
 /// One event: its decision, its deliveries and every try of them
@@ -72,7 +78,9 @@ pub(super) async fn show_event(
     State(admin): State<Shared>,
     Path(id): Path<String>,
 ) -> Result<Json<EventRow>, Problem> {
-    let id = id.parse().map_err(|_| not_found())?;
+    let id = id
+        .parse()
+        .map_err(|_| bad("that is no event's id: it is a UUID, as `events list` shows it"))?;
     let page = EventPage {
         limit: 1,
         id: Some(id),
@@ -80,7 +88,8 @@ pub(super) async fn show_event(
     };
     let found = admin.store.events(page).await;
     let found = found.map_err(|error| store_problem(&error))?;
-    found.into_iter().next().map(Json).ok_or_else(not_found)
+    let found = found.rows.into_iter().next().map(Json);
+    found.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "no event has this id"))
 }
 
 fn parse_state(word: &str) -> Result<EventState, Problem> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Query, State};
+use axum::http::StatusCode;
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +13,7 @@ use super::audit::{Change, Told, audited};
 use super::auth::Caller;
 use super::page::{Page, limit_of};
 use super::parked::told;
-use super::{Shared, ask, bad, bad_body, store_problem};
+use super::{Shared, ask, bad, bad_body, no_such_source, nobody_named, store_problem};
 use crate::decider::Request;
 use crate::lead::{LEADPING, SystemId};
 use crate::problem::Problem;
@@ -35,9 +36,15 @@ pub struct LinkBody {
     pub lead_id: String,
 }
 
-/// How many parked events went on because of the link.
-#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+/// What became of the link.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LinkSet {
+    /// `new`, `known` or `moved`.
+    pub result: String,
+    /// The LeadPing lead that the id meant before, where it was moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_from: Option<String>,
+    /// Parked events that went on because of it.
     pub decided: usize,
 }
 
@@ -77,7 +84,7 @@ pub struct LinksSet {
     pub results: Vec<LinkResult>,
 }
 
-#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LinkResult {
     /// `new`, `known`, `moved` (it meant another LeadPing lead before) or `refused`.
     pub result: String,
@@ -117,6 +124,7 @@ pub(super) async fn list_links(
         },
         None => None,
     };
+    let source = query.source.clone();
     let page = LinkPage {
         limit: limit_of(query.limit),
         after,
@@ -128,6 +136,11 @@ pub(super) async fn list_links(
     };
     let links = admin.store.links(page).await;
     let links = links.map_err(|error| store_problem(&error))?;
+    if let Some(source) =
+        source.filter(|name| links.rows.is_empty() && !admin.sources.contains(name))
+    {
+        return Err(no_such_source(&admin, &source));
+    }
     Ok(Json(Page {
         items: links.rows.into_iter().map(LinkView::from).collect(),
         next_cursor: links.next.map(|id| format!("{}:{}", id.system, id.id)),
@@ -176,20 +189,28 @@ pub(super) async fn set_link(
         what: "links.set",
         about: Some(format!("source {}", link.id.system)),
     };
-    let ids = vec![link.id, link.same_as];
+    let links = vec![link];
     let at = admin.clone();
     let set = audited(&admin, change, async move {
-        let decided = ask(&at, |reply| Request::SetLink { ids, reply }).await?;
-        Ok(LinkSet {
-            decided: moved(&decided),
-        })
+        let taught = ask(&at, |reply| Request::SetLinks { links, reply }).await?;
+        let moved_from = taught.iter().find_map(|linked| linked.moved_from.clone());
+        let results = results_of(vec![Ok(())], taught)?.results;
+        let result = results.into_iter().next().unwrap_or_default();
+        match result.why {
+            Some(why) => Err(Problem::new(StatusCode::CONFLICT, why)),
+            None => Ok(LinkSet {
+                result: result.result,
+                moved_from,
+                decided: result.decided,
+            }),
+        }
     });
     set.await.map(Json)
 }
 
 impl Told for LinkSet {
     fn told(&self) -> String {
-        format!("{} decided", self.decided)
+        format!("{}, {} decided", self.result, self.decided)
     }
 }
 
@@ -230,10 +251,7 @@ pub(super) async fn set_links(
 }
 
 /// What became of each link, in the order given.
-fn results_of(
-    read: Vec<Result<NewLink, String>>,
-    taught: Vec<Linked>,
-) -> Result<LinksSet, Problem> {
+fn results_of<T>(read: Vec<Result<T, String>>, taught: Vec<Linked>) -> Result<LinksSet, Problem> {
     let mut taught = taught.into_iter();
     let results = read.into_iter().map(|link| match link {
         Ok(_) => {
@@ -286,16 +304,22 @@ impl LinkResult {
 
 /// The reason never names an id: it ends in logs and terminals.
 fn read_link(link: LinkView, sources: &[String]) -> Result<NewLink, String> {
-    let known = |name: &str, source: &str| match sources.iter().any(|known| known == source) {
+    let known = |place: &str, source: &str| match sources.iter().any(|known| known == source) {
         true => Ok(()),
-        false => Err(format!("{name} is one of: {}", sources.join(", "))),
+        false => {
+            let sources: Vec<&str> = sources.iter().map(String::as_str).collect();
+            Err(format!(
+                "{place}{}",
+                nobody_named("source", source, &sources)
+            ))
+        }
     };
-    known("source", &link.source)?;
+    known("", &link.source)?;
     let id = SystemId::new(link.source, id("source_lead_id", &link.source_lead_id)?);
     let same_as = match (link.lead_id, link.same_as) {
         (Some(lead_id), None) => SystemId::new(LEADPING, self::id("lead_id", &lead_id)?),
         (None, Some(other)) => {
-            known("the source of same_as", &other.source)?;
+            known("same_as: ", &other.source)?;
             let id = self::id("the id of same_as", &other.source_lead_id)?;
             SystemId::new(other.source, id)
         }

@@ -1,7 +1,8 @@
 //! `/api/v1/mappings`: the tables in force, with how often each row spoke, and which were in force
 //! before; the text of each; and reading them again.
 
-use axum::extract::{Path, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use serde::Serialize;
@@ -9,12 +10,13 @@ use utoipa::ToSchema;
 
 use super::audit::{Change, Told, audited};
 use super::auth::Caller;
+use super::page::{Page, PageQuery};
 use super::{Shared, not_found, store_problem};
 use crate::decider::RefusedTables;
 use crate::problem::Problem;
 use crate::store::TableVersion;
 
-/// The newest that are listed; the store keeps no more of those that no decision names.
+/// The newest, which are listed beside the tables in force.
 const VERSIONS: usize = 100;
 
 #[derive(Serialize, ToSchema)]
@@ -22,7 +24,7 @@ pub(super) struct Mappings {
     in_force: SetView,
     /// What is in the files now, if it has faults: then the tables in force are older.
     refused: Option<RefusedTables>,
-    /// Newest first; each was in force until the one before it in this list.
+    /// Newest first, up to a hundred; each was in force until the one before it in this list.
     versions: Vec<TableVersion>,
 }
 
@@ -48,8 +50,8 @@ struct RowView {
     number: u32,
     name: Option<String>,
     line: u32,
-    /// Events that it decided since the table came into force or the bridge started, whichever is
-    /// later.
+    /// Events that it decided since the table came into force, over restarts; a crash loses the last
+    /// minute's.
     hits: u64,
 }
 
@@ -59,7 +61,7 @@ struct RowView {
 pub(super) async fn list_mappings(State(admin): State<Shared>) -> Result<Json<Mappings>, Problem> {
     let versions = admin
         .store
-        .table_versions(VERSIONS)
+        .table_versions(None, VERSIONS)
         .await
         .map_err(|error| store_problem(&error))?;
     let tables = admin.rules.tables();
@@ -87,6 +89,20 @@ pub(super) async fn list_mappings(State(admin): State<Shared>) -> Result<Json<Ma
         refused: admin.rules.refused().as_deref().cloned(),
         versions,
     }))
+}
+
+/// Which sets of tables were in force, newest first
+#[utoipa::path(get, path = "/api/v1/mappings/versions", tag = "mappings", params(PageQuery),
+    responses((status = 200, body = Page<TableVersion>)))]
+pub(super) async fn list_versions(
+    State(admin): State<Shared>,
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Result<Json<Page<TableVersion>>, Problem> {
+    let query = PageQuery::read(query)?;
+    let limit = query.limit();
+    let versions = admin.store.table_versions(query.cursor, limit as usize);
+    let versions = versions.await.map_err(|error| store_problem(&error))?;
+    Ok(Json(Page::of(versions, limit, |version| version.version)))
 }
 
 /// The text of one table, as it was in force.

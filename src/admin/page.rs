@@ -14,7 +14,8 @@ pub(super) const MAX_LIMIT: u32 = 500;
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Page<T> {
     pub(super) items: Vec<T>,
-    /// Where the next page begins; absent on the last.
+    /// Where the next page begins; absent on the last. A page may hold few items, or none, and yet
+    /// not be the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) next_cursor: Option<String>,
 }
@@ -25,6 +26,14 @@ impl<T> Page<T> {
         Self {
             items,
             next_cursor: None,
+        }
+    }
+
+    /// One that says itself where the next begins.
+    pub(super) fn until(items: Vec<T>, next: Option<i64>) -> Self {
+        Self {
+            items,
+            next_cursor: next.map(|number| number.to_string()),
         }
     }
 

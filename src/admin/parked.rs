@@ -8,6 +8,7 @@ use axum::extract::{Query, State};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
+use super::advice::{ParkedCause, advise};
 use super::audit::{Change, Told, audited};
 use super::auth::Caller;
 use super::page::{MAX_LIMIT, Page, limit_of};
@@ -15,7 +16,7 @@ use super::{Shared, ask, bad, bad_body, store_problem};
 use crate::decider::Request;
 use crate::decision::ParkCause;
 use crate::problem::Problem;
-use crate::store::{Parked, ParkedAction, ParkedRow};
+use crate::store::{Parked, ParkedAction};
 
 /// Which of the parked: exactly one of `event`, `delivery` and `cause`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, utoipa::ToSchema)]
@@ -59,21 +60,21 @@ pub(super) struct ParkedQuery {
 
 /// What waits for a person, by cause, with how many, since when, and what to do
 #[utoipa::path(get, path = "/api/v1/parked", tag = "parked", params(ParkedQuery),
-    responses((status = 200, body = Page<ParkedRow>)))]
+    responses((status = 200, body = Page<ParkedCause>)))]
 pub(super) async fn list_parked(
     State(admin): State<Shared>,
     query: Result<Query<ParkedQuery>, QueryRejection>,
-) -> Result<Json<Page<ParkedRow>>, Problem> {
+) -> Result<Json<Page<ParkedCause>>, Problem> {
     let Query(query) = query.map_err(|_| bad("the query takes limit and cursor"))?;
     let limit = limit_of(query.limit.or(Some(MAX_LIMIT)));
     let items = admin.store.parked_after(query.cursor, limit).await;
     let items = items.map_err(|error| store_problem(&error))?;
     let is_full = items.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
     let last = items.last().filter(|_| is_full);
-    Ok(Json(Page {
-        next_cursor: last.map(|row| row.cause.as_str().to_owned()),
-        items,
-    }))
+    let next_cursor = last.map(|row| row.cause.as_str().to_owned());
+    let items = advise(&admin, items).await;
+    let items = items.map_err(|error| store_problem(&error))?;
+    Ok(Json(Page { items, next_cursor }))
 }
 
 /// Let it go on: decided again now, with today's tables
@@ -163,11 +164,15 @@ impl Told for ParkedFreed {
     }
 }
 
-/// `3 due, 1 superseded`.
+/// `3 due, 1 still parked`.
 pub fn told(results: &BTreeMap<String, u64>) -> String {
     let told: Vec<String> = results
         .iter()
-        .map(|(result, count)| format!("{count} {result}"))
+        .map(|(result, count)| match result.as_str() {
+            "parked" => format!("{count} still parked: what it waits for is not there yet"),
+            "settled" => format!("{count} settled, nothing to send"),
+            result => format!("{count} {result}"),
+        })
         .collect();
     match told.is_empty() {
         true => String::from("nothing"),

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::audit::{Change, Told, audited};
 use super::auth::Caller;
-use super::{Admin, Shared, bad, bad_body, stopping, store_problem};
+use super::{Admin, Shared, bad, bad_body, nobody_named, stopping, store_problem};
 use crate::decider::{ReplayOrder, ReplayProgress, ReplayState, Request};
 use crate::event::{EventId, Sequence};
 use crate::problem::Problem;
@@ -186,7 +186,8 @@ fn read_of(body: ReplayBody, sources: &[String]) -> Result<ReplayOf, Problem> {
     if let Some(source) = &body.source
         && !sources.contains(source)
     {
-        return Err(bad(&format!("source is one of: {}", sources.join(", "))));
+        let names: Vec<&str> = sources.iter().map(String::as_str).collect();
+        return Err(bad(&nobody_named("source", source, &names)));
     }
     let ids: Result<Vec<EventId>, _> = body.ids.iter().map(|id| id.parse()).collect();
     Ok(ReplayOf {

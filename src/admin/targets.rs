@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::{Extension, Json};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -13,7 +14,7 @@ use utoipa::ToSchema;
 use super::audit::{Change, Told, audited};
 use super::auth::Caller;
 use super::page::Page;
-use super::{Admin, Shared, not_found, store_problem};
+use super::{Admin, Shared, nobody_named, store_problem};
 use crate::config::TargetMode;
 use crate::deliver::TargetWorker;
 use crate::deliver::health::Health;
@@ -186,7 +187,12 @@ where
     F: Future<Output = Result<(), StoreError>> + Send + 'static,
 {
     let worker = admin.workers.iter().find(|worker| worker.name() == name);
-    let worker = worker.ok_or_else(not_found)?.clone();
+    let worker = worker.ok_or_else(|| {
+        let names: Vec<&str> = admin.workers.iter().map(|worker| worker.name()).collect();
+        let what = nobody_named("target", name, &names);
+        Problem::new(StatusCode::NOT_FOUND, what)
+    })?;
+    let worker = worker.clone();
     let change = Change {
         caller,
         what,

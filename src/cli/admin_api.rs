@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -159,10 +159,18 @@ impl AdminApi {
             return Ok(Err(Unanswered(Exit::Unavailable)));
         };
         if !status.is_success() {
-            eprintln!("error: the bridge answered {status}: {text}");
-            let exit = match status.is_server_error() {
-                true => Exit::Unavailable,
-                false => Exit::Unmet,
+            match detail(&text) {
+                // Whoever asked named something that is not there, or wrongly.
+                Some(detail) if matches!(status.as_u16(), 400 | 404) => {
+                    eprintln!("error: {detail}")
+                }
+                Some(detail) => eprintln!("error: the bridge answered {status}: {detail}"),
+                None => eprintln!("error: {} answered {status}", self.url),
+            }
+            let exit = match status {
+                _ if status.is_server_error() => Exit::Unavailable,
+                StatusCode::BAD_REQUEST => Exit::WrongUsage,
+                _ => Exit::Unmet,
             };
             return Ok(Err(Unanswered(exit)));
         }
@@ -171,4 +179,11 @@ impl AdminApi {
             "the bridge's answer is not what this version expects",
         )?))
     }
+}
+
+/// What a problem document says to people.
+fn detail(problem: &str) -> Option<String> {
+    let problem: serde_json::Value = serde_json::from_str(problem).ok()?;
+    let detail = problem["detail"].as_str()?;
+    Some(detail.replace(char::is_control, " "))
 }

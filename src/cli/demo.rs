@@ -47,6 +47,9 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     Ok(if met { Exit::Fine } else { Exit::Unmet }.into())
 }
 
+/// A payload to send by hand, beside the configuration.
+const OWN: &str = "voicemail.json";
+
 /// A directory of its own, removed at the end.
 struct Place(PathBuf);
 
@@ -144,6 +147,7 @@ fn write_files(place: &Path, keys: &[(&str, String)], sandbox: &str) -> anyhow::
     for (name, secret) in keys.iter().chain(&senders) {
         std::fs::write(place.join(format!("{name}.secret")), secret)?;
     }
+    std::fs::write(place.join(OWN), samples::one_to_send())?;
     let path = place.join("bridge.toml");
     let text = include_str!("demo/bridge.toml")
         .replace("{place}", &place.display().to_string())

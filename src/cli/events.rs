@@ -94,9 +94,21 @@ async fn list(api: &AdminApi, args: ListArgs) -> anyhow::Result<ExitCode> {
     ];
     let given = given.into_iter();
     query.extend(given.filter_map(|(key, value)| Some((key, value?))));
-    let page: Value = match api.get("events", &query).await? {
-        Ok(page) => page,
-        Err(unanswered) => return Ok(unanswered.into()),
+    let page = loop {
+        let page: Value = match api.get("events", &query).await? {
+            Ok(page) => page,
+            Err(unanswered) => return Ok(unanswered.into()),
+        };
+        // A page looks back only so far: on to where something is.
+        let is_empty = page["items"].as_array().is_none_or(Vec::is_empty);
+        match page["next_cursor"].as_str().filter(|_| is_empty) {
+            Some(cursor) => {
+                let cursor = cursor.to_owned();
+                query.retain(|(key, _)| *key != "cursor");
+                query.push(("cursor", cursor));
+            }
+            None => break page,
+        }
     };
     print_page(&page, args.json, ("no events", &print_line));
     Ok(ExitCode::SUCCESS)
@@ -232,16 +244,16 @@ pub(super) fn duplicates(event: &Value) -> String {
 /// Every try of a delivery, oldest first: when, what, the answer; then the request.
 pub(super) fn print_tries(delivery: &Value) {
     for one in delivery["tries"].as_array().into_iter().flatten() {
+        let result = word(&one["result"]);
         let answer = match one["http_status"].as_u64() {
-            Some(status) => status.to_string(),
-            None => String::from("no answer"),
+            Some(status) => format!("{status} {result}"),
+            None => result.replace('_', " "),
         };
         println!(
-            "      {}. {}  {}  {answer} {}, {} ms",
+            "      {}. {}  {}  {answer}, {} ms",
             one["number"],
             time(&one["started_at"]),
             word(&one["call"]),
-            word(&one["result"]),
             one["duration_ms"],
         );
         println!("         {}", word(&one["request"]));

@@ -97,10 +97,18 @@ async fn set(api: &AdminApi, args: SetArgs) -> anyhow::Result<ExitCode> {
     if args.json {
         println!("{}", serde_json::to_string(&set)?);
     } else {
-        println!(
-            "linked {} {} to {}; decided again: {}",
-            body.source, body.source_lead_id, body.lead_id, set.decided
-        );
+        let LinkBody {
+            source,
+            source_lead_id,
+            lead_id,
+        } = &body;
+        let before = match (set.result.as_str(), &set.moved_from) {
+            (_, Some(before)) => format!(", moved from {before}"),
+            ("known", None) => String::from(", as it was"),
+            _ => String::new(),
+        };
+        let decided = set.decided;
+        println!("linked {source} {source_lead_id} to {lead_id}{before}; decided again: {decided}");
     }
     Ok(ExitCode::SUCCESS)
 }

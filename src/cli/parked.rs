@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::admin_api::{AdminApi, AdminArgs};
 use super::events::{lead_of, print_page, time, word, wrapped};
-use crate::admin::{ParkedBody, ParkedFreed};
+use crate::admin::{ParkedBody, ParkedFreed, told};
 use crate::config::Config;
 
 #[derive(Debug, Args)]
@@ -155,19 +155,6 @@ async fn free(
     })
 }
 
-/// `3 due, 1 superseded`.
-fn told(results: &BTreeMap<String, u64>) -> String {
-    let told: Vec<String> = results
-        .iter()
-        .map(|(result, count)| match result.as_str() {
-            "parked" => format!("{count} still parked"),
-            "settled" => format!("{count} settled, nothing to send"),
-            result => format!("{count} {result}"),
-        })
-        .collect();
-    told.join(", ")
-}
-
 async fn list(api: &AdminApi, args: ListArgs) -> anyhow::Result<ExitCode> {
     let page: Value = match &args.cause {
         None => match api.get("parked", &[]).await? {
@@ -201,6 +188,12 @@ fn print_cause(row: &Value) {
     );
     for line in wrapped(word(&row["suggestion"]), 76) {
         println!("    {line}");
+    }
+    if let Some(text) = row["row"]["text"].as_str() {
+        println!("    such as, at the end of {}:", word(&row["row"]["file"]));
+        for line in text.lines() {
+            println!("      {line}");
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use clap::builder::NonEmptyStringValueParser;
 
 use super::send::unknown_source;
 use super::{Exit, GlobalArgs, config_file};
-use crate::config::Config;
+use crate::config::{Config, TargetSystem};
 use crate::sandbox::{CapillaryLogin, RequestLimit, Sandbox, SandboxOptions, WebhookReceiver};
 use crate::secret::Secret;
 
@@ -111,17 +111,33 @@ fn source_and_url(text: &str) -> Result<(String, String), String> {
 
 /// Runs until Ctrl-C or SIGTERM.
 pub async fn run(args: SandboxArgs, global: &GlobalArgs) -> anyhow::Result<ExitCode> {
-    let receivers = match receivers(&args.webhooks, global)? {
-        Ok(receivers) => receivers,
-        Err(code) => return Ok(code),
+    // The configuration is read only if there is something that it has to say.
+    let config = match args.webhooks.is_empty() {
+        true => None,
+        false => match config_file::load_config(global) {
+            Ok(config) => Some(config),
+            Err(code) => return Ok(code),
+        },
+    };
+    let receivers = match config
+        .as_ref()
+        .map(|config| receivers(&args.webhooks, config))
+    {
+        Some(Ok(receivers)) => receivers,
+        Some(Err(code)) => return Ok(code),
+        None => BTreeMap::new(),
     };
     let listen = args.listen;
     let token = match &args.token {
         Some(_) => "the given token",
         None => "any bearer token",
     };
+    let outbounds = config.as_ref().map(outbounds).unwrap_or_default();
     let options = match options(args) {
-        Ok(options) => options,
+        Ok(options) => SandboxOptions {
+            nlpearl_outbounds: outbounds,
+            ..options
+        },
         Err(why) => {
             eprintln!("{why}");
             return Ok(ExitCode::from(WRONG_USAGE));
@@ -182,35 +198,39 @@ fn two_parts(option: &str, text: Option<String>) -> Result<Option<(String, Secre
     }
 }
 
-/// The sources that are to be sent webhooks; the configuration is read only if there are any.
+/// NLPearl's webhooks name the pearl, and paths of v1 its outbound alone.
+fn outbounds(config: &Config) -> BTreeMap<String, String> {
+    let mut outbounds = BTreeMap::new();
+    for target in config.targets.values() {
+        if let TargetSystem::Nlpearl(nlpearl) = &target.system {
+            outbounds.clone_from(&nlpearl.outbound_ids);
+        }
+    }
+    outbounds
+}
+
+/// The sources that are to be sent webhooks.
 fn receivers(
     webhooks: &[(String, String)],
-    global: &GlobalArgs,
-) -> anyhow::Result<Result<BTreeMap<String, WebhookReceiver>, ExitCode>> {
-    if webhooks.is_empty() {
-        return Ok(Ok(BTreeMap::new()));
-    }
-    let config = match config_file::load_config(global) {
-        Ok(config) => config,
-        Err(code) => return Ok(Err(code)),
-    };
+    config: &Config,
+) -> Result<BTreeMap<String, WebhookReceiver>, ExitCode> {
     let mut receivers: BTreeMap<String, WebhookReceiver> = BTreeMap::new();
     for (name, url) in webhooks {
-        let receiver = match receiver(name, url, &config) {
+        let receiver = match receiver(name, url, config) {
             Ok(receiver) => receiver,
             Err((code, why)) => {
                 eprintln!("{why}");
-                return Ok(Err(code));
+                return Err(code);
             }
         };
         let mut others = receivers.iter();
         if let Some((other, _)) = others.find(|(_, other)| other.system == receiver.system) {
             eprintln!("`{name}` and `{other}` are of one kind: it has one receiver");
-            return Ok(Err(ExitCode::from(WRONG_USAGE)));
+            return Err(ExitCode::from(WRONG_USAGE));
         }
         receivers.insert(name.clone(), receiver);
     }
-    Ok(Ok(receivers))
+    Ok(receivers)
 }
 
 fn receiver(name: &str, url: &str, config: &Config) -> Result<WebhookReceiver, (ExitCode, String)> {

@@ -25,7 +25,8 @@ enum StoreSubcommand {
         after_help = "Example:\n  leadping-bridge store backup /backup/bridge-2026-08-01.db\n\n\
         Every webhook acknowledged before it began is in it. It is checked and on disk when this ends,\n\
         and never written over another file.\n\n\
-        Exit codes: 0 done; 69 the store cannot be read or the file not be written, or is there already."
+        Exit codes: 0 done; 2 the file is there already; 69 the store cannot be read or the file not be\n\
+        written."
     )]
     Backup(FileArgs),
     /// Put a backup in the store's place; the bridge must be stopped
@@ -106,6 +107,11 @@ fn is_missing(path: &Path) -> bool {
 fn back_up(path: &Path, args: &FileArgs) -> anyhow::Result<ExitCode> {
     if is_missing(path) {
         return Ok(Exit::Unavailable.into());
+    }
+    if args.file.exists() {
+        let shown = args.file.display();
+        eprintln!("error: {shown} exists; it is not written over: name another file");
+        return Ok(Exit::WrongUsage.into());
     }
     let backup = match sqlite::back_up(path, &args.file) {
         Ok(backup) => backup,

@@ -7,7 +7,8 @@ use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::admin_api::{AdminApi, AdminArgs};
+use super::Exit;
+use super::admin_api::{AdminApi, AdminArgs, Unanswered};
 use super::events::{print_page, time, word, wrapped};
 use crate::config::Config;
 
@@ -27,11 +28,11 @@ enum TargetsAction {
     /// Send nothing to a target until it is resumed; survives a restart
     #[command(after_help = "Example:\n  leadping-bridge targets pause leadping\n\n\
         Webhooks are still taken and decided; calls under way end, and what is due waits in order.\n\n\
-        Exit codes: 0 paused; 1 no such target; 69 the bridge cannot be reached.")]
+        Exit codes: 0 paused; 2 no such target; 69 the bridge cannot be reached.")]
     Pause(OneArgs),
     /// Send to a target again; where it refuses or fails, it is probed at once
     #[command(after_help = "Example:\n  leadping-bridge targets resume leadping\n\n\
-        Exit codes: 0 resumed; 1 no such target; 69 the bridge cannot be reached.")]
+        Exit codes: 0 resumed; 2 no such target; 69 the bridge cannot be reached.")]
     Resume(OneArgs),
 }
 
@@ -51,7 +52,7 @@ struct OneArgs {
     json: bool,
 }
 
-/// Exit 0 when done, 1 when there is no such target, 69 when the bridge is not reachable.
+/// Exit 0 when done, 2 when there is no such target, 69 when the bridge is not reachable.
 pub async fn run(args: TargetsArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let api = match AdminApi::of(args.admin, config)? {
         Ok(api) => api,
@@ -74,6 +75,7 @@ async fn change(api: &AdminApi, args: OneArgs, verb: &str) -> anyhow::Result<Exi
     let path = ["targets", &args.name, verb];
     let target: Value = match api.send_to(Method::POST, &path, &json!({})).await? {
         Ok(target) => target,
+        Err(Unanswered(Exit::Unmet)) => return Ok(Exit::WrongUsage.into()),
         Err(unanswered) => return Ok(unanswered.into()),
     };
     if args.json {

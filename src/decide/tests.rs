@@ -20,6 +20,7 @@ mod echo;
 mod laws;
 mod looping;
 mod only;
+mod told;
 mod write;
 mod write_back;
 
@@ -43,16 +44,33 @@ status = 130
 leadping = { category = "Lost", outcome = "{{ body.nowhere }}" }
 "#;
 
+/// By LeadPing's words: a row of each end that sends nothing, and one that writes there.
+const PEOPLE: &str = r#"kind = "leadping"
+[[row]]
+status = ["Qualified", "Lost"]
+ignore = "nobody else has to know"
+[[row]]
+status = "Invalid"
+park = "look at it"
+[[row]]
+status = "Duplicate"
+leadping = { type = "Task", category = "Lost", outcome = "{{ body.nowhere }}" }
+"#;
+
 fn table() -> Table {
     table_of(TABLE)
 }
 
 fn table_of(text: &str) -> Table {
+    table_of_kind(text, SourceKind::Nlpearl)
+}
+
+fn table_of_kind(text: &str, kind: SourceKind) -> Table {
     let file = SourceFile {
         path: "voice.toml".into(),
         text: text.into(),
     };
-    parse_table("voice", &file, Some(SourceKind::Nlpearl))
+    parse_table("voice", &file, Some(kind))
         .0
         .expect("the table is good")
 }
@@ -70,6 +88,8 @@ struct Given {
     call: Option<&'static str>,
     kind: EventKind,
     reported: Option<crate::event::Reported>,
+    /// LeadPing's category and outcome, for the table of its own webhooks.
+    says: Option<(String, Option<String>)>,
     /// `notes` of a voicemail.
     note: &'static str,
     source: &'static str,
@@ -91,6 +111,7 @@ impl Given {
             call: None,
             kind: EventKind::Lead,
             reported: None,
+            says: None,
             note: "",
             source: "voice",
             history,
@@ -147,6 +168,7 @@ impl Given {
             call: call.map(str::to_owned),
             timestamp: at(0),
             entry_id: None,
+            there_since: None,
             state: EntryState::There,
         };
         let before = self.target().course.take();
@@ -177,7 +199,11 @@ impl Given {
     }
 
     fn decide(&self) -> Decision {
-        self.ask(|question| decide(question, &table()))
+        let table = match self.says {
+            Some(_) => table_of_kind(PEOPLE, SourceKind::Leadping),
+            None => table(),
+        };
+        self.ask(|question| decide(question, &table))
     }
 
     fn ask(&self, ask: impl FnOnce(&Question<'_>) -> Decision) -> Decision {
@@ -191,7 +217,11 @@ impl Given {
         };
         let facts = Facts {
             kind: Some(self.kind),
-            status: Some(Status::Number(self.status)),
+            status: Some(match &self.says {
+                Some((category, _)) => Status::Name(category.clone()),
+                None => Status::Number(self.status),
+            }),
+            sub_status: self.says.as_ref().and_then(|(_, outcome)| outcome.clone()),
             occurred_at: self.occurred_ms.map(at),
             call: self.call.map(str::to_owned),
             reported: self.reported.clone(),

@@ -293,7 +293,7 @@ impl<'a> Case<'a> {
     }
 
     fn course_if_newest(&self, entry: &Entry, words: &Words) -> Option<Course> {
-        let newest = self.history.entries.first()?;
+        let newest = self.history.counting().next()?;
         (newest.delivery == entry.delivery).then(|| self.course(words))
     }
 

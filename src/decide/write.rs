@@ -2,8 +2,8 @@
 //!
 //! The same source, call, category and outcome make it the same. A call webhook is about its call
 //! and nothing else, so it is detail of any entry of that call, however old. A lead webhook says
-//! what the lead is now: it is detail only if its source has not said otherwise since, about that
-//! call; else it comes back to what was, and sets.
+//! what the lead is now: it is detail only if neither its source, about that call, nor the target
+//! itself has said otherwise since; else it comes back to what was, and sets.
 
 use serde_json::{Map, Value};
 
@@ -26,16 +26,15 @@ pub(super) struct Saying<'a> {
 
 /// The entry that the event is detail of.
 pub(super) fn entry_of<'h>(saying: &Saying<'_>, history: &'h TargetHistory) -> Option<&'h Entry> {
-    let mut candidates = history
-        .entries
-        .iter()
-        .filter(|entry| entry.source == saying.source && is_same_call(entry, saying.facts));
+    let is_candidate =
+        |entry: &&Entry| entry.source == saying.source && is_same_call(entry, saying.facts);
     let says_so = |entry: &&Entry| entry.words(saying.target) == *saying.words;
     let names_its_call = saying.facts.kind == Some(EventKind::Call) && saying.facts.call.is_some();
     if names_its_call {
+        let mut candidates = history.entries.iter().filter(is_candidate);
         candidates.find(says_so)
     } else {
-        candidates.next().filter(says_so)
+        history.counting().find(is_candidate).filter(says_so)
     }
 }
 

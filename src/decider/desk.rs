@@ -81,6 +81,13 @@ impl WriterDesk {
     }
 
     /// Tells those who ask for links what now waits for one.
+    /// A person released these.
+    pub(super) fn want_asked(&self, decided: &[Decided]) {
+        for unlinked in &self.unlinked {
+            unlinked.want(decided);
+        }
+    }
+
     pub(super) fn note_unlinked(&self, decided: &[Decided]) {
         for unlinked in &self.unlinked {
             unlinked.note(decided);

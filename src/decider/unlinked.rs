@@ -1,7 +1,10 @@
 //! What tells `resolve` that events of its source wait for a link: a mark in their order, from
-//! which the store is to be looked through, and a wake-up. It holds no events.
+//! which the store is to be looked through, which of them a person wants asked for whatever was
+//! answered before, and a wake-up. It holds no events.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
@@ -11,12 +14,15 @@ use crate::store::Decided;
 
 /// Nothing was noted.
 const NOTHING: i64 = i64::MAX;
+/// Events that a person wants asked for again; more than one step releases.
+const MOST_WANTED: usize = 4096;
 
 #[derive(Debug)]
 pub struct Unlinked {
     source: String,
     cause: ParkCause,
     from: AtomicI64,
+    wanted: Mutex<BTreeSet<Sequence>>,
     woken: Notify,
 }
 
@@ -27,6 +33,7 @@ impl Unlinked {
             source: source.to_owned(),
             cause: ParkCause::unlinked(source),
             from: AtomicI64::new(0),
+            wanted: Mutex::default(),
             woken: Notify::new(),
         }
     }
@@ -35,11 +42,31 @@ impl Unlinked {
         &self.source
     }
 
-    pub(super) fn note(&self, decided: &[Decided]) {
+    fn waiting<'d>(&self, decided: &'d [Decided]) -> impl Iterator<Item = Sequence> + use<'_, 'd> {
         let waits = |event: &&Decided| {
             event.source == self.source && event.cause.as_ref() == Some(&self.cause)
         };
-        let oldest = decided.iter().filter(waits).map(|event| event.sequence.0);
+        decided.iter().filter(waits).map(|event| event.sequence)
+    }
+
+    /// A person released these: what still waits is to be asked for now.
+    pub(super) fn want(&self, decided: &[Decided]) {
+        let mut wanted = self.wanted();
+        let room = MOST_WANTED.saturating_sub(wanted.len());
+        wanted.extend(self.waiting(decided).take(room));
+    }
+
+    /// Whether a person wants this one asked for; it is said once.
+    pub fn take_wanted(&self, event: Sequence) -> bool {
+        self.wanted().remove(&event)
+    }
+
+    fn wanted(&self) -> MutexGuard<'_, BTreeSet<Sequence>> {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn note(&self, decided: &[Decided]) {
+        let oldest = self.waiting(decided).map(|sequence| sequence.0);
         if let Some(oldest) = oldest.min() {
             self.from.fetch_min(oldest, Ordering::Relaxed);
             self.woken.notify_one();

@@ -1,9 +1,12 @@
 //! Syntax errors of TOML, said for people who do not know TOML: what is wrong with the line, and
 //! what was probably meant. One for each line: the others are mostly its consequences.
 
+mod recovery;
+
 use std::ops::Range;
 
 use super::{Finding, SourceFile};
+pub use recovery::{Recovered, recover};
 
 const TYPOGRAPHIC: &[char] = &[
     '\u{201c}', '\u{201d}', '\u{201e}', '\u{2018}', '\u{2019}', '\u{ab}', '\u{bb}',
@@ -66,8 +69,12 @@ fn say(text: &str, error: &toml::de::Error) -> Said {
         return said;
     }
     let is_string = what.starts_with("invalid ") && what.ends_with(" string");
+    // The end of a line of Windows stands inside a text that is open.
+    let is_open = is_string && text[span.start..].starts_with('\r');
     match what {
-        _ if is_string && expected.contains(['"', '\'']) => open_text(text, &span, &line),
+        _ if is_open || is_string && expected.contains(['"', '\'']) => {
+            open_text(text, &span, &line)
+        }
         "unexpected key or value" => {
             behind_a_value(text, span, "one key and its value stand on a line")
         }
@@ -88,6 +95,10 @@ fn say(text: &str, error: &toml::de::Error) -> Said {
             Said::new(span, what, hint)
         }
         "string values must be quoted" => bare_text(text, span),
+        // `New"`, which begins like a number that is none.
+        _ if what.starts_with("invalid ") && begins_with_letter(&text[span.start..]) => {
+            bare_text(text, span)
+        }
         "key with no value"
         | "missing value for key"
         | "missing assignment between key-value pairs"
@@ -106,6 +117,10 @@ fn said_so_far(span: Range<usize>, what: &str, message: &str) -> Said {
         ),
         "unclosed array" => Said::new(span, "`[` is not closed", "a list ends with `]`"),
         "missing value" | "extra `=`" => Said::new(span, what, ONE_VALUE),
+        _ if what.starts_with("carriage return") => {
+            let hint = "save the file with the line ends of Unix or Windows";
+            Said::new(span, "a line ends in a way of its own", hint)
+        }
         _ if what.starts_with("invalid ") || what.starts_with("unexpected leading") => {
             Said::new(span, message, "a text stands in quotes")
         }
@@ -117,9 +132,13 @@ fn said_so_far(span: Range<usize>, what: &str, message: &str) -> Said {
     }
 }
 
+fn begins_with_letter(text: &str) -> bool {
+    text.starts_with(char::is_alphabetic)
+}
+
 /// A word without quotes, or nothing at all.
 fn bare_text(text: &str, span: Range<usize>) -> Said {
-    let word = text[span.clone()].trim();
+    let word = text[span.clone()].trim().trim_end_matches(['"', '\'']);
     if word.is_empty() {
         return Said::new(span, "nothing stands behind `=`", ONE_VALUE);
     }
@@ -134,6 +153,10 @@ fn without_a_value(text: &str, span: Range<usize>, line: &Range<usize>) -> Said 
         Some(colon) if colon <= span.end + 1 => "write `=` instead of `:`",
         _ => "write `key = value`",
     };
+    let shown = &text[line.clone()];
+    if hint.contains("key") && shown.contains('"') && !shown.contains('=') {
+        return Said::new(span, "no `=` behind the key", hint);
+    }
     Said::new(span, "a key without a value", hint)
 }
 
@@ -224,11 +247,9 @@ fn open_text(text: &str, span: &Range<usize>, line: &Range<usize>) -> Said {
     let start = line.start + open.unwrap_or(0);
     let quote = text[start..].chars().next().unwrap_or('"');
     if quotes > 2 || open.is_none() {
-        return Said::new(
-            start..line.end.max(start),
-            "the quotes do not match",
-            IN_QUOTES,
-        );
+        let place = start..line.end.max(start);
+        let hint = format!("every text begins and ends with its quote; {IN_QUOTES}");
+        return Said::new(place, "a quote is missing in this line", &hint);
     }
     let hint = format!("end it with {quote} on the same line");
     Said::new(
@@ -261,6 +282,22 @@ fn behind_a_value(text: &str, span: Range<usize>, otherwise: &str) -> Said {
         .find(|sign: char| !sign.is_alphanumeric() && sign != '"')
         .unwrap_or(rest.len());
     let span = span.start..span.end.max(span.start + word);
+    match rest.chars().next() {
+        Some(',') => {
+            let hint = "several values are a list, in brackets: [\"…\", \"…\"]";
+            return Said::new(span.start..span.start + 1, "`,` behind the value", hint);
+        }
+        Some(';') => {
+            let hint = "write `,` between two members";
+            return Said::new(span.start..span.start + 1, "`;` behind the value", hint);
+        }
+        _ => {}
+    }
+    let line = line_of(text, span.start);
+    if text[line.clone()].matches('"').count() % 2 == 1 {
+        let hint = format!("every text begins and ends with its quote; {IN_QUOTES}");
+        return Said::new(span, "a quote is missing in this line", &hint);
+    }
     let follows_a_quote = text[..span.start].ends_with(['"', '\'']);
     if follows_a_quote {
         return Said::new(span, "the text in quotes ended before this", IN_QUOTES);

@@ -103,6 +103,7 @@ impl TargetHistory {
             call: sent.call.clone(),
             timestamp: sent.timestamp,
             entry_id: None,
+            there_since: None,
             state: match sent.withheld {
                 true => EntryState::There,
                 false => EntryState::OnItsWay,

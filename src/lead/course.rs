@@ -1,12 +1,13 @@
-//! The course of a lead at one target: what it was last decided to be there, by whom, what it was
-//! before, and how often it came back to that. Small and bounded: it is kept beside the lead's
-//! state, and outlives the deliveries it came from. Pure.
+//! The course of a lead at one target: what it was last decided to be there, or what the target
+//! itself says that it is, by whom, what it was before, and how often it came back to that. Small
+//! and bounded: it is kept beside the lead's state, and outlives the deliveries it came from. Pure.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::LEADPING;
+use crate::delivery::DeliveryId;
 use crate::event::Sequence;
 
 /// Earlier words remembered; the oldest are forgotten.
@@ -59,6 +60,23 @@ pub struct Return {
     pub to: Words,
 }
 
+/// What the target itself said last that was not what we had written there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The event that told it, and its source.
+    pub event: Sequence,
+    pub source: String,
+    /// By the target's own clock; `None` where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub occurred_at: Option<Timestamp>,
+    #[serde(flatten)]
+    pub words: Words,
+    /// The newest entry that was at the target then: it, and what is older, no longer counts as
+    /// what the target has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<DeliveryId>,
+}
+
 /// See the head of this file.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Course {
@@ -75,6 +93,8 @@ pub struct Course {
     /// Oldest first, as many as the budget looks at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub returns: Vec<Return>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported: Option<Report>,
 }
 
 /// What an event makes of a course.
@@ -101,6 +121,12 @@ impl Course {
         self.words != *words && self.had.contains(words)
     }
 
+    /// The event that said it last: `applied`, the newest that was applied there, or a report.
+    pub fn newest_word(&self, applied: Option<&Sequence>) -> Option<Sequence> {
+        let told = self.reported.as_ref().map(|report| report.event);
+        told.max(applied.copied())
+    }
+
     /// The returns that count at `at`, oldest first.
     pub fn returns_at(&self, at: Timestamp, span: Span) -> impl Iterator<Item = &Return> {
         let since = at.checked_sub(span.per).unwrap_or(Timestamp::MIN);
@@ -114,8 +140,7 @@ impl Course {
                 words: step.words.clone(),
                 source: step.source.to_owned(),
                 is_final: step.is_final,
-                had: Vec::new(),
-                returns: Vec::new(),
+                ..Self::default()
             };
         };
         let mut next = course.clone();
@@ -135,11 +160,34 @@ impl Course {
             let surplus = next.returns.len().saturating_sub(span.most);
             next.returns.drain(..surplus);
         }
-        next.had.retain(|words| *words != step.words);
-        next.had.push(course.words.clone());
-        let surplus = next.had.len().saturating_sub(MAX_HAD);
-        next.had.drain(..surplus);
-        next.words = step.words.clone();
+        next.go_to(&step.words);
         next
+    }
+
+    /// The course once the target itself has said where the lead is: nobody decided it back, so
+    /// that is no return.
+    pub fn told(course: Option<&Self>, words: &Words, (source, is_final): (&str, bool)) -> Self {
+        let Some(course) = course else {
+            return Self {
+                words: words.clone(),
+                source: source.to_owned(),
+                ..Self::default()
+            };
+        };
+        let mut next = course.clone();
+        next.source = source.to_owned();
+        next.is_final = is_final;
+        if course.words != *words {
+            next.go_to(words);
+        }
+        next
+    }
+
+    fn go_to(&mut self, words: &Words) {
+        let before = std::mem::replace(&mut self.words, words.clone());
+        self.had.retain(|had| had != words);
+        self.had.push(before);
+        let surplus = self.had.len().saturating_sub(MAX_HAD);
+        self.had.drain(..surplus);
     }
 }

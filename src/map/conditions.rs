@@ -2,6 +2,8 @@
 //! wrong type. Knows what each member can be; what a condition says comes from `lint`, whether an
 //! event can make it true from `possible`.
 
+mod statuses;
+
 use minijinja::Value;
 use minijinja::value::ValueKind;
 
@@ -179,7 +181,7 @@ fn check_claim(
     for (constant, range) in &claim.constants {
         let span = place.at(range);
         if claim.relation == Relation::Ordered {
-            if let Some((problem, hint)) = has_no_order(kind, claim, constant) {
+            if let Some((problem, hint)) = has_no_order((kind, row), claim, constant) {
                 impossible += 1;
                 let message = format!("`{key}`: {problem}, so they cannot be compared");
                 if reader.is_news(&span, &message) {
@@ -191,11 +193,23 @@ fn check_claim(
         if claim.fallback.as_ref() == Some(constant) {
             continue;
         }
-        let Some((problem, hint)) = cannot_be((kind, reader.sources), claim, constant) else {
+        let doubt = match claim.path.as_str() {
+            "event.status" if systems::has_vocabulary(kind) => {
+                statuses::doubt((kind, row), claim, constant)
+            }
+            _ => cannot_be((kind, reader.sources), claim, constant),
+        };
+        let Some(Doubt {
+            problem,
+            hint,
+            is_sure,
+        }) = doubt
+        else {
             continue;
         };
         impossible += 1;
         let consequence = match claim.relation {
+            _ if !is_sure => "",
             Relation::Differs => ", so this is always true",
             Relation::Equals if claim.is_required && claim.constants.len() == 1 => {
                 ", so the row can never match"
@@ -220,17 +234,21 @@ fn check_claim(
 
 /// Why one cannot come before the other, and what to write instead.
 fn has_no_order(
-    kind: SourceKind,
+    (kind, row): (SourceKind, &Row),
     claim: &Claim,
     constant: &Value,
 ) -> Option<(String, Option<String>)> {
     let path = claim.path.as_str();
+    if path == "event.status" && systems::has_vocabulary(kind) {
+        let doubt = statuses::doubt((kind, row), claim, constant)?;
+        return doubt.is_sure.then_some((doubt.problem, doubt.hint));
+    }
     let wanted = MemberKind::of(constant)?;
     if let Some(member) = kind_of(kind, path)
         && member != wanted
     {
         let problem = format!("`{path}` is {}, not {}", member.as_str(), wanted.as_str());
-        return Some((problem, in_the_other_type(kind, path, member, constant)));
+        return Some((problem, in_the_other_type(member, constant)));
     }
     let fallback = claim.fallback.as_ref()?;
     let found = MemberKind::of(fallback)?;
@@ -250,12 +268,30 @@ fn has_no_order(
     Some((problem, hint))
 }
 
-/// Why a member is never this value, and what was probably meant.
+/// Why a member is not this value, and what was probably meant.
+struct Doubt {
+    problem: String,
+    hint: Option<String>,
+    /// It never is; else it only looks like a slip.
+    is_sure: bool,
+}
+
+impl Doubt {
+    fn sure(problem: String, hint: Option<String>) -> Self {
+        Self {
+            problem,
+            hint,
+            is_sure: true,
+        }
+    }
+}
+
+/// Why a member is never this value.
 fn cannot_be(
     (kind, sources): (SourceKind, Option<&Sources>),
     claim: &Claim,
     constant: &Value,
-) -> Option<(String, Option<String>)> {
+) -> Option<Doubt> {
     let path = claim.path.as_str();
     let member = kind_of(kind, path)?;
     let found = MemberKind::of(constant)?;
@@ -265,7 +301,7 @@ fn cannot_be(
             return None;
         }
         let problem = format!("`{path}` is {}, not {}", member.as_str(), found.as_str());
-        return Some((problem, in_the_other_type(kind, path, member, constant)));
+        return Some(Doubt::sure(problem, in_the_other_type(member, constant)));
     }
     let word = constant.as_str();
     let words: Vec<&str> = match (path, kind) {
@@ -275,16 +311,7 @@ fn cannot_be(
             let kinds = systems::kinds_sent(kind).iter();
             kinds.map(|kind| kind.as_str()).collect()
         }
-        ("event.status", SourceKind::Capillary | SourceKind::Leadping) => {
-            systems::status_names(kind)
-        }
         ("previous.category", _) => CATEGORIES.to_vec(),
-        ("event.status", SourceKind::Nlpearl) => {
-            let number = constant.as_i64()?;
-            let is_known = systems::known_statuses(kind).contains(&Status::Number(number));
-            let problem = format!("{number} is not a status that NLPearl documents");
-            return (!is_known).then_some((problem, None));
-        }
         _ => return None,
     };
     let word = word?;
@@ -292,15 +319,14 @@ fn cannot_be(
         return None;
     }
     let near = did_you_mean(word, words.iter().copied());
-    // A vendor may send words that its pages do not name.
-    if kind == SourceKind::Capillary && path == "event.status" && near.is_none() {
-        return None;
-    }
     let hint = near.map_or_else(
         || format!("there are: {}", words.join(", ")),
         |near| format!("did you mean `{near}`?"),
     );
-    Some((format!("`{path}` is never `{word}`"), Some(hint)))
+    Some(Doubt::sure(
+        format!("`{path}` is never `{word}`"),
+        Some(hint),
+    ))
 }
 
 fn names(names: &[String]) -> Vec<&str> {
@@ -308,28 +334,8 @@ fn names(names: &[String]) -> Vec<&str> {
 }
 
 /// The same value, written as the member's type.
-fn in_the_other_type(
-    kind: SourceKind,
-    path: &str,
-    member: MemberKind,
-    constant: &Value,
-) -> Option<String> {
+fn in_the_other_type(member: MemberKind, constant: &Value) -> Option<String> {
     match (member, constant.as_str()) {
-        (MemberKind::Number, Some(text)) if path == "event.status" => {
-            match systems::parse_status(kind, text) {
-                Status::Number(number) => Some(format!("write its number: {number}")),
-                Status::Name(name) => {
-                    did_you_mean(&name, systems::status_names(kind)).and_then(|near| {
-                        match systems::parse_status(kind, near) {
-                            Status::Number(number) => {
-                                Some(format!("write `{near}` as its number: {number}"))
-                            }
-                            Status::Name(_) => None,
-                        }
-                    })
-                }
-            }
-        }
         (MemberKind::Number, Some(text)) => text
             .parse::<f64>()
             .ok()

@@ -16,6 +16,7 @@ use serde_json::Value as Json;
 use crate::event::{EventId, Facts, Status};
 use crate::lead::Previous;
 use crate::map::budget;
+use crate::systems::body;
 
 /// Everything that a table may look at for one event.
 #[derive(Debug, Clone, Copy)]
@@ -166,7 +167,7 @@ fn object(name: &str, input: &MapInput<'_>) -> Value {
         "collected" => from_object(&input.facts.collected),
         "previous" => Value::from_object(previous(input.previous)),
         // What cannot be read was never recorded as usable.
-        _ => serde_json::from_slice(input.body).map_or(Value::UNDEFINED, |body| from_json(&body)),
+        _ => body::parse(input.body).map_or(Value::UNDEFINED, |body| from_json(&body)),
     }
 }
 

@@ -192,11 +192,8 @@ impl Coverage<'_> {
         };
         let mut shadows: Vec<u32> = Vec::new();
         for status in statuses {
-            let kinds = match status {
-                Some(status) => systems::kinds_of(self.kind, status),
-                None => systems::kinds_sent(self.kind),
-            };
-            for event in kinds
+            // A vendor may send a status where its pages do not name it.
+            for event in systems::kinds_sent(self.kind)
                 .iter()
                 .filter(|event| row.on.is_none_or(|on| on == **event))
             {

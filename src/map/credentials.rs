@@ -2,8 +2,10 @@
 //!
 //! Tables are kept in the store with every version, shown by the API and passed around by mail:
 //! nothing in them may be a secret. Tokens with a known beginning, and what is `named` as a secret,
-//! are looked for in the whole text, comments too; long random texts in values only.
+//! are looked for in the whole text, comments too; long random texts in values only, and not where
+//! the `context` says that they are ids.
 
+mod context;
 mod named;
 
 use std::collections::HashMap;
@@ -36,8 +38,9 @@ const BEGINNINGS: &[&str] = &[
     "AIza",
     "AKIA",
     "ASIA",
-    "eyJ",
+    SIGNED,
 ];
+const SIGNED: &str = "eyJ";
 const SCHEMES: &[&str] = &["Bearer ", "Basic "];
 const LEAST_AFTER_BEGINNING: usize = 10;
 const LEAST_AFTER_SCHEME: usize = 8;
@@ -47,14 +50,6 @@ const LEAST_HEX: usize = 32;
 const LEAST_BITS_PER_CHARACTER: f64 = 3.6;
 /// Of random letters and digits about 1.9; 99 of 100 such texts stay below this.
 const MOST_PER_PIECE: f64 = 2.75;
-/// Members whose values are ids, which look random too.
-const IDS: &[&str] = &[
-    "assignedToUserId",
-    "changedByAutomationId",
-    "relatedCallEventId",
-    "sourceId",
-];
-
 /// An error for each credential.
 pub fn check(file: &SourceFile, document: &DeTable<'_>) -> Vec<Finding> {
     places(&file.text, document)
@@ -98,7 +93,7 @@ fn places(text: &str, document: &DeTable<'_>) -> Vec<Range<usize>> {
     for scheme in SCHEMES {
         for (at, _) in text.match_indices(scheme) {
             let start = at + scheme.len();
-            let end = start + token_length(&text[start..]);
+            let end = start + dotted_length(&text[start..]);
             if end - start >= LEAST_AFTER_SCHEME && has_digit(&text[start..end]) {
                 add(&mut places, start..end);
             }
@@ -107,7 +102,11 @@ fn places(text: &str, document: &DeTable<'_>) -> Vec<Range<usize>> {
     for beginning in BEGINNINGS {
         for (at, _) in text.match_indices(beginning) {
             let before = text[..at].chars().next_back();
-            let end = at + token_length(&text[at..]);
+            let end = match *beginning {
+                // A signed token has three parts: the last is the signature.
+                SIGNED => at + dotted_length(&text[at..]),
+                _ => at + token_length(&text[at..]),
+            };
             let rest = text.get(at + beginning.len()..end).unwrap_or_default();
             let is_word = before.is_none_or(|before| !is_token(before) || "=/".contains(before));
             if is_word && rest.len() >= LEAST_AFTER_BEGINNING && has_digit(rest) {
@@ -123,24 +122,33 @@ fn places(text: &str, document: &DeTable<'_>) -> Vec<Range<usize>> {
     places
 }
 
-fn add(places: &mut Vec<Range<usize>>, place: Range<usize>) {
-    let overlaps = |other: &Range<usize>| place.start < other.end && other.start < place.end;
-    if !places.iter().any(overlaps) {
-        places.push(place);
-    }
+/// One place for what overlaps: all of it is hidden.
+fn add(places: &mut Vec<Range<usize>>, mut place: Range<usize>) {
+    places.retain(|other| {
+        let is_apart = !overlap(other, &place);
+        if !is_apart {
+            place = place.start.min(other.start)..place.end.max(other.end);
+        }
+        is_apart
+    });
+    places.push(place);
+}
+
+fn overlap(one: &Range<usize>, other: &Range<usize>) -> bool {
+    one.start < other.end && other.start < one.end
 }
 
 /// Random words in the text values of a table and everything below it.
 fn random_values(text: &str, table: &DeTable<'_>, places: &mut Vec<Range<usize>>) {
     for (key, value) in table {
-        if !IDS.contains(&key.get_ref().as_ref()) {
-            random_value(text, (value.get_ref(), value.span()), places);
-        }
+        let value = (value.get_ref(), value.span());
+        random_value(text, key.get_ref(), value, places);
     }
 }
 
 fn random_value(
     text: &str,
+    key: &str,
     (value, span): (&DeValue<'_>, Range<usize>),
     places: &mut Vec<Range<usize>>,
 ) {
@@ -148,16 +156,24 @@ fn random_value(
         DeValue::Table(table) => random_values(text, table, places),
         DeValue::Array(items) => {
             for item in items {
-                random_value(text, (item.get_ref(), item.span()), places);
+                random_value(text, key, (item.get_ref(), item.span()), places);
             }
         }
-        DeValue::String(_) => {
+        DeValue::String(_) if !context::is_of_ids(key) => {
             let quoted = &text[span.clone()];
+            let compares = key == "when" || quoted.contains("{{") || quoted.contains("{%");
             let mut at = 0;
             while at < quoted.len() {
                 let length = token_length(&quoted[at..]);
-                if looks_random(&quoted[at..at + length]) {
-                    add(places, span.start + at..span.start + at + length);
+                let word = &quoted[at..at + length];
+                let is_id = || match compares {
+                    true => context::is_compared_as_id(quoted, is_digest(word)),
+                    false => context::stands_behind_id(&quoted[..at]),
+                };
+                let place = span.start + at..span.start + at + length;
+                let is_known = places.iter().any(|other| overlap(other, &place));
+                if !is_known && looks_random(word) && !is_id() {
+                    places.push(place);
                 }
                 at += length;
                 at += quoted[at..].chars().next().map_or(0, char::len_utf8);
@@ -176,18 +192,35 @@ fn token_length(text: &str) -> usize {
         .unwrap_or(text.len())
 }
 
+/// Dots inside belong to it.
+fn dotted_length(text: &str) -> usize {
+    let end = text
+        .find(|character| !(is_token(character) || character == '.'))
+        .unwrap_or(text.len());
+    text[..end].trim_end_matches('.').len()
+}
+
 fn has_digit(text: &str) -> bool {
     text.contains(|character: char| character.is_ascii_digit())
 }
 
+/// In any letter case.
+fn is_uuid(word: &str) -> bool {
+    let lengths: Vec<usize> = word.split('-').map(str::len).collect();
+    lengths == [8, 4, 4, 4, 12] && word.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
+}
+
 fn looks_random(word: &str) -> bool {
+    if is_uuid(word) {
+        return false;
+    }
     let has = |class: fn(&char) -> bool| word.chars().any(|character| class(&character));
     let (digit, lower, upper) = (
         has(char::is_ascii_digit),
         has(char::is_ascii_lowercase),
         has(char::is_ascii_uppercase),
     );
-    let is_hex = word.len() >= LEAST_HEX && word.chars().all(|c| c.is_ascii_hexdigit());
+    let is_hex = is_digest(word);
     let is_mixed =
         word.len() >= LEAST_RANDOM && lower && upper && characters_per_piece(word) < MOST_PER_PIECE;
     digit
@@ -198,6 +231,11 @@ fn looks_random(word: &str) -> bool {
             } else {
                 LEAST_BITS_PER_CHARACTER
             }
+}
+
+/// Hex digits, as keys have them and ids as well.
+fn is_digest(word: &str) -> bool {
+    word.len() >= LEAST_HEX && word.chars().all(|c| c.is_ascii_hexdigit())
 }
 
 /// How long its pieces are: words, capitalised or not, and numbers. `Campaign2026` has two.

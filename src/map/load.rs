@@ -30,8 +30,12 @@ pub fn load_dir_of(
         Ok(files) => files,
         Err(error) => {
             let file = source_file(dir, String::new());
-            let message = format!("cannot be read: {}", error.kind());
-            let hint = "`mappings.dir` names the directory of the tables";
+            let message = match error.kind() {
+                ErrorKind::NotFound => String::from("there is no such directory"),
+                kind => format!("cannot be read: {kind}"),
+            };
+            let hint =
+                "`mappings.dir`, or `--mappings` of the command, names the directory of the tables";
             return (None, vec![Finding::error(&file, 0..0, message).hint(hint)]);
         }
     };
@@ -225,6 +229,11 @@ fn refuse_pipe(_path: &Path) -> std::io::Result<()> {
 
 fn unreadable(path: &Path, name: &str, error: &std::io::Error, present: &[PathBuf]) -> Finding {
     let file = source_file(path, String::new());
+    if error.kind() == ErrorKind::IsADirectory {
+        return Finding::error(&file, 0..0, "is a directory").hint(format!(
+            "put a file of this name there, with the rows of `{name}`"
+        ));
+    }
     if error.kind() != ErrorKind::NotFound {
         return Finding::error(&file, 0..0, format!("cannot be read: {}", error.kind()));
     }
@@ -245,6 +254,6 @@ fn unreadable(path: &Path, name: &str, error: &std::io::Error, present: &[PathBu
     let names = present.iter().filter_map(|path| mapping_name(path));
     match did_you_mean(name, names) {
         Some(near) => finding.hint(format!("did you mean `{near}`?")),
-        None => finding,
+        None => finding.hint("put it there, or name another with `mapping = \"…\"` in the source"),
     }
 }

@@ -74,11 +74,14 @@ pub fn read(
         let message = format!("the file is larger than {MAX_FILE_BYTES} bytes");
         return (None, vec![Finding::error(file, 0..0, message)]);
     }
-    let (document, errors) = DeTable::parse_recoverable(text);
-    let mut reader = Reader::new(file, !errors.is_empty());
+    let recovered = syntax::recover(file);
+    let (document, errors) = DeTable::parse_recoverable(&recovered.text);
+    let is_partial = !errors.is_empty() || !recovered.broken.is_empty();
+    let mut reader = Reader::new(file, is_partial);
     reader.sources = sources;
     let broken = errors.iter().filter_map(toml::de::Error::span);
-    reader.broken = broken.map(|span| span.start).collect();
+    reader.broken = recovered.broken;
+    reader.broken.extend(broken.map(|span| span.start));
     reader.broken.sort_unstable();
     let read = reader.document(document.get_ref(), name, expected);
     let mut findings = std::mem::take(&mut reader.findings);
@@ -91,13 +94,14 @@ pub fn read(
             kind: *kind,
             kind_span: document.get_ref().get("kind").map_or(0..0, Spanned::span),
             rows,
-            is_partial: !errors.is_empty() || !reader.rows_are_known,
+            is_partial: is_partial || !reader.rows_are_known,
         };
         findings.extend(coverage.check());
     }
     if !errors.is_empty() {
         findings = with_syntax_errors(file, &errors, findings);
     }
+    findings.extend(recovered.findings);
     findings.extend(credentials::check(file, document.get_ref()));
     credentials::hide(file, &mut findings);
     findings.sort_by_key(|finding| finding.span.start);
@@ -159,13 +163,22 @@ impl Reader<'_> {
             Some(value) => self.kind(value, name, expected),
             None => {
                 let hint = "such as `kind = \"nlpearl\"`, that of the sources that use it";
-                self.absent(0..0, "no `kind`", hint);
+                let message = match self.file.text.trim().is_empty() {
+                    true => "the file is empty: no `kind`",
+                    false => "no `kind`",
+                };
+                self.absent(0..0, message, hint);
                 None
             }
         };
+        // `[[Row]]`: there are rows that nobody reads.
+        let is_misspelt = |key: &&str| did_you_mean(key, TABLE_KEYS.iter().copied()) == Some("row");
+        let unknown = document.keys().map(|key| key.get_ref().as_ref());
+        let mut unknown = unknown.filter(|key| !TABLE_KEYS.contains(key));
+        let has_lost_rows = document.contains_key("row") && unknown.any(|key| is_misspelt(&key));
         // The rows are checked even if the kind is not usable: against the one that was expected,
         // or meant.
-        self.rows_are_known = kind.is_some();
+        self.rows_are_known = kind.is_some() && !has_lost_rows;
         let kind = kind.or(expected).or_else(|| kind_meant(document))?;
         let defaults = match Self::meant(document, "defaults", TABLE_KEYS) {
             Some(value) => self.defaults(value),

@@ -14,6 +14,8 @@ mod trials;
 mod words;
 mod together;
 mod files;
+mod offers;
+mod slips;
 
 use std::collections::BTreeMap;
 use std::path::Path;

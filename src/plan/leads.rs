@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::Sides;
 use super::past::{Name, Names, Past};
 use crate::lead::identity::{self, Register, Subject};
-use crate::lead::{LeadKey, LeadState, SystemId};
+use crate::lead::{ForeseenKeys, LeadKey, LeadState, SystemId};
 use crate::store::KnownLead;
 
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ pub(super) struct Leads {
     pub(super) names: Names,
     by_id: HashMap<u128, LeadKey>,
     leads: HashMap<LeadKey, Lead>,
-    made: i64,
+    made: ForeseenKeys,
     /// Leads that became part of others since this was last asked.
     absorbed: Vec<(LeadKey, LeadKey)>,
 }
@@ -157,11 +157,7 @@ impl Register for Leads {
         lead: Option<LeadKey>,
         state: &Arc<LeadState>,
     ) -> Result<LeadKey, Infallible> {
-        let lead = lead.unwrap_or_else(|| {
-            // The store counts up from 1.
-            self.made -= 1;
-            LeadKey(self.made)
-        });
+        let lead = lead.unwrap_or_else(|| self.made.make());
         self.keep(lead, &state.ids, &state.calls, &state.pearls);
         Ok(lead)
     }

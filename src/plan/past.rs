@@ -51,7 +51,7 @@ pub(super) struct Past {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct TargetPast {
     name: Name,
-    applied: Sequence,
+    applied: Option<Sequence>,
     course: Option<Box<Course>>,
     /// Newest first.
     entries: Box<[Has]>,
@@ -92,7 +92,7 @@ impl Past {
             .iter()
             .map(|target| {
                 let history = TargetHistory {
-                    applied: Some(target.applied),
+                    applied: target.applied,
                     entries: target
                         .entries
                         .iter()
@@ -144,7 +144,7 @@ impl Past {
             applied: self.applied(names),
             targets: targets
                 .clone()
-                .map(|target| (names.name(target.name).to_owned(), target.applied))
+                .filter_map(|target| Some((names.name(target.name).to_owned(), target.applied?)))
                 .collect(),
             courses: targets
                 .filter_map(|target| {
@@ -162,20 +162,19 @@ impl Past {
         entries: impl Fn(Name, &str, &mut Names) -> Box<[Has]>,
     ) -> Self {
         Self {
-            previous: state.previous.map(Box::new),
+            previous: state.previous.clone().map(Box::new),
             applied: state
                 .applied
                 .iter()
                 .map(|(source, applied)| (names.number_of(source), *applied))
                 .collect(),
             targets: state
-                .targets
-                .iter()
-                .map(|(slot, applied)| {
+                .slots()
+                .map(|slot| {
                     let name = names.number_of(slot);
                     TargetPast {
                         name,
-                        applied: *applied,
+                        applied: state.targets.get(slot).copied(),
                         course: state.courses.get(slot).cloned().map(Box::new),
                         entries: entries(name, slot, names),
                     }
@@ -251,6 +250,7 @@ impl Has {
             call: self.call.as_deref().map(str::to_owned),
             timestamp: self.timestamp,
             entry_id: None,
+            there_since: None,
             state: EntryState::There,
         }
     }

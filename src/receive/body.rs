@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use bytes::Bytes;
+use serde::de::IgnoredAny;
 use serde_json_borrow::Value;
 use tokio::time::timeout;
 
 use super::refusal::Refusal;
 use crate::config::ServerConfig;
+use crate::systems;
 
 /// Objects and arrays within each other; the body itself is the first.
 const MAX_DEPTH: usize = 64;
@@ -130,16 +132,34 @@ pub(super) fn parse(body: &[u8]) -> Result<Value<'_>, Refusal> {
     match serde_json::from_str(text) {
         // The parser gives up at 128 levels; a body that deep is told what is wrong with it.
         Err(_) if is_nested_too_deep(body) => Err(Refusal::TooDeep(MAX_DEPTH)),
-        Err(error) => Err(Refusal::NotJson {
-            line: error.line(),
-            column: error.column(),
-        }),
+        Err(error) => {
+            let (line, column) = (error.line(), error.column());
+            Err(match number_at(text, line, column) {
+                Some(_) => Refusal::NumberOutOfRange { line, column },
+                None => Refusal::NotJson { line, column },
+            })
+        }
         Ok(value) if may_be_deep(body) && !fits(&value, MAX_DEPTH) => {
             Err(Refusal::TooDeep(MAX_DEPTH))
         }
         Ok(value @ Value::Object(_)) => Ok(value),
         Ok(_) => Err(Refusal::NotAnObject),
     }
+}
+
+/// The number that stands where the parser gave up. As it is one by JSON's grammar, the parser
+/// cannot hold it: `1e400`.
+fn number_at(text: &str, line: usize, column: usize) -> Option<&str> {
+    let line = text.split('\n').nth(line.checked_sub(1)?)?.as_bytes();
+    let is_of_it = |byte: &u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
+    let place = column.min(line.len());
+    let begin = line[..place].iter().rev().take_while(|byte| is_of_it(byte));
+    let begin = place - begin.count();
+    let end = line[place..].iter().take_while(|byte| is_of_it(byte));
+    let number = std::str::from_utf8(&line[begin..place + end.count()]).ok()?;
+    // What is ignored may be of any size.
+    serde_json::from_str::<IgnoredAny>(number).ok()?;
+    serde_json::from_str::<f64>(number).err().map(|_| number)
 }
 
 /// Why the webhook listener would not take a body, in its words.
@@ -156,7 +176,8 @@ pub fn check_body(body: &[u8], max_bytes: usize) -> Result<(), Unfit> {
     let refusal = if body.len() > max_bytes {
         Refusal::TooLarge(max_bytes)
     } else {
-        match parse(body) {
+        let mended = systems::body::mended(body);
+        match parse(mended.as_deref().unwrap_or(body)) {
             Ok(_) => return Ok(()),
             Err(refusal) => refusal,
         }
@@ -252,6 +273,25 @@ mod tests {
         check("{\"a\":1} x", Some("not_json"));
         check("a=1&b=2", Some("not_json"));
         check("{\"a\":NaN}", Some("not_json"));
+    }
+
+    #[test]
+    fn a_number_that_cannot_be_held_is_named_for_what_it_is() {
+        for (body, place) in [
+            ("{\"a\":1e400}", Some((1, 10))),
+            ("{\"a\":[1,\n -1E+999 ]}", Some((2, 8))),
+            ("{\"a\":1e}", None),
+            ("{\"a\":01}", None),
+            ("{\"a\":1e400x", Some((1, 10))),
+        ] {
+            match (parse(body.as_bytes()), place) {
+                (Err(Refusal::NumberOutOfRange { line, column }), Some(place)) => {
+                    assert_eq!((line, column), place, "{body}");
+                }
+                (Err(Refusal::NotJson { .. }), None) => {}
+                (other, _) => panic!("{body}: {other:?}"),
+            }
+        }
     }
 
     #[test]

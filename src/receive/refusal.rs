@@ -34,6 +34,8 @@ pub(super) enum Refusal {
     Unauthorized(Refused),
     #[error("the body is not JSON: line {line}, column {column}")]
     NotJson { line: usize, column: usize },
+    #[error("a number in the body is out of range: line {line}, column {column}")]
+    NumberOutOfRange { line: usize, column: usize },
     #[error("the body is JSON, but not an object")]
     NotAnObject,
     #[error("the body is nested deeper than {0} levels")]
@@ -73,9 +75,11 @@ impl Refusal {
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TimedOut => StatusCode::REQUEST_TIMEOUT,
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
-            Self::Interrupted | Self::NotJson { .. } | Self::NotAnObject | Self::TooDeep(_) => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::Interrupted
+            | Self::NotJson { .. }
+            | Self::NumberOutOfRange { .. }
+            | Self::NotAnObject
+            | Self::TooDeep(_) => StatusCode::BAD_REQUEST,
             Self::RateLimited(_) | Self::Overloaded => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable | Self::Stopping => match kind {
                 // Its 429 class is re-sent for days; nothing is documented for 503.
@@ -95,6 +99,7 @@ impl Refusal {
             Self::WrongMethod(_)
             | Self::Interrupted
             | Self::NotJson { .. }
+            | Self::NumberOutOfRange { .. }
             | Self::NotAnObject
             | Self::TooDeep(_) => "bad_request",
             Self::RateLimited(_) => "rate_limited",
@@ -107,6 +112,7 @@ impl Refusal {
     pub(super) fn reject_reason(self) -> Option<&'static str> {
         match self {
             Self::NotJson { .. } => Some("not_json"),
+            Self::NumberOutOfRange { .. } => Some("number_out_of_range"),
             Self::NotAnObject => Some("not_an_object"),
             Self::TooDeep(_) => Some("nested_too_deep"),
             _ => None,

@@ -37,7 +37,7 @@ struct Scripted {
 
 impl Record for Scripted {
     async fn record(&self, webhook: NewWebhook) -> Result<Recorded, RecordError> {
-        let again = serde_json::from_slice::<serde_json::Value>(webhook.verified.body()).unwrap();
+        let again: serde_json::Value = systems::body::parse(webhook.verified.body()).unwrap();
         let source = webhook.source.name.clone();
         let entry = (source, webhook.forced_kind, again);
         self.recorded.lock().unwrap().push(entry);
@@ -227,12 +227,30 @@ async fn a_chunked_body_is_read_to_its_end() {
 }
 
 #[tokio::test]
+async fn half_of_a_pair_is_read_as_what_stands_for_it_and_kept_as_it_came() {
+    let bridge = bridge().await;
+    let body = r#"{"note":"thanks \ud83d","whole":"\ud83d\ude00"}"#;
+    check(
+        &bridge.post("/webhooks/voice", "right", body).await,
+        202,
+        &[],
+    );
+    let recorded = bridge.recorder.recorded.lock().unwrap();
+    let read = serde_json::json!({"note": "thanks \u{fffd}", "whole": "\u{1f600}"});
+    assert_eq!(recorded[0].2, read);
+}
+
+#[tokio::test]
 async fn a_body_that_is_no_object_is_kept_as_a_reject() {
     let bridge = bridge().await;
     let deep = format!("{{\"a\":{}{}}}", "[".repeat(64), "]".repeat(64));
     let long = "x".repeat(5000);
     for (body, detail) in [
         ("{\"a\":1\n;", "not JSON: line 2, column 1"),
+        (
+            "{\"a\":1e400}",
+            "a number in the body is out of range: line 1, column 10",
+        ),
         ("[1]", "not an object"),
         (deep.as_str(), "deeper than 64 levels"),
         (long.as_str(), "not JSON"),
@@ -257,6 +275,7 @@ async fn a_body_that_is_no_object_is_kept_as_a_reject() {
         kept,
         [
             ("not_json", 8, 8),
+            ("number_out_of_range", 11, 11),
             ("not_an_object", 3, 3),
             ("nested_too_deep", deep.len(), deep.len()),
             ("not_json", 5000, 4096),

@@ -132,6 +132,14 @@ impl Memory {
         (at <= now).then(|| (entry.remove(), event))
     }
 
+    /// What was answered may have changed; whoever is being asked for stays so.
+    pub fn doubt(&mut self, lead: &str) {
+        if let Some(Known::Answered { number, .. }) = self.leads.get(lead) {
+            self.order.remove(number);
+            self.leads.remove(lead);
+        }
+    }
+
     /// It waits no longer.
     pub fn forget(&mut self, lead: &str) {
         self.leads.remove(lead);

@@ -148,7 +148,7 @@ async fn event_row(store: &Store, id: EventId) -> Result<Option<EventRow>, Store
         id: Some(id),
         ..EventPage::default()
     };
-    Ok(store.events(page).await?.into_iter().next())
+    Ok(store.events(page).await?.rows.into_iter().next())
 }
 
 async fn event_at(store: &Store, sequence: Sequence) -> Result<Option<Event>, StoreError> {

@@ -77,6 +77,11 @@ fn row() -> Value {
         { "required": ["ignore"] },
         { "required": ["park"] },
     ]);
+    // Both are about the disposition.
+    row["allOf"] = json!([{
+        "if": { "anyOf": [{ "required": ["write"] }, { "required": ["final"] }] },
+        "then": { "required": ["leadping"] },
+    }]);
     row
 }
 
@@ -113,11 +118,11 @@ fn row_key(key: &str) -> Value {
         "ignore" => described(reason, "Nothing is to be done, and why"),
         "write" => described(
             json!({ "enum": ["set", "amend"] }),
-            "Forces a new entry, or more detail for the one that is there; left out, the bridge tells them apart",
+            "Beside `leadping`: forces a new entry, or more detail for the one that is there; left out, the bridge tells them apart",
         ),
         "final" => described(
             json!({ "type": "boolean", "default": false }),
-            "What this row sets may be left only by a source that stands at or before the one that set it (`decide.authority`)",
+            "Beside `leadping`: what this row sets may be left only by a source that stands at or before the one that set it (`decide.authority`)",
         ),
         "park" => described(reason, "A person has to look, and why"),
         "nlpearl" => described(

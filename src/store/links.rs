@@ -40,6 +40,8 @@ pub enum Learnt {
 #[derive(Debug, Clone)]
 pub struct Linked {
     pub learnt: Learnt,
+    /// The LeadPing lead that the id meant before, if it meant another.
+    pub moved_from: Option<String>,
     /// What waited for it.
     pub decided: Vec<Decided>,
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::{Decided, Decider, Store, StoreError, rows};
 use crate::decision::ParkCause;
 use crate::delivery::DeliveryId;
-use crate::event::EventId;
+use crate::event::{EventId, Sequence};
 
 /// Which of the parked.
 #[derive(Debug, Clone)]
@@ -110,6 +110,9 @@ pub struct ParkedRow {
     #[serde(serialize_with = "rows::timestamp")]
     pub oldest_at: Timestamp,
     pub suggestion: String,
+    /// The oldest of its events, which has the status in full.
+    #[serde(skip)]
+    pub first_event: Option<Sequence>,
 }
 
 impl Store {

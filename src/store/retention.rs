@@ -8,6 +8,7 @@ use jiff::Timestamp;
 pub struct Sweep {
     pub before: Timestamp,
     pub at: SweepAt,
+    pub step: StepSize,
 }
 
 impl Sweep {
@@ -15,8 +16,18 @@ impl Sweep {
         Self {
             before,
             at: SweepAt::Events { after: [0; 16] },
+            step: StepSize::Short,
         }
     }
+}
+
+/// How much one step does. Longer ones write fewer pages for each row, and hold the writer longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepSize {
+    /// While webhooks come in.
+    Short,
+    /// While none does.
+    Long,
 }
 
 /// What the next step looks at.
@@ -48,4 +59,6 @@ pub struct Swept {
     pub rows: usize,
     /// Pages given back.
     pub pages: usize,
+    /// The place of the last event recorded: it moves while webhooks come in.
+    pub recorded: i64,
 }

@@ -25,12 +25,14 @@ mod check;
 mod decide;
 mod deliver;
 mod entries;
+mod events;
 mod flow;
 mod erase;
 mod files;
 mod forget;
 mod gauge;
 mod history;
+mod hits;
 mod known;
 mod ledger;
 mod link;
@@ -47,6 +49,9 @@ mod target;
 mod timeline;
 mod version;
 mod writer;
+
+#[cfg(test)]
+mod tests;
 
 pub use backup::{RestoreError, back_up, compact, restore};
 pub use check::{Look, check};

@@ -66,7 +66,8 @@ pub struct TargetHas {
     pub address: Option<String>,
     /// It is LeadPing's record of the lead, not a disposition.
     pub is_record: bool,
-    /// `there`, `on_its_way` or `unsent`; `nothing` where nothing that was decided got there.
+    /// `there`, `on_its_way` or `unsent`; `told` where the target itself has said otherwise since;
+    /// `nothing` where nothing that was decided got there.
     pub state: &'static str,
     pub category: Option<String>,
     /// Of another system than LeadPing: the status.
@@ -77,7 +78,7 @@ pub struct TargetHas {
     pub delivery: Option<DeliveryId>,
     /// The target's id of it.
     pub entry_id: Option<String>,
-    /// The source whose event set it.
+    /// The source whose event set or told it.
     pub source: Option<String>,
     #[serde(serialize_with = "rows::optional_timestamp")]
     pub at: Option<Timestamp>,

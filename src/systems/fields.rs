@@ -1,5 +1,6 @@
 //! Following the pointers that a source of a free-form kind is configured with.
 
+use jiff::Timestamp;
 use serde_json_borrow::Value;
 
 use super::json::{self, Json, Keys};
@@ -44,6 +45,18 @@ impl<'a, 'b> Says<'a, 'b> {
             Value::Str(text) => text.trim().parse().ok().filter(|n: &f64| n.is_finite()),
             _ => None,
         }
+    }
+
+    /// When it happened. What is there and tells no time is a fault: an old one would go over a newer.
+    pub fn instant(&self, field: Field) -> Result<Option<Timestamp>, String> {
+        let Some((value, pointer)) = self.found(field) else {
+            return Ok(None);
+        };
+        let instant = json::instant_of_any_unit(Some(value));
+        let expected = "a time: RFC 3339 with an offset, or seconds or milliseconds since 1970";
+        instant
+            .map(Some)
+            .ok_or_else(|| json::wrong(pointer, value, expected))
     }
 
     /// The verdict on an event whose name is not among those acted on. No names: all are; a body

@@ -119,7 +119,7 @@ pub fn body(source: Option<&SourceConfig>, body: &Value) -> Value {
 
 /// Recorded bytes; what is not JSON is hidden whole.
 pub fn recorded(source: Option<&SourceConfig>, bytes: &[u8]) -> Value {
-    serde_json::from_slice(bytes).map_or_else(
+    super::body::parse(bytes).map_or_else(
         |_| Value::String(MASKED.to_owned()),
         |found: Value| body(source, &found),
     )

@@ -16,7 +16,7 @@ pub fn contacts(body: &[u8], facts: &Facts) -> BTreeSet<String> {
     if let Some(phone) = &facts.phone {
         note_phone(phone, &mut found);
     }
-    if let Ok(body) = serde_json::from_slice(body) {
+    if let Ok(body) = super::body::parse(body) {
         collect(&body, "", &mut found);
     }
     found

@@ -52,12 +52,11 @@ pub(super) async fn list_events(
         state: state.as_deref().and_then(EventState::parse),
         ..EventPage::default()
     };
-    let rows = dashboard.admin.store.events(page).await?;
-    let is_full = rows.len() >= PAGE as usize;
-    let next = rows.last().filter(|_| is_full).map(|row| row.sequence.0);
+    let found = dashboard.admin.store.events(page).await?;
     Ok(render(&EventsPage {
         shell,
-        events: rows
+        events: found
+            .rows
             .iter()
             .map(|row| EventView::of(&dashboard, row, None))
             .collect(),
@@ -66,7 +65,7 @@ pub(super) async fn list_events(
         source: source.unwrap_or_default(),
         state: state.unwrap_or_default(),
         is_first: query.before.is_none(),
-        next,
+        next: found.next.map(|next| next.0),
     }))
 }
 
@@ -100,7 +99,7 @@ pub(super) async fn uncover_event(
 ) -> Result<Response, Trouble> {
     let row = find(&dashboard, &id).await?;
     let BareBody(body) = uncover_body(&dashboard.admin, caller, (row.id, row.sequence)).await?;
-    let text = match serde_json::from_slice(&body) {
+    let text = match crate::systems::body::parse(&body) {
         Ok(value) => pretty(&value),
         Err(_) => String::from_utf8_lossy(&body).into_owned(),
     };
@@ -144,7 +143,7 @@ async fn find(dashboard: &Shared, id: &str) -> Result<EventRow, Trouble> {
         ..EventPage::default()
     };
     let found = dashboard.admin.store.events(page).await?;
-    found.into_iter().next().ok_or_else(nothing)
+    found.rows.into_iter().next().ok_or_else(nothing)
 }
 
 async fn recorded(dashboard: &Shared, row: &EventRow) -> Result<Option<Event>, Trouble> {

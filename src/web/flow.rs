@@ -12,7 +12,7 @@ use super::page::{Shell, Tab, Trouble, render};
 use super::picture::{self, Picture};
 use super::tally::{EdgeRow, Tally};
 use super::words::{self, Moment, Piece};
-use crate::admin::{TargetView, targets_now};
+use crate::admin::{ParkedCause, TargetView, advise, targets_now};
 use crate::store::flow::LAG_CLASSES_MS;
 use crate::store::{FlowSpan, ParkedRow};
 
@@ -133,7 +133,9 @@ pub(super) async fn show_flow(
     let flow = dashboard.admin.store.flow(span).await?;
     let targets = targets_now(&dashboard.admin).await?;
     let tally = Tally::of(&dashboard, &flow, slots.number);
-    let (causes, more_causes) = cause_lines(&parked, now);
+    let more_causes = parked.len().saturating_sub(CAUSES);
+    let causes = advise(&dashboard.admin, most_parked(&parked)).await?;
+    let causes = causes.iter().map(|cause| cause_line(cause, now)).collect();
     let picture = picture::lay_out(&tally.edges);
     Ok(render(&FlowPage {
         shell,
@@ -301,14 +303,19 @@ fn wait(target: &TargetView, now: Timestamp) -> Wait {
     }
 }
 
-fn cause_lines(parked: &[ParkedRow], now: Timestamp) -> (Vec<CauseLine>, usize) {
-    let mut rows: Vec<&ParkedRow> = parked.iter().collect();
+/// The causes that the most waits for.
+fn most_parked(parked: &[ParkedRow]) -> Vec<ParkedRow> {
+    let mut rows = parked.to_vec();
     rows.sort_by_key(|row| std::cmp::Reverse(row.events + row.deliveries));
-    let lines = rows.iter().take(CAUSES).map(|row| CauseLine {
-        cause: row.cause.as_str().to_owned(),
-        count: words::count(row.events + row.deliveries),
-        oldest: Moment::new(row.oldest_at, now),
-        suggestion: words::pieces(&row.suggestion),
-    });
-    (lines.collect(), rows.len().saturating_sub(CAUSES))
+    rows.truncate(CAUSES);
+    rows
+}
+
+fn cause_line(ParkedCause { parked, .. }: &ParkedCause, now: Timestamp) -> CauseLine {
+    CauseLine {
+        cause: parked.cause.as_str().to_owned(),
+        count: words::count(parked.events + parked.deliveries),
+        oldest: Moment::new(parked.oldest_at, now),
+        suggestion: words::pieces(&parked.suggestion),
+    }
 }

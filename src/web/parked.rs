@@ -12,11 +12,10 @@ use super::story::EventView;
 use super::words::{self, Moment, Piece};
 use super::{Dashboard, Shared};
 use crate::admin::auth::Caller;
-use crate::admin::{ParkedBody, free_parked};
-use crate::config::SourceKind;
+use crate::admin::{ParkedBody, ParkedCause, RowToPaste, advise, free_parked};
 use crate::decision::ParkCause;
-use crate::event::{Sequence, Status};
-use crate::store::{Decider, EventPage, EventRow, FreedTo, ParkedAction, ParkedRow};
+use crate::event::Sequence;
+use crate::store::{EventPage, EventRow, FreedTo, ParkedAction, ParkedRow};
 
 const PAGE: u32 = 25;
 /// Steps that one click has done; each is bounded. More is told, and takes another click.
@@ -52,17 +51,11 @@ struct Chosen {
     cause: String,
     count: String,
     suggestion: Vec<Piece>,
-    row: Option<ReadyRow>,
+    row: Option<RowToPaste>,
     items: Vec<Item>,
     next: Option<i64>,
     /// Its deliveries can be sent as they are stored.
     is_of_deliveries: bool,
-}
-
-/// A row to paste for a status that has none.
-struct ReadyRow {
-    file: String,
-    text: String,
 }
 
 struct Item {
@@ -77,26 +70,29 @@ pub(super) async fn show_parked(
     Query(query): Query<ParkedQuery>,
 ) -> Result<Response, Trouble> {
     let (shell, rows) = Shell::load(&dashboard, Tab::Parked, "Parked").await?;
+    let mut rows = advise(&dashboard.admin, rows).await?;
     let now = dashboard.admin.clock.now();
+    let causes = rows.iter().map(|ParkedCause { parked, .. }| CauseView {
+        cause: parked.cause.as_str().to_owned(),
+        what: what(parked),
+        oldest: Moment::new(parked.oldest_at, now),
+        suggestion: words::pieces(&parked.suggestion),
+        is_chosen: query.cause.as_deref() == Some(parked.cause.as_str()),
+    });
+    let causes = causes.collect();
     let chosen = match &query.cause {
         Some(cause) => {
-            let row = rows.iter().find(|row| row.cause.as_str() == cause);
+            let place = rows
+                .iter()
+                .position(|row| row.parked.cause.as_str() == cause);
+            let row = place.map(|place| rows.swap_remove(place));
             Some(choose(&dashboard, cause, row, query.before).await?)
         }
         None => None,
     };
     Ok(render(&ParkedPage {
         shell,
-        causes: rows
-            .iter()
-            .map(|row| CauseView {
-                cause: row.cause.as_str().to_owned(),
-                what: what(row),
-                oldest: Moment::new(row.oldest_at, now),
-                suggestion: words::pieces(&row.suggestion),
-                is_chosen: query.cause.as_deref() == Some(row.cause.as_str()),
-            })
-            .collect(),
+        causes,
         told: query.told.as_deref().and_then(read_told),
         chosen,
     }))
@@ -118,7 +114,7 @@ fn what(row: &ParkedRow) -> String {
 async fn choose(
     dashboard: &Shared,
     cause: &str,
-    row: Option<&ParkedRow>,
+    row: Option<ParkedCause>,
     before: Option<i64>,
 ) -> Result<Chosen, Trouble> {
     let cause = ParkCause::from_stored(cause.to_owned());
@@ -128,20 +124,16 @@ async fn choose(
         before: before.map(Sequence),
         ..EventPage::default()
     };
-    let events = dashboard.admin.store.events(page).await?;
-    let is_full = events.len() >= PAGE as usize;
-    let next = events
-        .last()
-        .filter(|_| is_full)
-        .map(|event| event.sequence.0);
-    let row_to_paste = match events.first().filter(|_| cause.class() == "unmapped") {
-        Some(event) => ready_row(dashboard, event).await?,
-        None => None,
+    let found = dashboard.admin.store.events(page).await?;
+    let (events, next) = (found.rows, found.next.map(|next| next.0));
+    let (count, suggestion, row) = match row {
+        Some(row) => (what(&row.parked), row.parked.suggestion, row.row),
+        None => (String::new(), cause.suggestion(), None),
     };
     Ok(Chosen {
-        count: row.map_or_else(String::new, what),
-        suggestion: words::pieces(&cause.suggestion()),
-        row: row_to_paste,
+        count,
+        suggestion: words::pieces(&suggestion),
+        row,
         items: events
             .iter()
             .flat_map(|event| items(dashboard, event, &cause))
@@ -167,38 +159,6 @@ fn items(dashboard: &Dashboard, event: &EventRow, cause: &ParkCause) -> Vec<Item
     waiting
         .map(|delivery| item("delivery", delivery.id.to_string()))
         .collect()
-}
-
-/// What the event's status needs in its table, spelt as the event does.
-async fn ready_row(dashboard: &Dashboard, event: &EventRow) -> Result<Option<ReadyRow>, Trouble> {
-    let store = &dashboard.admin.store;
-    let before = Sequence(event.sequence.0 - 1);
-    let recorded = store.recorded(before, event.sequence, 1).await?;
-    let source = dashboard.admin.config.sources.get(&event.source);
-    let (Some(recorded), Some(source)) = (recorded.first(), source) else {
-        return Ok(None);
-    };
-    let Some(status) = dashboard.admin.rules.read(recorded).facts.status else {
-        return Ok(None);
-    };
-    Ok(Some(ReadyRow {
-        file: format!("{}.toml", source.mapping),
-        text: row_text(source.kind, &status),
-    }))
-}
-
-fn row_text(kind: SourceKind, status: &Status) -> String {
-    let status = match status {
-        Status::Number(number) => number.to_string(),
-        Status::Name(name) => toml::Value::String(name.clone()).to_string(),
-    };
-    let kind_of_call = match kind {
-        SourceKind::Nlpearl => "",
-        _ => "type = \"Status\", ",
-    };
-    format!(
-        "[[row]]\nstatus = {status}\nleadping = {{ {kind_of_call}category = \"Open\", outcome = \"say what happened\" }}\n# or, where nothing has to be done:\n# ignore = \"say why\"\n"
-    )
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -323,21 +283,6 @@ mod tests {
         );
         for foreign in ["hello.1", "due.many", "due", "due.1-<b>.2"] {
             assert_eq!(read_told(foreign), None, "{foreign}");
-        }
-    }
-
-    #[test]
-    fn a_row_to_paste_is_a_table() {
-        for (kind, status) in [
-            (SourceKind::Nlpearl, Status::Number(777)),
-            (
-                SourceKind::Capillary,
-                Status::Name(String::from("A \"new\" one")),
-            ),
-        ] {
-            let text = row_text(kind, &status);
-            let table: toml::Table = text.parse().unwrap();
-            assert_eq!(table["row"].as_array().unwrap().len(), 1, "{text}");
         }
     }
 }

@@ -233,7 +233,7 @@ pub(super) fn reasons(decision: &DecisionRecord) -> Vec<Why> {
         }]
     };
     let why = decision.why.as_deref();
-    match decision.verdict {
+    let mut reasons = match decision.verdict {
         Verdict::Invalid => own("invalid", why, "something that a decision needs is missing"),
         Verdict::Unmapped => own("unmapped", why, "no row of the table matches this status"),
         Verdict::Ignored => own("ignored", why, "nothing has to be done"),
@@ -247,7 +247,13 @@ pub(super) fn reasons(decision: &DecisionRecord) -> Vec<Why> {
                 text: reason(verdict),
             })
             .collect(),
-    }
+    };
+    reasons.extend(decision.told.as_ref().map(|told| Why {
+        target: String::new(),
+        word: "told",
+        text: told.to_string(),
+    }));
+    reasons
 }
 
 fn reason(verdict: &TargetVerdict) -> String {

@@ -79,7 +79,11 @@ struct TableOfVersion {
 
 pub(super) async fn show_tables(State(dashboard): State<Shared>) -> Result<Response, Trouble> {
     let (shell, _) = Shell::load(&dashboard, Tab::Tables, "Tables").await?;
-    let versions = dashboard.admin.store.table_versions(VERSIONS + 1).await?;
+    let versions = dashboard
+        .admin
+        .store
+        .table_versions(None, VERSIONS + 1)
+        .await?;
     let tables = dashboard.admin.rules.tables();
     let mut views = Vec::new();
     for (name, table) in &tables.tables {

@@ -89,7 +89,7 @@ pub(super) async fn try_a_payload(
 }
 
 fn read_body(page: &TrialPage) -> Result<TryBody, String> {
-    let payload = serde_json::from_str(&page.payload)
+    let payload = crate::systems::body::parse(page.payload.as_bytes())
         .map_err(|error| format!("The payload is not a JSON object: {error}"))?;
     Ok(TryBody {
         source: page.source.clone(),
@@ -102,6 +102,7 @@ fn read_body(page: &TrialPage) -> Result<TryBody, String> {
 fn tell(dashboard: &Shared, told: Explanation) -> Told {
     use crate::event::Standing;
     let status = told.facts.status.as_ref().map(ToString::to_string);
+    let advice = told.advice();
     Told {
         standing: match told.standing {
             Standing::Usable => None,
@@ -115,7 +116,7 @@ fn tell(dashboard: &Shared, told: Explanation) -> Told {
         },
         rows: told.rows,
         why: reasons(&told.decision),
-        cause: told.cause.map(|cause| cause.suggestion()),
+        cause: advice,
         requests: told.requests.into_iter().map(request).collect(),
     }
 }

@@ -178,9 +178,11 @@ async fn links_set_releases_what_waited() {
     assert_eq!(refused.code, Some(1));
     assert!(refused.err.contains("401"), "{}", refused.err);
     let unknown = set(&["phone", "68c3f1a2", "lead_1"]).await;
-    assert_eq!(unknown.code, Some(1));
+    assert_eq!(unknown.code, Some(2));
     assert!(
-        unknown.err.contains("source is one of: crm, voice"),
+        unknown
+            .err
+            .contains("no source is named `phone`; there are: crm, voice"),
         "{}",
         unknown.err
     );
@@ -195,7 +197,12 @@ async fn links_set_releases_what_waited() {
     let again = set(&["--json", "voice", "68c3f1a2", "lead_1"]).await;
     assert_eq!(
         (again.code, again.out.trim_end()),
-        (Some(0), r#"{"decided":0}"#)
+        (Some(0), r#"{"result":"known","decided":0}"#)
+    );
+    let moved = set(&["voice", "68c3f1a2", "lead_2"]).await;
+    assert_eq!(
+        moved.out,
+        "linked voice 68c3f1a2 to lead_2, moved from lead_1; decided again: 0\n"
     );
 
     let away = place

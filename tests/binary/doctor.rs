@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use leadping_bridge::sandbox::Sandbox;
 use serde_json::Value;
 
+use super::bad_certificate::listen_with;
 use super::place::{CRM_SECRET, LEADPING_TOKEN, Place, VOICE_SECRET, sandbox};
 
 /// Levels and words of all that was found about one thing.
@@ -142,6 +143,26 @@ async fn a_closed_port_and_a_broken_handshake_are_told_apart() {
     let place = careful(None).with("TARGETS__LEADPING__BASE_URL", base);
     let found = Found::of(&place, &[]).await;
     found.says("targets.leadping", "error", "no secure connection");
+}
+
+#[tokio::test]
+async fn a_certificate_that_cannot_be_trusted_is_told_with_its_reason() {
+    for (certificate, what, remedy) in [
+        (
+            "self-signed.pem",
+            "does not trust who signed",
+            "trust store",
+        ),
+        ("expired.pem", "is not valid now", "renewed"),
+    ] {
+        let base = format!("https://{}", listen_with(certificate).await);
+        let place = careful(None).with("TARGETS__LEADPING__BASE_URL", base);
+        let found = Found::of(&place, &[]).await;
+        found.says("targets.leadping", "error", what);
+        let about = |it: &&Value| it["about"] == "targets.leadping";
+        let said = found.findings.iter().find(about).unwrap();
+        assert!(said["remedy"].as_str().unwrap().contains(remedy), "{said}");
+    }
 }
 
 #[tokio::test]

@@ -103,7 +103,7 @@ async fn a_bad_config_or_table_is_64_whichever_command_finds_it() {
     check(
         &place.run(&arguments).await,
         64,
-        "nowhere:1:1: error: cannot be read",
+        "nowhere:1:1: error: there is no such directory",
     );
 }
 

@@ -252,3 +252,34 @@ fn open_files(bridge: &Bridge) -> Option<usize> {
         Err(_) => Some(0),
     }
 }
+
+#[tokio::test]
+async fn a_text_cut_inside_an_emoji_goes_the_whole_way_and_is_kept_as_it_came() {
+    let sandbox = sandbox();
+    let place = Place::new(Some(&sandbox));
+    let bridge = place.serve().await;
+    let whole = voice("lead_1", "CUT");
+    let cut = Webhook {
+        // As JavaScript writes it.
+        body: whole.body.replace("CUT", "thanks \\ud83d"),
+        ..whole
+    };
+    bridge.accept(&cut).await;
+    assert!(bridge.post(&cut).await.text.contains("duplicate"));
+    bridge.at_rest().await;
+    assert_eq!(sandbox.history("lead_1")[0]["notes"], "thanks \u{fffd}");
+    let events = bridge.admin("/api/v1/events").await;
+    let id = events["items"][0]["id"].as_str().unwrap().to_owned();
+    // Read again, it is the same to everybody.
+    assert_eq!(events["items"][0]["state"], "settled");
+    let told = place.run(&["explain", "--event", &id, "--json"]).await;
+    assert_eq!(told.code, Some(0), "{}", told.err);
+    let file = place.write("cut.json", &cut.body);
+    let file = file.to_str().unwrap();
+    let told = place
+        .run(&["explain", "--source", "voice", file, "--json"])
+        .await;
+    assert_eq!(told.code, Some(0), "{}", told.err);
+    let shown = bridge.admin("/api/v1/leads/lead_1").await;
+    assert_eq!(shown["items"][0]["facts"]["collected"]["note"], "…");
+}

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod agree;
+mod bad_certificate;
 mod commands;
 mod demo;
 mod docs;

@@ -101,3 +101,36 @@ async fn without_a_bridge_every_command_on_one_ends_with_69() {
         assert!(ended.err.contains("no bridge answers"), "{}", ended.err);
     }
 }
+
+#[tokio::test]
+async fn names_that_nobody_has_are_told_with_those_that_there_are() {
+    let sandbox = sandbox();
+    let place = Place::new(Some(&sandbox));
+    let bridge = place.serve().await;
+    let url = format!("http://{}", bridge.admin);
+    let place = place.variable("LEADPING_BRIDGE_ADMIN_URL", url);
+    let sources = "error: no source is named `nosuch`; there are: crm, voice\n";
+    let targets = "error: no target is named `nosuch`; there are: leadping\n";
+    let id = "01986f0e-7c00-7000-8000-000000000001";
+    for (command, code, told) in [
+        (&["events", "list", "--source", "nosuch"][..], 2, sources),
+        (&["links", "list", "--source", "nosuch"], 2, sources),
+        (
+            &["events", "replay", "--source", "nosuch", "--since", "1d"],
+            2,
+            sources,
+        ),
+        (&["links", "set", "nosuch", "1", "lead_a"], 2, sources),
+        (&["targets", "pause", "nosuch"], 2, targets),
+        (&["targets", "resume", "nosuch"], 2, targets),
+        (
+            &["events", "show", "nosuch"],
+            2,
+            "error: that is no event's id: it is a UUID, as `events list` shows it\n",
+        ),
+        (&["events", "show", id], 1, "error: no event has this id\n"),
+    ] {
+        let ended = place.run(command).await;
+        assert_eq!((ended.code, &*ended.err), (Some(code), told), "{command:?}");
+    }
+}

@@ -170,7 +170,7 @@ async fn what_cannot_be_done_is_told_and_changes_nothing() {
         done.out
     );
     let again = place.run(&["store", "backup", "copy.db"]).await;
-    assert_eq!(again.code, Some(69));
+    assert_eq!(again.code, Some(2));
     assert!(
         again.err.contains("copy.db exists; it is not written over"),
         "{}",

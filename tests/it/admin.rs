@@ -68,7 +68,12 @@ async fn events_are_filtered_by_source_state_and_any_id_of_the_lead() {
     check(&world, "", 3).await;
     check(&world, "source=voice", 2).await;
     check(&world, "source=crm", 1).await;
-    check(&world, "source=video", 0).await;
+    let nobody = world.admin("/api/v1/events?source=video", None).await;
+    assert_eq!(nobody.status, 400);
+    assert_eq!(
+        nobody.body["detail"],
+        "no source is named `video`; there are: crm, voice"
+    );
     check(&world, "state=settled", 2).await;
     check(&world, "state=parked", 1).await;
     check(&world, "state=received", 0).await;
@@ -124,6 +129,10 @@ async fn what_is_parked_has_counts_the_oldest_and_what_to_do() {
         "deliveries": 0,
         "events": 2,
         "oldest_at": "2026-08-01T12:00:01.000Z",
+        "row": {
+          "file": "voice.toml",
+          "text": "[[row]]\nname = \"Status 77\"\nwhen = \"event.status == 77\"\nleadping = { category = \"Open\", outcome = \"Status 77\" }\n# categories: Open, Qualified, Converted, Lost, Invalid, Duplicate\n# instead of `leadping`, where nothing has to be done: ignore = \"why\"\n"
+        },
         "suggestion": "add a row for 77 to the mapping of `voice`; it is then decided again by itself"
       }
     ]

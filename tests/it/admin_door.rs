@@ -138,9 +138,9 @@ async fn every_change_is_written_down_with_who_made_it_and_nothing_of_the_lead()
     assert!(told[5].starts_with("admin | events.replay.cancel | - | "));
     told.remove(5);
     let expected = [
-        "admin | links.set | source crm | 0 decided",
+        "admin | links.set | source crm | new, 0 decided",
         "night-shift | links.import | 1 links | 1 new, 1 refused",
-        "admin | parked.release | cause unmapped:voice:77 | 1 parked",
+        "admin | parked.release | cause unmapped:voice:77 | 1 still parked: what it waits for is not there yet",
         "night-shift | parked.discard | cause unmapped:voice:77 | 1 discarded",
         "admin | events.replay | one lead | started, 0 events",
         "night-shift | targets.pause | target leadping | stopped",

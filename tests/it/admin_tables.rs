@@ -83,6 +83,64 @@ async fn rows_count_what_they_decided_since_their_table_came() {
 }
 
 #[tokio::test]
+async fn what_rows_counted_outlives_a_stop_and_after_a_minute_a_crash() {
+    let mut world = two_won_one_lost_one_unmapped().await;
+    world.restart().await;
+    let of = |mappings: Value| hits(&voice_table(&mappings));
+    assert_eq!(of(world.get("/api/v1/mappings").await), [2, 1, 1]);
+    world
+        .send_voice(&voice_lead("lead_e", 100))
+        .await
+        .accepted();
+    world.settle().await;
+    world.clock.advance(Duration::from_secs(61));
+    let asked = Instant::now();
+    let saved = || {
+        let store = rusqlite::Connection::open(world.path("bridge.db")).unwrap();
+        let hits = "SELECT hits FROM row_hits WHERE mapping = 'voice'";
+        let hits: String = store.query_row(hits, [], |row| row.get(0)).unwrap();
+        serde_json::from_str::<Value>(&hits).unwrap()["rows"] == json!([3, 1])
+    };
+    while !saved() {
+        assert!(asked.elapsed() < Duration::from_secs(30), "never saved");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    world.crash().await;
+    world.start().await;
+    assert_eq!(of(world.get("/api/v1/mappings").await), [3, 1, 1]);
+    // Another text begins anew, also where it came while the bridge was down.
+    world.stop().await;
+    world.write_table("voice", &other());
+    world.start().await;
+    let rows = of(world.get("/api/v1/mappings").await);
+    assert!(rows[..2].iter().all(|hits| *hits == 0), "{rows:?}");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn versions_come_in_pages() {
+    let world = Setup::shipped().voice(TABLE).start().await;
+    for category in ["Converted", "Lost", "Open"] {
+        let table = TABLE.replace("Qualified", category);
+        world.replace_table("voice", &table).await;
+    }
+    let all = world.get("/api/v1/mappings").await["versions"].clone();
+    let mut path = String::from("/api/v1/mappings/versions?limit=3");
+    let mut found = Vec::new();
+    loop {
+        let page = world.get(&path).await;
+        found.extend(page["items"].as_array().unwrap().clone());
+        match page["next_cursor"].as_str() {
+            Some(cursor) => path = format!("/api/v1/mappings/versions?limit=3&cursor={cursor}"),
+            None => break,
+        }
+    }
+    assert_eq!(found.len(), 4);
+    assert_eq!(json!(found), all);
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn a_recorded_event_is_explained_by_the_tables_in_force() {
     let world = two_won_one_lost_one_unmapped().await;
     let event = world.events("lead=lead_c").await.remove(0);

@@ -225,6 +225,34 @@ async fn a_foreign_page_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_body_as_it_came_is_shown_on_request_and_written_down() {
+    let world = Setup::shipped().start().await;
+    let id = world
+        .send_voice(&voice_lead("lead_a", 100))
+        .await
+        .accepted();
+    world.settle().await;
+    let number = "+14155550";
+    let masked = show(&world, &format!("/events/{id}")).await;
+    assert!(!masked.body.contains(number), "{}", masked.body);
+    let path = format!("/events/{id}/body");
+    let foreign = [("origin", "http://evil.example")];
+    let refused = ask(&world, ("POST", &path), &foreign, &[]).await;
+    assert!(refused.status == 403 && !refused.body.contains(number));
+    let linked = show(&world, &path).await;
+    assert_eq!(linked.status, 405, "a link uncovers nothing");
+    assert_eq!(world.get("/api/v1/audit").await["items"], json!([]));
+    let bare = ask(&world, ("POST", &path), &[], &[]).await;
+    assert_eq!(bare.status, 200);
+    assert!(bare.body.contains(number), "{}", bare.body);
+    let trail = world.get("/api/v1/audit").await;
+    let told = &trail["items"][0];
+    assert_eq!(told["what"], "events.uncover");
+    assert!(told["about"].as_str().unwrap().contains(&id), "{told}");
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn what_a_sender_says_is_text() {
     let world = Setup::shipped().start().await;
     let sly = "<script>alert(1)</script>\" onx=\"";

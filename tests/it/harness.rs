@@ -23,7 +23,7 @@ mod files;
 mod send;
 mod show;
 mod systems;
-mod watch;
+pub mod watch;
 
 use files::Files;
 pub use files::Setup;

@@ -131,7 +131,7 @@ async fn many_links_are_taught_at_once_and_each_says_what_came_of_it() {
             "new 1 ",
             "refused 0 lead_id has 1 to 256 characters, and not only dots",
             "refused 0 source_lead_id has 1 to 256 characters, and not only dots",
-            "refused 0 source is one of: crm, voice",
+            "refused 0 no source is named `video`; there are: crm, voice",
             "refused 0 neither lead_id nor same_as is given",
             "refused 0 the id is linked to itself",
         ]

@@ -72,7 +72,10 @@ async fn a_person_sets_the_link() {
     // Parked events outlive a restart.
     world.restart().await;
     let set = world.set_link("voice", "pearl-lead_a", "lead_a").await;
-    assert_eq!((set.status, set.body), (200, json!({"decided": 3})));
+    assert_eq!(
+        (set.status, set.body),
+        (200, json!({"result": "new", "decided": 3}))
+    );
     world.settle().await;
     assert_eq!(world.outcomes("lead_a"), ["call 1", "call 2", "call 3"]);
     // From now on the calls of this lead are linked.
@@ -129,7 +132,10 @@ async fn what_is_released_late_is_stale_if_something_newer_was_applied() {
         .accepted();
     world.settle().await;
     let set = world.set_link("voice", "pearl-lead_a", "lead_a").await;
-    assert_eq!((set.status, set.body), (200, json!({"decided": 3})));
+    assert_eq!(
+        (set.status, set.body),
+        (200, json!({"result": "new", "decided": 3}))
+    );
     world.settle().await;
     assert_eq!(world.outcomes("lead_a"), ["Won"]);
     insta::assert_snapshot!(world.timeline("lead_a").await, @"

@@ -19,6 +19,7 @@ mod pause;
 mod breaker;
 mod retries;
 mod one_truth;
+mod told;
 mod order;
 mod rate;
 mod shadow;

@@ -4,7 +4,8 @@
 use leadping_bridge::sandbox::{FaultRule, FaultScope};
 use serde_json::json;
 
-use crate::harness::{Setup, World, status};
+use crate::harness::watch::items;
+use crate::harness::{Setup, World, status, voice_lead};
 
 /// The steps' table, as somebody mended it.
 const MENDED: &str = r#"
@@ -173,5 +174,46 @@ async fn who_asks_wrongly_is_told() {
         world.parked().await,
         ["refused:leadping:422: 0 events, 1 deliveries"]
     );
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn the_row_that_is_offered_takes_what_is_parked() {
+    let world = Setup::shipped().start().await;
+    for (lead, status) in [
+        ("lead_a", json!("Gone \"fishing\"")),
+        ("lead_b", json!(777)),
+    ] {
+        world.send_voice(&voice_lead(lead, status)).await.accepted();
+    }
+    world.settle().await;
+    let parked = world.get("/api/v1/parked").await;
+    let items = items(&parked);
+    // A name that needs every kind of quote, and a number of no page.
+    insta::assert_snapshot!(serde_json::to_string_pretty(&items[1]).unwrap(), @r#"
+    {
+      "cause": "unmapped:voice:Gone__fishing_",
+      "deliveries": 0,
+      "events": 1,
+      "oldest_at": "2026-08-01T12:00:01.000Z",
+      "row": {
+        "file": "voice.toml",
+        "text": "[[row]]\nname = \"Gone \\\"fishing\\\"\"\nwhen = \"event.status == 'Gone \\\"fishing\\\"'\"\nleadping = { category = \"Open\", outcome = \"Gone \\\"fishing\\\"\" }\n# categories: Open, Qualified, Converted, Lost, Invalid, Duplicate\n# instead of `leadping`, where nothing has to be done: ignore = \"why\"\n"
+      },
+      "suggestion": "add a row for \"Gone \\\"fishing\\\"\" to the mapping of `voice`; it is then decided again by itself"
+    }
+    "#);
+    assert_eq!(items[0]["cause"], "unmapped:voice:777");
+    let mut table = include_str!("../../mappings/voice.toml").to_owned();
+    for item in items {
+        table += "\n";
+        table += item["row"]["text"].as_str().unwrap();
+    }
+    world.replace_table("voice", &table).await;
+    world.requests(2).await;
+    world.settle().await;
+    assert_eq!(world.outcomes("lead_a"), ["Gone \"fishing\""]);
+    assert_eq!(world.outcomes("lead_b"), ["Status 777"]);
+    assert_eq!(world.parked().await, [""; 0]);
     world.finish().await;
 }

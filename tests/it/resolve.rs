@@ -134,6 +134,23 @@ async fn nothing_there_is_remembered_for_a_while() {
 }
 
 #[tokio::test]
+async fn what_a_person_releases_is_asked_for_at_once() {
+    let world = setup()
+        .set("sources.voice.resolve.nothing_for_seconds", "3600")
+        .start()
+        .await;
+    send(&world, OTHER, 1).await;
+    resolved(&world, "voice", "nothing", 1).await;
+    put_other(&world);
+    let cause = json!({ "cause": "unlinked:voice" });
+    let freed = world.post_admin("parked/release", &cause).await;
+    assert_eq!(freed.body["results"], json!({ "parked": 1 }));
+    resolved(&world, "voice", "linked", 1).await;
+    assert_eq!(world.outcomes("lead_b"), ["1"]);
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn what_waits_is_asked_for_after_a_restart() {
     let mut world = setup()
         .set("sources.voice.resolve", "{ target = \"nlpearl\" }")

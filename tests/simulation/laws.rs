@@ -51,7 +51,7 @@ fn read_events(world: &World) -> Vec<EventRow> {
                 before,
                 ..EventPage::default()
             };
-            let some = store.events(page).await.unwrap();
+            let some = store.events(page).await.unwrap().rows;
             let Some(last) = some.last() else { break };
             before = Some(last.sequence);
             events.extend(some);

@@ -390,7 +390,10 @@ async fn all_is_settled(bridge: &Bridge, recorded: usize) {
         ..EventPage::default()
     };
     let newest = bridge.store.events(newest).await.unwrap();
-    assert_eq!(usize::try_from(newest[0].sequence.0).unwrap(), recorded);
+    assert_eq!(
+        usize::try_from(newest.rows[0].sequence.0).unwrap(),
+        recorded
+    );
     assert!(bridge.store.parked().await.unwrap().is_empty());
     for target in bridge.store.targets().await.unwrap() {
         let delivered = bridge

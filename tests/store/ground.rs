@@ -323,7 +323,7 @@ impl Scene {
             limit: 1000,
             ..EventPage::default()
         };
-        self.store.events(page).await.unwrap()
+        self.store.events(page).await.unwrap().rows
     }
 
     pub async fn event(&self, id: EventId) -> EventRow {

@@ -109,6 +109,7 @@ fn decision(verdict: Verdict, now: Timestamp) -> Decision {
             targets: std::collections::BTreeMap::new(),
             previous: None,
             near_miss: None,
+            told: None,
             decided_at: now,
         },
         cause: None,
@@ -194,6 +195,7 @@ impl Judge {
             made.cause = Some(ParkCause::unlinked(source));
         }
         made.applied = (!applied.is_empty() && !orphan).then(|| AppliedChange {
+            is_only_told: false,
             occurred_at: event.reading.facts.occurred_at,
             targets: applied,
             previous: Some(Previous {

@@ -48,7 +48,10 @@ async fn an_old_event_is_recognised_however_many_came_since(engine: Engine) {
             }),
             ..EventPage::default()
         };
-        assert_eq!(scene.store.events(page).await.unwrap().len(), MANY / 500);
+        assert_eq!(
+            scene.store.events(page).await.unwrap().rows.len(),
+            MANY / 500
+        );
         scene.reopen().await;
     }
 }

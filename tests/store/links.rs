@@ -1,6 +1,7 @@
 //! Links: which ids are one lead, learnt from events or set by a person, and who is freed by them.
 
 use leadping_bridge::lead::{LEADPING, SystemId};
+use leadping_bridge::store::{Decided, NewLink};
 use serde_json::{Value, json};
 
 use crate::ground::{Engine, Scene};
@@ -66,17 +67,30 @@ async fn what_waited_goes_before_the_event_that_teaches_the_link(engine: Engine)
     assert_eq!(scene.line(other).await, "parked unlinked:voice");
 }
 
+/// A person says who v1 is.
+async fn set_link(scene: &Scene) -> Vec<Decided> {
+    let link = NewLink {
+        id: SystemId::new("voice", "v1"),
+        same_as: SystemId::new(LEADPING, "L1"),
+        pearl_id: None,
+    };
+    let taught = scene
+        .store
+        .set_links(vec![link], scene.judge.clone(), scene.now)
+        .await
+        .unwrap();
+    taught
+        .into_iter()
+        .flat_map(|linked| linked.decided)
+        .collect()
+}
+
 async fn a_link_set_by_a_person_frees_what_waited(engine: Engine) {
     let mut scene = Scene::on(engine);
     let waiting = scene
         .carry(json!({ "own": "v1", "outcome": "first" }))
         .await;
-    let ids = vec![SystemId::new("voice", "v1"), SystemId::new(LEADPING, "L1")];
-    let decided = scene
-        .store
-        .set_link(ids.clone(), scene.judge.clone(), scene.now)
-        .await
-        .unwrap();
+    let decided = set_link(&scene).await;
     assert_eq!(
         decided
             .iter()
@@ -84,11 +98,7 @@ async fn a_link_set_by_a_person_frees_what_waited(engine: Engine) {
             .collect::<Vec<_>>(),
         [waiting]
     );
-    let again = scene
-        .store
-        .set_link(ids, scene.judge.clone(), scene.now)
-        .await
-        .unwrap();
+    let again = set_link(&scene).await;
     assert!(again.is_empty(), "what was freed is freed once");
     scene
         .carry(json!({ "own": "v1", "outcome": "second" }))
@@ -178,12 +188,7 @@ async fn a_person_may_join_two_known_leads(engine: Engine) {
     ];
     record_all(&mut scene, &events).await;
     assert!(said(&mut scene).await.is_empty());
-    let ids = vec![SystemId::new("voice", "v1"), SystemId::new(LEADPING, "L1")];
-    scene
-        .store
-        .set_link(ids, scene.judge.clone(), scene.now)
-        .await
-        .unwrap();
+    set_link(&scene).await;
     assert_eq!(said(&mut scene).await, ["L1:waited"]);
 }
 

@@ -293,6 +293,8 @@ async fn keys_and_space_of_what_is_gone_go_too(engine: Engine) {
     let sum = |of: fn(&Swept) -> usize| steps.iter().map(of).sum::<usize>();
     assert_eq!(sum(|step| step.events), MANY);
     assert!(sum(|step| step.pages) > 1000, "pages are given back");
+    let full = steps.iter().filter(|step| step.pages == 32).count();
+    assert!(full > 30, "{full} steps gave back as many as they may");
     assert!(
         steps
             .iter()

@@ -37,7 +37,7 @@ async fn load(scene: &Scene, name: &str) {
 }
 
 async fn hashes(scene: &Scene) -> Vec<String> {
-    let versions = scene.store.table_versions(1000).await.unwrap();
+    let versions = scene.store.table_versions(None, 1000).await.unwrap();
     versions.into_iter().map(|version| version.hash).collect()
 }
 
@@ -54,7 +54,7 @@ async fn the_set_in_force_is_kept_with_its_texts(engine: Engine) {
         scene.store.remember_tables(loaded).await.unwrap();
         scene.advance(1000);
     }
-    let versions = scene.store.table_versions(2).await.unwrap();
+    let versions = scene.store.table_versions(None, 2).await.unwrap();
     let shown = serde_json::to_value(&versions).unwrap();
     let at = |seconds| format!("{:.3}", after(first, Duration::from_secs(seconds)));
     let expected = json!([

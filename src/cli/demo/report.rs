@@ -144,11 +144,18 @@ pub(super) fn closing(demo: &Demo, outcomes: &[Outcome], met: bool) {
 
 pub(super) fn waiting(demo: &Demo) {
     println!();
-    println!("Send one yourself:");
+    // As it was started: nobody has it on the path after `cargo run`.
+    let program = std::env::args().next();
+    let program = program.unwrap_or_else(|| String::from("leadping-bridge"));
     println!(
-        "  leadping-bridge send --config {} --source voice --url {} FILE.json",
+        "Send one yourself, and look at {}/leads/lead_YOURS:",
+        demo.admin
+    );
+    println!(
+        "  {program} send --config {} --source voice --url {} {}",
         demo.config_path.display(),
-        demo.webhooks
+        demo.webhooks,
+        demo.config_path.with_file_name(super::OWN).display(),
     );
     println!("Have the campaign give a lead another status:");
     println!(

@@ -28,6 +28,8 @@ impl Clocks {
     pub(super) fn heard(&mut self, target: &str, said: &str, now: Timestamp) {
         if let Ok(date) = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(said) {
             let ahead = now.duration_since(date);
+            // Asked more than once, it says the same: the last answer counts.
+            self.differences.retain(|(known, _)| known != target);
             self.differences.push((target.to_owned(), ahead));
         }
     }

@@ -212,33 +212,56 @@ impl<'c> Asker<'c> {
     }
 }
 
-/// What an error of the connection means, and what helps.
+/// What stands in an error of the connection, what that means, and what helps. The first that holds.
+const FAILURES: [(&[&str], &str, &str); 6] = [
+    (
+        &[
+            "certificate expired",
+            "expired",
+            "notvalidyet",
+            "not valid yet",
+        ],
+        "its certificate is not valid now",
+        "have it renewed there; if it was: is this machine's clock right?",
+    ),
+    (
+        &["notvalidforname", "not valid for name"],
+        "its certificate is for another name",
+        "base_url must name a host that is in the certificate",
+    ),
+    (
+        // What `openssl req -x509` makes signs itself, and says of itself that it may sign others.
+        &[
+            "unknownissuer",
+            "causedasendentity",
+            "self-signed",
+            "self signed",
+        ],
+        "this machine does not trust who signed its certificate",
+        "install ca-certificates; an authority of your own, or of a proxy that opens TLS, goes into the system's trust store, or into the file that SSL_CERT_FILE names. There is no switch that skips the check",
+    ),
+    (
+        &["certificate", "tls", "ssl", "corrupt message", "handshake"],
+        "no secure connection",
+        "is it https that is spoken at this port? base_url must begin with https:// only where it is",
+    ),
+    (
+        &["refused"],
+        "nobody listens there",
+        "look at base_url, host and port, and at the firewall on the way",
+    ),
+    (
+        &[""],
+        "no answer",
+        "look at the network and the firewall on the way, and at proxy",
+    ),
+];
+
 fn explain_failure(said: &str) -> (&'static str, &'static str) {
     let said = said.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
-    if says(&[
-        "certificate",
-        "unknownissuer",
-        "tls",
-        "ssl",
-        "corrupt message",
-        "handshake",
-    ]) {
-        (
-            "no secure connection",
-            "its certificate must be valid and of an authority that this machine trusts (ca-certificates); base_url must name the host that is in it",
-        )
-    } else if says(&["refused"]) {
-        (
-            "nobody listens there",
-            "look at base_url, host and port, and at the firewall on the way",
-        )
-    } else {
-        (
-            "no answer",
-            "look at the network and the firewall on the way, and at proxy",
-        )
-    }
+    let found = FAILURES.iter().find(|(words, ..)| says(words));
+    found.map_or(("no answer", ""), |(_, what, remedy)| (what, remedy))
 }
 
 #[cfg(test)]
@@ -250,7 +273,15 @@ mod tests {
         for (said, what) in [
             (
                 "error sending request: invalid peer certificate: UnknownIssuer",
-                "no secure connection",
+                "this machine does not trust who signed its certificate",
+            ),
+            (
+                "invalid peer certificate: certificate not valid for name \"a\"; certificate is only valid for b",
+                "its certificate is for another name",
+            ),
+            (
+                "invalid peer certificate: certificate expired: verification time 2 (UNIX), but certificate is not valid after 1",
+                "its certificate is not valid now",
             ),
             (
                 "client error (Connect): received corrupt message of type InvalidContentType",

@@ -6,8 +6,9 @@ use std::path::Path;
 use anstyle::{AnsiColor, Style};
 
 use super::report::{NoPast, becomes, chapter, facts, in_words, lead, line, outcome, rows};
-use crate::event::EventState;
+use crate::event::{EventState, Status};
 use crate::explain::Explanation;
+use crate::map::offer;
 use crate::review::EventStory;
 use crate::store::{DeliveryRow, EventRow};
 
@@ -19,8 +20,8 @@ const BAD: Style = AnsiColor::Yellow.on_default();
 /// All of it; `table` is the file whose rows were looked at.
 pub(super) fn text(story: &EventStory, table: &Path) -> String {
     let mut out = String::new();
-    became(&mut out, &story.became);
     let told = story.candidate.as_ref().unwrap_or(&story.current);
+    became(&mut out, &story.became, told.facts.status.as_ref());
     facts(&mut out, told);
     lead(&mut out, &told.lead, &NoPast::Nothing);
     if story.begins_midway {
@@ -42,7 +43,7 @@ pub(super) fn text(story: &EventStory, table: &Path) -> String {
     out
 }
 
-fn became(out: &mut String, event: &EventRow) {
+fn became(out: &mut String, event: &EventRow, status: Option<&Status>) {
     chapter(out, "What it became");
     line(out, "event", event.id);
     line(out, "received", format_args!("{:.0}", event.received_at));
@@ -58,7 +59,10 @@ fn became(out: &mut String, event: &EventRow) {
                 "decided at",
                 format_args!("{:.0}", decision.decided_at),
             );
-            outcome(out, decision, event.cause.as_ref());
+            let status = status.map(offer::in_toml);
+            let cause = event.cause.as_ref();
+            let advice = cause.map(|cause| cause.suggestion_for(status.as_deref()));
+            outcome(out, decision, cause.zip(advice));
         }
         None if event.state == EventState::Received => {
             let _ = writeln!(out, "  {BAD}not decided yet{BAD:#}");

@@ -150,7 +150,8 @@ fn decided_first(out: &mut String, first: &[FirstStory]) {
             "  {} {} {DIM}received {:.0}{DIM:#}",
             one.event, one.source, one.received_at
         );
-        outcome(out, &one.decision, one.cause.as_ref());
+        let advice = one.cause.as_ref().map(ParkCause::suggestion);
+        outcome(out, &one.decision, one.cause.as_ref().zip(advice));
         requests(out, &one.requests);
     }
 }
@@ -201,11 +202,22 @@ pub(super) fn rows(out: &mut String, explanation: &Explanation, table: &Path) {
 
 /// The decision and what is sent.
 pub(super) fn becomes(out: &mut String, explanation: &Explanation) {
-    outcome(out, &explanation.decision, explanation.cause.as_ref());
+    let cause = explanation.cause.as_ref();
+    outcome(out, &explanation.decision, cause.zip(explanation.advice()));
+    if let Some(row) = &explanation.row_to_paste {
+        for text in row.lines() {
+            let _ = writeln!(out, "    {text}");
+        }
+    }
     requests(out, &explanation.requests);
 }
 
-pub(super) fn outcome(out: &mut String, decision: &DecisionRecord, cause: Option<&ParkCause>) {
+/// `parked`: as what, and what to do about it.
+pub(super) fn outcome(
+    out: &mut String,
+    decision: &DecisionRecord,
+    parked: Option<(&ParkCause, String)>,
+) {
     if decision.verdict == Verdict::Matched && !decision.targets.is_empty() {
         for (target, verdict) in &decision.targets {
             let text = format!("{target}: {}", at_target(target, verdict));
@@ -214,8 +226,11 @@ pub(super) fn outcome(out: &mut String, decision: &DecisionRecord, cause: Option
     } else {
         paragraph(out, (Style::new(), ""), &in_words(decision));
     }
-    if let Some(cause) = cause {
-        let text = format!("parked as {cause}: {}", cause.suggestion());
+    if let Some(told) = &decision.told {
+        paragraph(out, (Style::new(), ""), &told.to_string());
+    }
+    if let Some((cause, advice)) = parked {
+        let text = format!("parked as {cause}: {advice}");
         paragraph(out, (BAD, ""), &text);
     }
 }

@@ -82,6 +82,7 @@ fn print_lead(lead: &Value, asked: &str) {
             "there" => "has",
             "on_its_way" => "is being told",
             "unsent" => "will be told",
+            "told" => "says that it has",
             _ => "has nothing of ours",
         };
         match has["source"].as_str() {
@@ -134,6 +135,21 @@ fn print_decision(decision: &Value) {
     }
     for (target, verdict) in decision["targets"].as_object().into_iter().flatten() {
         println!("    {target}: {}", word(&verdict["verdict"]));
+    }
+    print_told(&decision["told"]);
+}
+
+/// What the event says of its own system.
+fn print_told(told: &Value) {
+    let target = word(&told["target"]);
+    match told["told"].as_str() {
+        Some("has") => {
+            let words = [&told["category"], &told["outcome"]];
+            let words: Vec<&str> = words.into_iter().filter_map(Value::as_str).collect();
+            println!("    {target} itself says that it has {}", words.join("/"));
+        }
+        Some(_) => println!("    {target} reports our own write"),
+        None => {}
     }
 }
 

@@ -10,6 +10,7 @@ use super::{read_if_there, source_file};
 use crate::diagnostic::{Finding, SourceFile};
 use crate::examples::{self, Expectation};
 use crate::receive::check_body;
+use crate::systems;
 
 /// Inside the directory of the tables.
 pub(super) const FOLDER: &str = "examples";
@@ -64,8 +65,7 @@ impl Found {
             let finding = Finding::error(&veiled(&bytes), start..start + 1, unfit.to_string());
             return Ok(Err(finding.hint("the bridge refuses such a webhook")));
         }
-        Ok(serde_json::from_slice(&bytes)
-            .map_err(|error| not_json(&veiled(&bytes), &bytes, &error)))
+        Ok(systems::body::parse(&bytes).map_err(|error| not_json(&veiled(&bytes), &bytes, &error)))
     }
 }
 

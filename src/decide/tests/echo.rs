@@ -67,10 +67,10 @@ fn what_is_no_echo_is_decided_and_counted_as_a_near_miss() {
 #[test]
 fn verdicts_on_the_event_and_a_missing_link_go_before_an_echo() {
     let writes = [(9, 1000, status(20))];
-    check(awaiting("nlpearl", 20, &writes), "ignored");
+    check(awaiting("nlpearl", 20, &writes), "ignored echoed");
     check(
         awaiting("nlpearl", 100, &[(9, 1000, status(100))]).unlinked(),
-        "unlinked (unlinked:voice)",
+        "unlinked (unlinked:voice) echoed",
     );
     // And an echo before stale.
     check(

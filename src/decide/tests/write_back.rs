@@ -82,6 +82,7 @@ impl Given {
             call: call.map(str::to_owned),
             timestamp: at(0),
             entry_id: None,
+            there_since: None,
             state: EntryState::There,
         };
         let past = self.history.targets.entry(slot.to_owned()).or_default();
@@ -367,6 +368,7 @@ fn won_by(setter: &str) -> Given {
     given.policy.decide.authority = vec![String::from("shop"), String::from("crm")];
     let past = given.history.targets.get_mut("leadping").unwrap();
     past.course = Some(Course {
+        reported: None,
         words: Words {
             category: Some(String::from("Converted")),
             ..Words::default()

@@ -124,6 +124,12 @@ fn name_before(before: &str) -> &str {
     before[start..].trim_start_matches([' ', '-'])
 }
 
+/// Whether a member of this name holds a secret.
+pub(super) fn is_secret(member: &str) -> bool {
+    let name = spoken(member);
+    ends_with_name(&name) || QUERY_NAMES.contains(&name.as_str())
+}
+
 fn spoken(name: &str) -> String {
     name.chars()
         .filter(|character| character.is_ascii_alphabetic())

@@ -2,9 +2,10 @@
 
 use toml::de::{DeTable, DeValue};
 
-use super::values::Reader;
+use super::values::{Reader, Value};
 use crate::diagnostic::did_you_mean;
 use crate::map::Write;
+use crate::systems::members::{Body, TARGETS};
 
 const WRITES: &[(&str, Write)] = &[("set", Write::Set), ("amend", Write::Amend)];
 
@@ -32,15 +33,34 @@ pub(super) fn read(reader: &mut Reader<'_>, row: &DeTable<'_>) -> (Option<Write>
         }
         None => false,
     };
-    let says_nothing = row.contains_key("ignore") || row.contains_key("park");
-    for key in ["write", "final"] {
-        if let Some((key, _)) = row.get_key_value(key).filter(|_| says_nothing) {
-            let message = format!(
-                "`{}` means nothing in a row that writes nothing",
-                key.get_ref()
-            );
-            reader.error(key.span(), message).hint = Some("take it out".to_owned());
+    let why_not = if row.contains_key("ignore") || row.contains_key("park") {
+        Some(("a row that writes nothing", "take it out"))
+    } else if sends_no_disposition(row) {
+        let hint =
+            "it is about the disposition that LeadPing gets: take it out, or give the row one";
+        Some(("a row without a disposition", hint))
+    } else {
+        None
+    };
+    if let Some((place, hint)) = why_not {
+        for key in ["write", "final"] {
+            if let Some((key, _)) = row.get_key_value(key) {
+                let message = format!("`{}` means nothing in {place}", key.get_ref());
+                reader.error(key.span(), message).hint = Some(hint.to_owned());
+            }
         }
     }
     (write, is_final)
+}
+
+/// Only other systems, or LeadPing's record of the lead, are told.
+fn sends_no_disposition(row: &DeTable<'_>) -> bool {
+    let is_record = |key: &str| key == Body::LeadRecord.key();
+    match row.get(Body::Disposition.key()).map(Value::get_ref) {
+        Some(DeValue::Table(members)) => {
+            !members.is_empty() && members.keys().all(|key| is_record(key.get_ref()))
+        }
+        Some(_) => false,
+        None => TARGETS.iter().any(|(name, _)| row.contains_key(*name)),
+    }
 }

@@ -7,12 +7,12 @@ use toml::de::{DeTable, DeValue};
 use super::values::{Reader, Value};
 use super::{Defaults, ROW_KEYS, forced};
 use crate::config::SourceKind;
-use crate::diagnostic::{Finding, Severity, did_you_mean};
+use crate::diagnostic::{Severity, did_you_mean};
 use crate::event::{EventKind, Status};
 use crate::map::expression::Condition;
 use crate::map::place::TextPlace;
 use crate::map::row::{Row, RowResult, When};
-use crate::map::{RowRef, conditions, presence, trial};
+use crate::map::{RowRef, conditions, offer, presence, trial};
 use crate::systems;
 
 /// A row as far as it could be read.
@@ -99,10 +99,8 @@ impl Reader<'_> {
             return false;
         };
         if *required && !(row.contains_key("nlpearl") || row.contains_key("capillary")) {
-            self.error(value.span(), "`required` without a write-back")
-                .hint = Some(
-                "it parks an event whose lead is not at NLPearl or Capillary; a LeadPing lead is always required".to_owned(),
-            );
+            let hint = "it parks an event whose lead is not at NLPearl or Capillary; a LeadPing lead is always required";
+            self.absent(value.span(), "`required` without a write-back", hint);
         }
         *required
     }
@@ -166,8 +164,11 @@ impl Reader<'_> {
         match &status {
             Status::Number(number) if *number > 0 => {
                 let message = format!("status {number} is not among those that NLPearl documents");
-                self.findings
-                    .push(Finding::warning(self.file, value.span(), message));
+                let hint = format!(
+                    "if it really sends it, write {} instead of `status`",
+                    offer::matching(kind, &status)
+                );
+                self.warning(value.span(), message).hint = Some(hint);
                 Some(status)
             }
             Status::Number(number) => {
@@ -190,8 +191,10 @@ impl Reader<'_> {
                     }
                     None if word == "*" => "leave `status` out to match every status".to_owned(),
                     None => format!(
-                        "there are: {}; if the vendor really sends `{word}`, leave `status` out and write when = 'event.status == \"{word}\"'",
-                        names.join(", ")
+                        "there are: {}; if {} really sends it, write {} instead of `status`",
+                        names.join(", "),
+                        systems::vendor(kind),
+                        offer::matching(kind, &status)
                     ),
                 };
                 self.error(value.span(), format!("unknown status `{word}`"))

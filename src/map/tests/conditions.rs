@@ -71,7 +71,13 @@ fn types_that_never_meet_are_told() {
     voice(
         "when = \"event.status in ['Sucess', 70]\"",
         &[
-            "'Sucess': warning: `when`: `event.status` is a number, not text, so this is never true (write `Success` as its number: 100)",
+            "'Sucess': warning: `when`: `Sucess` is not a status that NLPearl documents (write `Success` as its number: 100)",
+        ],
+    );
+    voice(
+        "when = \"event.status > 'Paused'\"",
+        &[
+            "'Paused': error: `when`: `event.status` is a number, not text, so they cannot be compared (-)",
         ],
     );
     voice(
@@ -125,10 +131,33 @@ fn words_that_a_member_never_is_are_told() {
         &[],
     );
     crm(
-        "when = \"event.status == 'WIN'\"",
+        "when = \"lead.calls == 0 and event.status == 'WIN'\"",
         &[
-            "'WIN': warning: `when`: `event.status` is never `WIN`, so the row can never match (did you mean `WON`?)",
+            "'WIN': warning: `when`: `WIN` is not a status that Capillary documents (did you mean `WON`?)",
         ],
+    );
+    crm(
+        "when = \"event.status == 'won'\"",
+        &[
+            "'won': warning: `when`: `event.status` is never `won`, so the row can never match (did you mean `WON`?)",
+        ],
+    );
+    crm(
+        "when = \"event.status == ' Paused'\"",
+        &[
+            "' Paused': warning: `when`: `event.status` is never ` Paused`, so the row can never match (did you mean `Paused`?)",
+        ],
+    );
+    // Said outright, and alone: the vendor sends what its pages do not name.
+    for said in ["event.status == 'WIN'", "'Paused' == event.status"] {
+        crm(&format!("when = \"{said}\""), &[]);
+    }
+    for said in ["event.status == 'Successful'", "event.status == 7"] {
+        voice(&format!("when = \"{said}\""), &[]);
+    }
+    voice(
+        "when = \"event.status in [7, 70]\"",
+        &["7: warning: `when`: `7` is not a status that NLPearl documents (-)"],
     );
     crm(
         "when = \"lead.calls == 0 and event.kind == 'call'\"",

@@ -147,9 +147,88 @@ fn comments_names_and_unknown_keys_are_no_hiding_place() {
     }
 }
 
+/// What is taken for a credential in a row with these lines.
+fn found_in(lines: &str) -> Vec<String> {
+    let text = format!("kind = \"nlpearl\"\n[[row]]\n{lines}\n");
+    let (_, findings) = parse_table("voice", &file(&text), Some(SourceKind::Nlpearl));
+    findings
+        .iter()
+        .filter(|finding| finding.message == "this looks like a credential")
+        .map(|finding| text[finding.span.clone()].to_owned())
+        .collect()
+}
+
 #[test]
 fn ids_may_look_random() {
-    let text = "kind = \"nlpearl\"\n[[row]]\nleadping = { type = \"a\", outcome = \"b\", assignedToUserId = \"user_2NNEqL2nrIRdJ194ndJqAHwEfxC\" }\n";
-    let (table, findings) = parse_table("voice", &file(text), Some(SourceKind::Nlpearl));
-    assert!(table.is_some(), "{findings:?}");
+    const ID: &str = "user_2NNEqL2nrIRdJ194ndJqAHwEfxC";
+    const MD5: &str = "3b7f1c9de4a85602b7c1f93d5e8a4f06";
+    const SHA1: &str = "9c41e0f3b7f1c9de4a85602b7c1f93d5e8a4f06a";
+    const CLICK: &str = "Cj0KCQjwl8OCBhCzARIsAAwF6DpBzV7-x2QmRk3T9yLs";
+    let row = |members: &str| format!("leadping = {{ type = \"a\", outcome = \"b\", {members} }}");
+    for lines in [
+        row(&format!("assignedToUserId = \"{ID}\"")),
+        row(&format!(
+            "lead = {{ metadata = {{ externalId = \"{MD5}\" }} }}"
+        )),
+        row(&format!(
+            "lead = {{ metadata = {{ trustedFormUrl = \"https://cert.trustedform.com/{SHA1}\" }} }}"
+        )),
+        row(&format!(
+            "lead = {{ metadata = {{ landingPage = \"https://shop.example/?gclid={CLICK}\" }} }}"
+        )),
+        row(&format!(
+            "lead = {{ metadata = {{ utmContent = \"{CLICK}\" }} }}"
+        )),
+        row(&format!("lead = {{ tagIds = [\"{MD5}\", \"{ID}\"] }}")),
+        row(&format!("notes = \"order id: {MD5}\"")),
+        row(&format!(
+            "notes = \"{{{{ 'x' if lead.external_id | default('') == '{ID}' else 'y' }}}}\""
+        )),
+        format!("nlpearl = {{ callData = {{ gclid = \"{CLICK}\", msclkid = \"{MD5}\" }} }}"),
+        format!("when = 'lead.id == \"{ID}\"'\nignore = \"x\""),
+        format!("when = \"lead.id in ['{ID}', '{SHA1}']\"\nignore = \"x\""),
+        format!("when = \"body.campaign == '{MD5}'\"\nignore = \"x\""),
+    ] {
+        assert_eq!(found_in(&lines), [""; 0], "{lines}");
+    }
+    let uuid = "F81D4FAE-7dec-11d0-a765-00a0c91e6bf6";
+    assert_eq!(found_in(&row(&format!("notes = \"{uuid}\""))), [""; 0]);
+    for (lines, secret) in [
+        (row(&format!("notes = \"{MD5}\"")), MD5),
+        (
+            row(&format!(
+                "lead = {{ metadata = {{ product = \"{SHA1}\" }} }}"
+            )),
+            SHA1,
+        ),
+        (row(&format!("notes = \"paid: {MD5}\"")), MD5),
+        (row(&format!("sourceId = \"token={MD5}\"")), MD5),
+        (
+            format!("when = \"body.token == '{MD5}'\"\nignore = \"x\""),
+            MD5,
+        ),
+        (
+            format!("when = \"body.campaign == '{CLICK}'\"\nignore = \"x\""),
+            CLICK,
+        ),
+        (
+            format!("nlpearl = {{ callData = {{ apiKey = \"{MD5}\" }} }}"),
+            MD5,
+        ),
+    ] {
+        assert_eq!(found_in(&lines), [secret], "{lines}");
+    }
+}
+
+#[test]
+fn all_of_a_signed_token_is_hidden() {
+    let head = format!("{}hbGciOiJIUzI1NiJ9", "eyJ");
+    let token = format!("{head}.{}zdWIiOiJsZWFkIn0.Sfl5KxwRJSMeKKF2QT4fwp", "eyJ");
+    check(&token, Some(&token));
+    check(&format!("Bearer {token}."), Some(&token));
+    check(&format!("see token={token}, please"), Some(&token));
+    check(
+        "password: lp_live_0123456789!more",
+        Some("lp_live_0123456789!more"),
+    );
 }

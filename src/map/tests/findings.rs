@@ -88,6 +88,24 @@ fn a_fault_in_a_row_is_named_with_its_place_and_a_hint() {
 }
 
 #[test]
+fn what_forces_a_disposition_needs_one() {
+    let lost = "(it is about the disposition that LeadPing gets: take it out, or give the row one)";
+    for targets in [
+        "nlpearl = { status = 130 }",
+        "leadping = { lead = { enabled = false } }",
+    ] {
+        check_row(
+            SourceKind::Nlpearl,
+            &format!("write = \"set\"\nfinal = true\n{targets}"),
+            &[
+                &format!("3:1: error: `write` means nothing in a row without a disposition {lost}"),
+                &format!("4:1: error: `final` means nothing in a row without a disposition {lost}"),
+            ],
+        );
+    }
+}
+
+#[test]
 fn a_fault_in_a_disposition_is_named_with_its_place_and_a_hint() {
     #[track_caller]
     fn check(lines: &str, expected: &[&str]) {

@@ -39,7 +39,7 @@ fn a_table_of_leadping_speaks_of_categories_and_outcomes() {
     check(
         "status = \"Won\"\nignore = \"x\"",
         &[
-            "5: unknown status `Won` (there are: Open, Qualified, Converted, Lost, Invalid, Duplicate; if the vendor really sends `Won`, leave `status` out and write when = 'event.status == \"Won\"')",
+            "5: unknown status `Won` (there are: Open, Qualified, Converted, Lost, Invalid, Duplicate; if LeadPing really sends it, write when = \"event.status == 'Won'\" instead of `status`)",
         ],
     );
     check(
@@ -55,9 +55,9 @@ fn a_table_of_leadping_speaks_of_categories_and_outcomes() {
         &["4: row can never match: LeadPing sends no reason id ()"],
     );
     check(
-        "when = \"event.status == 'Won'\"\nignore = \"x\"",
+        "when = \"event.status == 'lost'\"\nignore = \"x\"",
         &[
-            "5: `when`: `event.status` is never `Won`, so the row can never match (there are: Open, Qualified, Converted, Lost, Invalid, Duplicate)",
+            "5: `when`: `event.status` is never `lost`, so the row can never match (did you mean `Lost`?)",
         ],
     );
     check(

@@ -188,9 +188,7 @@ fn a_slip_of_toml_is_said_in_plain_words() {
     );
     check(
         "ignore = \"x\"\nignore = \"y\"",
-        &[
-            "ignore: duplicate key (a key stands once in a table; every row begins with its own line `[[row]]`)",
-        ],
+        &["ignore: duplicate key `ignore` (a key stands once in a table: take one of the two out)"],
     );
     check(
         "status = [\"New\" \"Error\"]\nignore = \"x\"",

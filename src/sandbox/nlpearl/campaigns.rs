@@ -3,7 +3,7 @@
 //! A lead belongs to one pearl and that pearl's outbound: a path that names another does not
 //! find it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -19,7 +19,8 @@ const NEW: i64 = 1;
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Lead {
     id: String,
-    pearl_id: String,
+    /// Unknown where a write of v1 made the lead and nothing says whose outbound that is.
+    pearl_id: Option<String>,
     /// The pearl's own id if absent.
     #[serde(default)]
     outbound_id: Option<String>,
@@ -61,14 +62,17 @@ pub(in crate::sandbox) struct Campaigns {
     max_leads: usize,
     /// Leads exist only once they were put there; else the first write creates them.
     strict_leads: bool,
+    /// Pearl → its outbound, as far as that was told.
+    outbounds: BTreeMap<String, String>,
 }
 
 impl Campaigns {
-    pub fn new(max_leads: usize, strict_leads: bool) -> Self {
+    pub fn new(max_leads: usize, strict_leads: bool, outbounds: BTreeMap<String, String>) -> Self {
         Self {
             leads: HashMap::new(),
             max_leads,
             strict_leads,
+            outbounds,
         }
     }
 
@@ -81,6 +85,9 @@ impl Campaigns {
         let mut lead = Lead::deserialize(lead).map_err(|error| error.to_string())?;
         if !is_object_id(&lead.id) {
             return Err("`id` must be 24 hexadecimal digits".to_owned());
+        }
+        if lead.pearl_id.is_none() {
+            return Err("missing field `pearlId`".to_owned());
         }
         if !is_status(lead.status) {
             return Err("`status` must be one that leads have".to_owned());
@@ -146,13 +153,34 @@ impl Campaigns {
             return Err(Missing::MalformedId);
         }
         if !self.strict_leads && !self.leads.contains_key(id) {
-            self.insert(Lead::created_by_write(id, place.1, now))?;
+            let campaign = self.campaign(place);
+            self.insert(Lead::created_by_write(id, campaign, now))?;
         }
         let lead = self.leads.get_mut(id).filter(|lead| lead.is_in(place));
         let lead = lead.ok_or(Missing::Lead)?;
         let before = lead.status;
         lead.take(members);
         Ok((lead.shown(), lead.status != before))
+    }
+
+    /// Pearl and outbound of a path, which names one of the two.
+    fn campaign(&self, (version, campaign): (Version, &str)) -> (Option<String>, Option<String>) {
+        match version {
+            Version::V1 => {
+                let told = self.outbounds.iter().find(|(_, own)| *own == campaign);
+                let told = told.map(|(pearl, _)| pearl.clone());
+                let of_lead = |lead: &Lead| {
+                    let is_there = lead.outbound_id.as_deref() == Some(campaign);
+                    lead.pearl_id.clone().filter(|_| is_there)
+                };
+                let pearl = told.or_else(|| self.leads.values().find_map(of_lead));
+                (pearl, Some(campaign.to_owned()))
+            }
+            Version::V2 => {
+                let outbound = self.outbounds.get(campaign).cloned();
+                (Some(campaign.to_owned()), outbound)
+            }
+        }
     }
 
     fn insert(&mut self, lead: Lead) -> Result<(), Missing> {
@@ -165,11 +193,15 @@ impl Campaigns {
 }
 
 impl Lead {
-    fn created_by_write(id: &str, campaign: &str, now: Timestamp) -> Self {
+    fn created_by_write(
+        id: &str,
+        (pearl_id, outbound_id): (Option<String>, Option<String>),
+        now: Timestamp,
+    ) -> Self {
         Self {
             id: id.to_owned(),
-            pearl_id: campaign.to_owned(),
-            outbound_id: None,
+            pearl_id,
+            outbound_id,
             external_id: None,
             phone_number: None,
             time_zone: None,
@@ -183,10 +215,10 @@ impl Lead {
 
     fn is_in(&self, (version, campaign): (Version, &str)) -> bool {
         let own = match version {
-            Version::V1 => self.outbound_id.as_ref().unwrap_or(&self.pearl_id),
-            Version::V2 => &self.pearl_id,
+            Version::V1 => self.outbound_id.as_ref().or(self.pearl_id.as_ref()),
+            Version::V2 => self.pearl_id.as_ref(),
         };
-        own == campaign
+        own.is_some_and(|own| own == campaign)
     }
 
     fn take(&mut self, members: &Map<String, Value>) {
@@ -225,7 +257,8 @@ impl Lead {
         })
     }
 
-    /// As the lead webhook (V2) tells it: with the pearl, and the time zone as text.
+    /// As the lead webhook (V2) tells it: with the pearl, never the outbound, and the time zone as
+    /// text.
     fn webhook(&self) -> Value {
         json!({
             "id": self.id,

@@ -175,6 +175,44 @@ async fn nlpearl_tells_of_every_change_of_a_status_in_the_payloads_shape() {
 }
 
 #[tokio::test]
+async fn a_lead_that_a_write_makes_tells_of_its_pearl_and_never_of_its_outbound() {
+    let outbounds = BTreeMap::from([("pearl-1".to_owned(), "outbound-1".to_owned())]);
+    let world = World::new(|options| options.nlpearl_outbounds = outbounds);
+    put_voice_lead(&world);
+    let mut behind = Receiver::start(&[]).await;
+    world
+        .sandbox
+        .send_webhooks(receiver(System::Nlpearl, &behind.url, bearer(), "voice"));
+    let put = async |path: &str| {
+        let url = format!("{}{path}", world.sandbox.base_url());
+        let request = world.client.put(url).bearer_auth("a:b");
+        let answer = request.json(&json!({"status": 130})).send().await;
+        assert_eq!(answer.expect("an answer").status(), 200, "{path}");
+    };
+    // As it was told, as another lead of that outbound shows it, as the path of v2 says; unknown.
+    for (number, campaign, pearl) in [
+        (1, "v1/Outbound/outbound-1", json!("pearl-1")),
+        (2, "v1/Outbound/outbound-2", json!("pearl-2")),
+        (3, "v2/Outbound/pearl-3", json!("pearl-3")),
+        (4, "v1/Outbound/outbound-4", Value::Null),
+    ] {
+        if number == 2 {
+            let other = json!({
+                "id": "68c3f1a2b4d5e6f70819ffff", "pearlId": "pearl-2", "outboundId": "outbound-2",
+            });
+            world
+                .sandbox
+                .put_lead(System::Nlpearl, &other)
+                .expect("a lead");
+        }
+        let id = format!("68c3f1a2b4d5e6f70819000{number}");
+        put(&format!("/{campaign}/Lead/{id}")).await;
+        let told = behind.next().await.json();
+        assert_eq!((&told["id"], &told["pearlId"]), (&json!(id), &pearl));
+    }
+}
+
+#[tokio::test]
 async fn capillary_wraps_the_lead_in_its_envelope_and_signs_it() {
     let world = world();
     let mut behind = Receiver::start(&[]).await;

@@ -103,19 +103,6 @@ impl SqliteStore {
         .await
     }
 
-    pub async fn set_link(
-        &self,
-        ids: Vec<SystemId>,
-        by: Arc<dyn Decider>,
-        now: Timestamp,
-    ) -> Result<Vec<Decided>, StoreError> {
-        self.write(move |scope| {
-            let subject = identity::resolve(scope, &ids, None)?;
-            scope.decide_what_waited(&subject.state.ids, by.as_ref(), now)
-        })
-        .await
-    }
-
     pub async fn learn_lead(
         &self,
         named: NamedLead,
@@ -139,7 +126,11 @@ impl SqliteStore {
                 scope.point(own, lead, pearl_id.as_deref())?;
             }
             let decided = scope.decide_what_waited(&subject.state.ids, by.as_ref(), now)?;
-            Ok(Linked { learnt, decided })
+            Ok(Linked {
+                learnt,
+                moved_from: None,
+                decided,
+            })
         })
         .await
     }

@@ -9,22 +9,41 @@ use jiff::Timestamp;
 use rusqlite::OptionalExtension;
 
 use super::super::rows::{parse_word, to_ms};
-use super::super::{StoreError, Sweep, SweepAt, Swept};
+use super::super::{StepSize, StoreError, Sweep, SweepAt, Swept};
 use super::SqliteStore;
 use super::writer::Scope;
 use crate::delivery::DeliveryState;
 use crate::event::EventState;
 
-/// Events looked at in one step.
-const EVENTS: u32 = 256;
-/// Rows after which a step ends; one event more may be begun.
-const ROWS: usize = 256;
-/// Rows of another table looked at in one step.
-const AGED_ROWS: u32 = 256;
-/// Keys looked at in one step; neighbours share pages.
-const KEYS: u32 = 1024;
-/// Pages moved in one step.
-const PAGES: i64 = 32;
+/// What one step may do.
+struct Budget {
+    /// Events looked at.
+    events: u32,
+    /// Rows after which a step ends; one event more may be begun.
+    rows: usize,
+    /// Rows of another table looked at.
+    aged_rows: u32,
+    /// Keys looked at; neighbours share pages.
+    keys: u32,
+    /// Pages moved.
+    pages: i64,
+}
+
+const SHORT: Budget = Budget {
+    events: 256,
+    rows: 256,
+    aged_rows: 256,
+    keys: 1024,
+    pages: 32,
+};
+const LONG: Budget = Budget {
+    events: 1024,
+    rows: 1024,
+    aged_rows: 1024,
+    keys: 4096,
+    pages: 128,
+};
+
 /// One stale key in so many is worth a pass through all.
 const STALE_SHARE: i64 = 8;
 /// Free pages kept for what comes in next: so many, and one in so many.
@@ -50,20 +69,29 @@ impl Scope {
             events: 0,
             rows: 0,
             pages: 0,
+            recorded: self.next_sequence - 1,
+        };
+        let budget = match sweep.step {
+            StepSize::Short => SHORT,
+            StepSize::Long => LONG,
         };
         match sweep.at {
-            SweepAt::Events { after } => self.sweep_events((after, floor), &mut swept)?,
+            SweepAt::Events { after } => self.sweep_events((after, floor), &budget, &mut swept)?,
             SweepAt::Aged => {
+                // Not after each step of events: it looks at every version's tables.
+                self.forget_unused_tables()?;
                 for table in AGED {
-                    swept.rows += self.sweep_aged(table, sweep.before)?;
+                    swept.rows += self.sweep_aged(table, sweep.before, budget.aged_rows)?;
                 }
                 swept.next = match swept.rows {
                     0 => self.after_aged(floor)?,
                     _ => SweepAt::Aged,
                 };
             }
-            SweepAt::Keys { table, after } => self.sweep_keys((table, after), floor, &mut swept)?,
-            SweepAt::Space => self.sweep_space(&mut swept)?,
+            SweepAt::Keys { table, after } => {
+                self.sweep_keys((table, after), (floor, budget.keys), &mut swept)?;
+            }
+            SweepAt::Space => self.sweep_space(budget.pages, &mut swept)?,
             SweepAt::Done => {}
         }
         Ok(swept)
@@ -72,6 +100,7 @@ impl Scope {
     fn sweep_events(
         &mut self,
         (after, floor): ([u8; 16], [u8; 16]),
+        budget: &Budget,
         swept: &mut Swept,
     ) -> Result<(), StoreError> {
         let found = self
@@ -79,7 +108,7 @@ impl Scope {
             .prepare_cached(
                 "SELECT sequence, id, state FROM event WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3",
             )?
-            .query_map((after, floor, EVENTS), |row| {
+            .query_map((after, floor, budget.events), |row| {
                 Ok((
                     row.get::<_, i64>(0)?,
                     row.get::<_, [u8; 16]>(1)?,
@@ -88,9 +117,9 @@ impl Scope {
             })?
             .collect::<Result<Vec<_>, _>>()?;
         let mut looked_at = after;
-        let mut left = found.len() == EVENTS as usize;
+        let mut left = found.len() == budget.events as usize;
         for (event, id, state) in found {
-            if swept.rows >= ROWS {
+            if swept.rows >= budget.rows {
                 left = true;
                 break;
             }
@@ -106,7 +135,6 @@ impl Scope {
             self.set_fact("last_place", &last_place.to_string())?;
             let stale = self.number("stale_keys")? + i64::try_from(swept.events).unwrap_or(0);
             self.set_fact("stale_keys", &stale.to_string())?;
-            self.forget_unused_tables()?;
         }
         swept.next = match left {
             true => SweepAt::Events { after: looked_at },
@@ -116,14 +144,19 @@ impl Scope {
     }
 
     /// The oldest rows stand first: no index on their time is needed.
-    fn sweep_aged(&mut self, table: &str, before: Timestamp) -> Result<usize, StoreError> {
+    fn sweep_aged(
+        &mut self,
+        table: &str,
+        before: Timestamp,
+        most: u32,
+    ) -> Result<usize, StoreError> {
         Ok(self
             .connection
             .prepare_cached(&format!(
                 "DELETE FROM {table} WHERE at < ?1
                  AND rowid IN (SELECT rowid FROM {table} ORDER BY rowid LIMIT ?2)"
             ))?
-            .execute((to_ms(before), AGED_ROWS))?)
+            .execute((to_ms(before), most))?)
     }
 
     fn after_aged(&self, floor: [u8; 16]) -> Result<SweepAt, StoreError> {
@@ -151,7 +184,7 @@ impl Scope {
     fn sweep_keys(
         &mut self,
         (table, after): (usize, (i64, i64)),
-        floor: [u8; 16],
+        (floor, most): ([u8; 16], u32),
         swept: &mut Swept,
     ) -> Result<(), StoreError> {
         let Some(name) = KEY_TABLES.get(table) else {
@@ -165,7 +198,7 @@ impl Scope {
                 "SELECT hash, sequence FROM {name} WHERE (hash, sequence) > (?1, ?2)
                  ORDER BY hash, sequence LIMIT ?3"
             ))?
-            .query_map((after.0, after.1, KEYS), |row| {
+            .query_map((after.0, after.1, most), |row| {
                 Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
             })?
             .collect::<Result<Vec<_>, _>>()?;
@@ -181,7 +214,7 @@ impl Scope {
                 .execute(*key)?;
         }
         swept.next = match keys.last() {
-            Some(last) if keys.len() == KEYS as usize => SweepAt::Keys {
+            Some(last) if keys.len() == most as usize => SweepAt::Keys {
                 table,
                 after: *last,
             },
@@ -194,7 +227,7 @@ impl Scope {
     }
 
     /// Free pages are used again before the file grows, so only what is far too much is returned.
-    fn sweep_space(&mut self, swept: &mut Swept) -> Result<(), StoreError> {
+    fn sweep_space(&mut self, most: i64, swept: &mut Swept) -> Result<(), StoreError> {
         let number = |name: &str| -> Result<i64, StoreError> {
             let statement = format!("PRAGMA {name}");
             Ok(self
@@ -211,9 +244,15 @@ impl Scope {
         if mode != incremental || surplus <= 0 {
             return Ok(());
         }
-        let step = surplus.min(PAGES);
-        self.connection
-            .execute_batch(&format!("PRAGMA incremental_vacuum({step})"))?;
+        let step = surplus.min(most);
+        // It moves one page for each row that it is asked for.
+        let mut moving = self
+            .connection
+            .prepare(&format!("PRAGMA incremental_vacuum({step})"))?;
+        let mut moved = moving.query([])?;
+        while moved.next()?.is_some() {}
+        drop(moved);
+        drop(moving);
         swept.pages = usize::try_from(free - number("freelist_count")?).unwrap_or(0);
         if swept.pages > 0 {
             swept.next = SweepAt::Space;

@@ -28,7 +28,8 @@ impl SqliteStore {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT source, max(received_at) FROM
-                   (SELECT source, received_at FROM event ORDER BY sequence DESC LIMIT ?1)
+                   (SELECT source, received_at FROM event
+                    WHERE sequence > (SELECT max(sequence) FROM event) - ?1)
                  GROUP BY source",
             )?;
             let rows = statement.query_map([NEWEST], |row| Ok((row.get(0)?, row.get(1)?)))?;

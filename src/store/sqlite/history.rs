@@ -11,7 +11,7 @@ use super::decide::{read_again, waiting_for};
 use super::writer::Scope;
 use crate::delivery::Slot;
 use crate::lead::identity::{self, Register, ids_of};
-use crate::lead::{LeadHistory, LeadKey, LeadState, SystemId, TargetHistory};
+use crate::lead::{ForeseenKeys, LeadHistory, LeadKey, LeadState, SystemId, TargetHistory};
 
 /// Looks at leads on any connection; writes nothing.
 pub(super) struct Past<'a>(pub(super) &'a Connection);
@@ -60,7 +60,7 @@ impl Past<'_> {
         let echoes = by.echoes_of(&event.event.source);
         let own = (event.event.sequence, event.event.received_at);
         if let Some(lead) = lead {
-            for (slot, applied) in &state.targets {
+            for slot in state.slots() {
                 let named = Slot::parse(slot);
                 let own_writes = match echoes {
                     // No webhook tells of a record.
@@ -70,9 +70,9 @@ impl Past<'_> {
                     _ => Vec::new(),
                 };
                 targets.insert(
-                    slot.clone(),
+                    slot.to_owned(),
                     TargetHistory {
-                        applied: Some(*applied),
+                        applied: state.targets.get(slot).copied(),
                         entries: self.entries(lead, named, by.is_shadowed(named.target))?,
                         course: state.course(slot),
                         own_writes,
@@ -149,7 +149,7 @@ struct Foreseen<'a> {
     links: HashMap<SystemId, LeadKey>,
     leads: HashMap<LeadKey, Arc<LeadState>>,
     gone: HashSet<LeadKey>,
-    made: i64,
+    made: ForeseenKeys,
 }
 
 impl<'a> Foreseen<'a> {
@@ -159,7 +159,7 @@ impl<'a> Foreseen<'a> {
             links: HashMap::new(),
             leads: HashMap::new(),
             gone: HashSet::new(),
-            made: 0,
+            made: ForeseenKeys::default(),
         }
     }
 }
@@ -187,11 +187,7 @@ impl Register for Foreseen<'_> {
         lead: Option<LeadKey>,
         state: &Arc<LeadState>,
     ) -> Result<LeadKey, StoreError> {
-        let lead = lead.unwrap_or_else(|| {
-            // The store counts up from 1.
-            self.made -= 1;
-            LeadKey(self.made)
-        });
+        let lead = lead.unwrap_or_else(|| self.made.make());
         self.leads.insert(lead, state.clone());
         Ok(lead)
     }

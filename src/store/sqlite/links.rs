@@ -65,19 +65,25 @@ impl Scope {
         if after.0 != after.1 {
             return Ok(Linked {
                 learnt: Learnt::Contradicts,
+                moved_from: None,
                 decided: Vec::new(),
             });
         }
         if let (Some(pearl_id), Some(lead)) = (&link.pearl_id, after.0) {
             self.point(&link.id, lead, Some(pearl_id))?;
         }
-        let learnt = match belonged {
+        let moved_from = belonged.filter(|id| subject.state.lead_id() != Some(id));
+        let learnt = match moved_from {
             _ if before.0.is_some() && before.0 == before.1 => Learnt::Known,
-            Some(id) if subject.state.lead_id() != Some(&id) => Learnt::Moved,
-            _ => Learnt::New,
+            Some(_) => Learnt::Moved,
+            None => Learnt::New,
         };
         let decided = self.decide_what_waited(&subject.state.ids, by, now)?;
-        Ok(Linked { learnt, decided })
+        Ok(Linked {
+            learnt,
+            moved_from: moved_from.filter(|_| learnt == Learnt::Moved),
+            decided,
+        })
     }
 }
 

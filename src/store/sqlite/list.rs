@@ -1,4 +1,4 @@
-//! Reading for people: events, what is parked, what a target has before it. Bounded pages only.
+//! Reading for people: rows of events, what is parked, what a target has before it. Bounded pages only.
 
 use std::collections::BTreeMap;
 
@@ -6,33 +6,18 @@ use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::super::rows::{from_ms, parse_uuid, parse_word};
-use super::super::{DeliveryRow, EventPage, EventRow, LeadQuery, ParkedRow, StoreError, TargetRow};
+use super::super::{DeliveryRow, EventRow, LeadQuery, ParkedRow, StoreError, TargetRow};
 use super::SqliteStore;
 use super::append::lead_hash;
-use super::timeline::tries;
 use crate::decision::ParkCause;
 use crate::delivery::{DeliveryId, DeliveryState};
 use crate::event::{EventId, EventState, Sequence};
 use crate::lead::{LEADPING, LeadState, SystemId};
 
 /// The most rows of one page.
-const MAX_PAGE: u32 = 1000;
+pub(super) const MAX_PAGE: u32 = 1000;
 
 impl SqliteStore {
-    pub async fn events(&self, page: EventPage) -> Result<Vec<EventRow>, StoreError> {
-        self.read(move |connection| {
-            let mut events = list_events(connection, &page)?;
-            if page.id.is_some() {
-                let deliveries = events.iter_mut().flat_map(|event| &mut event.deliveries);
-                for delivery in deliveries {
-                    delivery.tries = tries(connection, delivery.id)?;
-                }
-            }
-            Ok(events)
-        })
-        .await
-    }
-
     pub async fn parked_after(
         &self,
         after: Option<String>,
@@ -40,13 +25,13 @@ impl SqliteStore {
     ) -> Result<Vec<ParkedRow>, StoreError> {
         self.read(move |connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT cause, sum(events), sum(deliveries), min(oldest) FROM (
-                    SELECT cause, events, 0 AS deliveries,
+                "SELECT cause, sum(events), sum(deliveries), min(oldest), min(first) FROM (
+                    SELECT cause, events, 0 AS deliveries, first,
                            (SELECT received_at FROM event WHERE sequence = first) AS oldest
                     FROM (SELECT cause, count(*) AS events, min(sequence) AS first
                           FROM event WHERE state = 'parked' AND cause > ?2 GROUP BY cause)
                     UNION ALL
-                    SELECT cause, 0, deliveries,
+                    SELECT cause, 0, deliveries, NULL,
                            (SELECT received_at FROM delivery WHERE delivery = first)
                     FROM (SELECT cause, count(*) AS deliveries, min(delivery) AS first
                           FROM delivery WHERE state = 'parked' AND cause > ?2 GROUP BY cause))
@@ -61,12 +46,13 @@ impl SqliteStore {
                             row.get::<_, i64>(1)?,
                             row.get::<_, i64>(2)?,
                             row.get::<_, i64>(3)?,
+                            row.get::<_, Option<i64>>(4)?,
                         ))
                     },
                 )?
                 .collect::<Result<Vec<_>, _>>()?;
             rows.into_iter()
-                .map(|(cause, events, deliveries, oldest)| {
+                .map(|(cause, events, deliveries, oldest, first)| {
                     let cause = ParkCause::from_stored(cause);
                     Ok(ParkedRow {
                         suggestion: cause.suggestion(),
@@ -74,6 +60,7 @@ impl SqliteStore {
                         events,
                         deliveries,
                         oldest_at: from_ms(oldest)?,
+                        first_event: first.map(Sequence),
                     })
                 })
                 .collect()
@@ -112,48 +99,11 @@ impl SqliteStore {
     }
 }
 
-fn list_events(connection: &Connection, page: &EventPage) -> Result<Vec<EventRow>, StoreError> {
-    let mut conditions = vec![String::from("1 = 1")];
-    let mut parameters: Vec<SqlValue> = Vec::new();
-    if let Some(before) = page.before {
-        parameters.push(before.0.into());
-        conditions.push(format!("e.sequence < ?{}", parameters.len()));
-    }
-    if let Some(source) = &page.source {
-        parameters.push(source.clone().into());
-        conditions.push(format!("e.source = ?{}", parameters.len()));
-    }
-    if let Some(state) = page.state {
-        parameters.push(String::from(state.as_str()).into());
-        conditions.push(format!("e.state = ?{}", parameters.len()));
-    }
-    if let Some(id) = &page.id {
-        parameters.push(id.0.as_bytes().to_vec().into());
-        conditions.push(format!("e.id = ?{}", parameters.len()));
-    }
-    if let Some(cause) = &page.cause {
-        parameters.push(cause.as_str().to_owned().into());
-        let place = parameters.len();
-        conditions.push(format!(
-            "((e.state = 'parked' AND e.cause = ?{place}) OR e.sequence IN
-              (SELECT event FROM delivery WHERE state = 'parked' AND cause = ?{place}))"
-        ));
-    }
-    if let Some(lead) = &page.lead {
-        conditions.push(lead_condition(connection, lead, &mut parameters)?);
-    }
-    event_rows(
-        connection,
-        &conditions.join(" AND "),
-        parameters,
-        page.limit.clamp(1, MAX_PAGE),
-    )
-}
-
-/// Events newest first; `condition` is about `event e`.
+/// Events newest first, from `from`: `event e`, or that by one of its indexes; `condition` is about
+/// `e`.
 pub(super) fn event_rows(
     connection: &Connection,
-    condition: &str,
+    (from, condition): (&str, &str),
     mut parameters: Vec<SqlValue>,
     limit: u32,
 ) -> Result<Vec<EventRow>, StoreError> {
@@ -163,7 +113,7 @@ pub(super) fn event_rows(
                 e.duplicates, e.decision,
                 (SELECT json_extract(l.state, '$.ids') FROM link k JOIN lead l ON l.lead = k.lead
                  WHERE k.system = e.source AND k.id = e.source_lead_id)
-         FROM event e WHERE {condition} ORDER BY e.sequence DESC LIMIT ?{}",
+         FROM {from} WHERE {condition} ORDER BY e.sequence DESC LIMIT ?{}",
         parameters.len()
     ))?;
     let mut rows = statement.query(rusqlite::params_from_iter(parameters))?;

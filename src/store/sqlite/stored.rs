@@ -51,6 +51,7 @@ pub(super) fn broken(event: &Undecided, now: Timestamp) -> Decision {
             targets: std::collections::BTreeMap::new(),
             previous: None,
             near_miss: None,
+            told: None,
             decided_at: now,
         },
         cause: Some(ParkCause::invalid(&event.event.source)),

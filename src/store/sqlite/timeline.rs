@@ -73,12 +73,13 @@ fn card(
     page: &LeadPage,
 ) -> Result<LeadCard, StoreError> {
     let mut has = Vec::new();
-    for slot in state.targets.keys() {
-        let slot = Slot::parse(slot);
+    for name in state.slots() {
+        let slot = Slot::parse(name);
         let shadowed = page.shadowed.iter().any(|name| name == slot.target);
         let entries = past.entries(lead, slot, shadowed)?;
         let history = TargetHistory {
             entries,
+            course: state.course(name),
             ..TargetHistory::default()
         };
         has.push(what_it_has(slot, &history));
@@ -95,7 +96,9 @@ fn card(
 
 fn what_it_has(slot: Slot<'_>, history: &TargetHistory) -> TargetHas {
     let entry = history.has();
+    let told = history.reported().filter(|_| entry.is_none());
     let words = entry.map(|entry| entry.words(slot.target));
+    let words = words.or_else(|| told.map(|report| report.words.clone()));
     let words = words.unwrap_or_default();
     TargetHas {
         target: slot.target.to_owned(),
@@ -105,6 +108,7 @@ fn what_it_has(slot: Slot<'_>, history: &TargetHistory) -> TargetHas {
             Some(EntryState::There) => "there",
             Some(EntryState::OnItsWay) => "on_its_way",
             Some(EntryState::Unsent) => "unsent",
+            Some(EntryState::Absent) | None if told.is_some() => "told",
             Some(EntryState::Absent) | None => "nothing",
         },
         category: words.category,
@@ -112,8 +116,13 @@ fn what_it_has(slot: Slot<'_>, history: &TargetHistory) -> TargetHas {
         members: entry.map_or_else(Vec::new, |entry| entry.members.keys().cloned().collect()),
         delivery: entry.map(|entry| entry.delivery),
         entry_id: entry.and_then(|entry| entry.entry_id.clone()),
-        source: entry.map(|entry| entry.source.clone()),
-        at: entry.map(|entry| entry.timestamp),
+        source: entry
+            .map(|entry| &entry.source)
+            .or_else(|| told.map(|report| &report.source))
+            .cloned(),
+        at: entry
+            .map(|entry| entry.timestamp)
+            .or_else(|| told?.occurred_at),
     }
 }
 
@@ -127,7 +136,7 @@ fn events(connection: &Connection, ids: &[SystemId], page: &LeadPage) -> Result<
         parameters.push(before.0.into());
         condition.push_str(&format!(" AND e.sequence < ?{}", parameters.len()));
     }
-    let rows = event_rows(connection, &condition, parameters, limit)?;
+    let rows = event_rows(connection, ("event e", &condition), parameters, limit)?;
     let is_full = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
     let next = rows.last().filter(|_| is_full).map(|row| row.sequence);
     let mut told = Vec::with_capacity(rows.len());

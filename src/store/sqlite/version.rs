@@ -52,18 +52,26 @@ impl SqliteStore {
         .await
     }
 
-    pub async fn table_versions(&self, limit: usize) -> Result<Vec<TableVersion>, StoreError> {
+    pub async fn table_versions(
+        &self,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<TableVersion>, StoreError> {
         self.read(move |connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT hash, tables, loaded_at, loaded_by FROM table_version
-                 ORDER BY version DESC LIMIT ?1",
+                "SELECT hash, tables, loaded_at, loaded_by, version FROM table_version
+                 WHERE version < ?1 ORDER BY version DESC LIMIT ?2",
             )?;
-            let mut rows = statement.query([i64::try_from(limit).unwrap_or(i64::MAX)])?;
+            let mut rows = statement.query((
+                before.unwrap_or(i64::MAX),
+                i64::try_from(limit).unwrap_or(i64::MAX),
+            ))?;
             let mut versions = Vec::new();
             while let Some(row) = rows.next()? {
                 let tables: String = row.get(1)?;
                 let by: String = row.get(3)?;
                 versions.push(TableVersion {
+                    version: row.get(4)?,
                     hash: row.get(0)?,
                     tables: serde_json::from_str(&tables)?,
                     loaded_at: from_ms(row.get(2)?)?,

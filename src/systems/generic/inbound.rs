@@ -1,7 +1,7 @@
 //! A JSON webhook of a system that we know nothing of: every fact is where the configuration
 //! points. There is no vocabulary, and keys are spelled exactly as configured.
 //!
-//! What a decision rests on (ids, status, reason) must have a sensible type, or the body is
+//! What a decision rests on (ids, status, reason, clock) must have a sensible type, or the body is
 //! invalid; a detail of the wrong type counts as absent.
 
 use serde_json_borrow::Value;
@@ -34,7 +34,6 @@ pub fn read(
     if let Some(ignored) = says.outside(&source.events, facts.event_name.as_deref()) {
         return Ok(ignored);
     }
-    facts.occurred_at = json::instant_of_any_unit(says.value(Field::OccurredAt));
     facts.source_lead_id = says.id(Field::SourceLeadId)?;
     facts.lead_id = KEYS.first_id(body, &source.lead)?;
     facts.links = KEYS.links(body, &source.links)?;
@@ -51,6 +50,7 @@ pub fn read(
     if facts.status.is_none() {
         return Err(says.missing(Field::Status));
     }
+    facts.occurred_at = says.instant(Field::OccurredAt)?;
     // Without an id of its own no link could ever free it.
     if facts.source_lead_id.is_none() && facts.lead_id.is_none() {
         let own = source.fields.of(Field::SourceLeadId);

@@ -79,7 +79,7 @@ pub fn read(source: &SourceConfig, body: &Json<'_>, facts: &mut Facts) -> Result
         Some(outcome) => Some(outcome),
         None => json::id(KEYS.get(entry, "outcome"), "outcome")?,
     };
-    facts.occurred_at = clock(&says, entry);
+    facts.occurred_at = clock(&says, entry)?;
     facts.reported = Some(Reported {
         entry_id: entry_id(&says, entry, facts.lead_id.as_deref())?,
         category: facts.status.as_ref().map(ToString::to_string),
@@ -148,14 +148,15 @@ fn category<'a, 'b>(says: &Says<'a, 'b>) -> Result<(Option<String>, &'a Json<'b>
 
 /// When the entry says that it happened; else an envelope's `timestamp`. The signed time is that
 /// of the try, not of the event.
-fn clock(says: &Says<'_, '_>, entry: &Json<'_>) -> Option<Timestamp> {
+fn clock(says: &Says<'_, '_>, entry: &Json<'_>) -> Result<Option<Timestamp>, String> {
     if says.fields.has(Field::OccurredAt) {
-        return json::instant_of_any_unit(says.value(Field::OccurredAt));
+        return says.instant(Field::OccurredAt);
     }
-    ["timestamp", "changedAt"]
+    let own = ["timestamp", "changedAt"]
         .iter()
         .find_map(|member| json::instant(KEYS.get(entry, member)))
-        .or_else(|| json::instant(KEYS.get(says.body, "timestamp")))
+        .or_else(|| json::instant(KEYS.get(says.body, "timestamp")));
+    Ok(own)
 }
 
 fn entry_id(

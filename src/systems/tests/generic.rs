@@ -158,12 +158,12 @@ fn what_a_decision_rests_on_must_be_there_and_sensible() {
 #[test]
 fn a_detail_of_the_wrong_type_is_no_detail() {
     let facts = from_shop(&json!({
-        "state": "a", "sentAt": "yesterday", "customer": {"id": "c", "phone": {}}, "answers": [1],
+        "state": "a", "customer": {"id": "c", "phone": {}}, "answers": [1],
         "call": {"summary": [], "seconds": "long", "sentiment": "good", "transferred": "no"},
     }));
     assert_eq!(facts.standing, Standing::Usable);
     let facts = facts.facts;
-    assert_eq!((facts.occurred_at, facts.phone), (None, None));
+    assert_eq!(facts.phone, None);
     assert_eq!((facts.call_summary, facts.call_duration), (None, None));
     assert_eq!((facts.call_sentiment, facts.call_transferred), (None, None));
     assert!(facts.collected.is_empty());
@@ -184,7 +184,25 @@ fn its_clock_counts_in_seconds_or_milliseconds() {
         json!("2026-08-01T11:59:59+02:00"),
         Some("2026-08-01T09:59:59Z"),
     );
-    check(json!("2026-08-01 11:59:59"), None);
+    check(Value::Null, None);
+}
+
+#[test]
+fn a_clock_that_tells_no_time_is_said() {
+    for (at, found) in [
+        (json!("2026-08-01 11:59:59"), "text"),
+        (json!("yesterday"), "text"),
+        (json!([2026, 8, 1]), "a list"),
+        (json!(1e300), "a number"),
+    ] {
+        let reading = from_shop(&json!({"state": "a", "sentAt": at}));
+        let why = format!(
+            "member `/sentAt` is {found}, not a time: RFC 3339 with an offset, or seconds or \
+             milliseconds since 1970"
+        );
+        assert_eq!(reading.standing, Standing::Invalid(why));
+        assert!(reading.facts.status.is_some(), "the rest is told");
+    }
 }
 
 #[test]

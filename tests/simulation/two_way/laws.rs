@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use leadping_bridge::decision::TargetVerdict;
+use leadping_bridge::decision::{TargetVerdict, Told};
 use leadping_bridge::delivery::DeliveryState;
 use leadping_bridge::event::Sequence;
 use leadping_bridge::sandbox::{JournalEntry, System};
@@ -46,6 +46,8 @@ pub fn check(mut world: World, driven: &Driven<'_>) -> Tally {
         refusals: driven.refusals,
         leads: BTreeMap::new(),
         expected: BTreeMap::new(),
+        told: BTreeSet::new(),
+        waited: BTreeSet::new(),
     };
     reference.run();
     let mut tally = Tally::new();
@@ -63,6 +65,17 @@ pub fn check(mut world: World, driven: &Driven<'_>) -> Tally {
             *tally.entry((*word).to_owned()).or_default() += 1;
         }
     }
+    for (sequence, seen) in &run.seen {
+        // What was parked may have been decided more than once: it shows its last decision.
+        let waited = reference.waited.contains(sequence);
+        assert!(
+            waited || seen.is_told == reference.told.contains(sequence),
+            "event {sequence}: {:?}\nof lead: {}",
+            run.events[sequence],
+            story(&run, run.events[sequence].lead)
+        );
+    }
+    tally.insert("told".to_owned(), reference.told.len().try_into().unwrap());
     for lead in 0..LEADS {
         if let Some(at) = reference.leads.get(&lead) {
             each_system_has_what_the_rules_say(&world, (lead, at), &story(&run, lead));
@@ -110,7 +123,7 @@ fn read(world: &World) -> Run {
                 before,
                 ..EventPage::default()
             };
-            let some = store.events(page).await.unwrap();
+            let some = store.events(page).await.unwrap().rows;
             let Some(last) = some.last() else { break };
             before = Some(last.sequence);
             run.rows
@@ -154,9 +167,15 @@ fn seen(row: &EventRow) -> Seen {
         TargetVerdict::Echo { of } => Some(of.to_string()),
         _ => None,
     });
+    let told = row.decision.as_ref().and_then(|it| it.told.as_ref());
+    let echo_told = match told {
+        Some(Told::Echo { of, .. }) => Some(of.to_string()),
+        _ => None,
+    };
     Seen {
         deliveries: deliveries.collect(),
-        echo_of: { echoes }.next(),
+        echo_of: { echoes }.next().or(echo_told),
+        is_told: matches!(told, Some(Told::Has { .. })),
     }
 }
 

@@ -2,14 +2,17 @@
 //! store, no time that passes, nothing shared with the code that is tested. Slow and small.
 //!
 //! What the world did is an input: which deliveries a target refused or gave way to newer ones, and
-//! which webhook was taken for an echo (that it may be taken for one is checked here).
+//! which webhook was taken for an echo (that it may be taken for one is checked here). What a system
+//! itself says counts by the rules of `told`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
+use leadping_bridge::delivery::DeliveryId;
 
 use super::ground::RETURNS;
 use super::said::{Members, Said, System, Wants};
+use super::told::Report;
 
 const TERMINAL: &str = "Converted";
 const WINDOW: SignedDuration = SignedDuration::from_secs(600);
@@ -30,6 +33,8 @@ pub struct Seen {
     pub deliveries: BTreeMap<String, (String, Timestamp, Fate)>,
     /// The write that it was taken for the echo of.
     pub echo_of: Option<String>,
+    /// What its sender says was taken for what it has.
+    pub is_told: bool,
 }
 
 /// What an event should have become.
@@ -56,8 +61,10 @@ pub struct Write {
 }
 
 #[derive(Debug, Clone)]
-struct Entry {
-    id: String,
+pub(super) struct Entry {
+    pub(super) id: String,
+    pub(super) event: i64,
+    pub(super) at: Timestamp,
     source: String,
     call: Option<String>,
 }
@@ -66,9 +73,10 @@ struct Entry {
 #[derive(Debug, Default)]
 pub struct AtTarget {
     pub writes: Vec<Write>,
-    entries: Vec<Entry>,
-    applied: i64,
-    words: Option<Words>,
+    pub(super) entries: Vec<Entry>,
+    pub(super) applied: i64,
+    pub(super) words: Option<Words>,
+    pub(super) report: Option<Report>,
     setter: String,
     is_final: bool,
     had: BTreeSet<Words>,
@@ -76,7 +84,7 @@ pub struct AtTarget {
 }
 
 /// Category and outcome; elsewhere the status.
-type Words = (String, String);
+pub(super) type Words = (String, String);
 
 fn words(target: &str, members: &Members) -> Words {
     let text = |member: &str| {
@@ -95,8 +103,8 @@ pub struct Lead {
     pub at: BTreeMap<&'static str, AtTarget>,
     /// Ids that are known to be of one lead.
     together: Vec<BTreeSet<System>>,
-    /// Source → newest stamp that was applied.
-    stamps: BTreeMap<String, Timestamp>,
+    /// Source → newest stamp that was applied, and the newest event.
+    pub(super) stamps: BTreeMap<String, (Option<Timestamp>, i64)>,
     waiting: BTreeSet<i64>,
 }
 
@@ -117,6 +125,10 @@ pub struct Reference<'w> {
     pub refusals: &'w [i64],
     pub leads: BTreeMap<u64, Lead>,
     pub expected: BTreeMap<i64, Expected>,
+    /// Events that told what their own system has.
+    pub told: BTreeSet<i64>,
+    /// Events that were parked: some are decided again at each start.
+    pub waited: BTreeSet<i64>,
 }
 
 impl Reference<'_> {
@@ -142,6 +154,12 @@ impl Reference<'_> {
         let (said, seen) = (&self.events[&sequence], &self.seen[&sequence]);
         let lead = self.leads.entry(said.lead).or_default();
         let mut expected = Expected::default();
+        let now = self.events[&turn].received_at;
+        let about = Heard { said, turn };
+        let is_echo = lead.is_echo(said, seen);
+        if !is_echo && lead.is_told(&about) {
+            self.told.insert(sequence);
+        }
         match said.wants() {
             Wants::Nothing => {}
             Wants::Person => expected.parked = Some("row"),
@@ -150,9 +168,10 @@ impl Reference<'_> {
                 let case = Case {
                     said,
                     seen,
+                    is_echo,
                     is_final,
                     turn,
-                    now: self.events[&turn].received_at,
+                    now,
                     supersede: self.supersede,
                     refusals: self.refusals,
                 };
@@ -178,13 +197,23 @@ impl Reference<'_> {
             Some("unlinked") => lead.waiting.insert(sequence),
             _ => lead.waiting.remove(&sequence),
         };
+        if expected.parked.is_some() {
+            self.waited.insert(sequence);
+        }
         self.expected.insert(sequence, expected);
     }
+}
+
+/// An event when it is decided.
+pub(super) struct Heard<'c> {
+    pub(super) said: &'c Said,
+    pub(super) turn: i64,
 }
 
 struct Case<'c> {
     said: &'c Said,
     seen: &'c Seen,
+    is_echo: bool,
     is_final: bool,
     turn: i64,
     now: Timestamp,
@@ -228,9 +257,9 @@ impl Lead {
     fn note(&mut self, said: &Said, expected: &Expected) {
         let applies =
             |verdict: &&str| ["echo", "unchanged", "detail", "delivery"].contains(verdict);
-        if let (true, Some(stamp)) = (expected.verdicts.values().any(applies), said.stamp) {
-            let newest = self.stamps.entry(said.source.clone()).or_insert(stamp);
-            *newest = stamp.max(*newest);
+        if expected.verdicts.values().any(applies) {
+            let newest = self.stamps.entry(said.source.clone()).or_default();
+            *newest = (newest.0.max(said.stamp), newest.1.max(said.sequence));
         }
     }
 
@@ -250,10 +279,10 @@ impl Lead {
         if !self.knows(said, system) {
             return nowhere;
         }
-        let is_echo = self.is_echo(case);
+        let is_echo = case.is_echo;
         let is_late = matches!(
             (self.stamps.get(&said.source), said.stamp),
-            (Some(newest), Some(ours)) if ours < *newest
+            (Some((Some(newest), _)), Some(ours)) if ours < *newest
         );
         let at = self.at.entry(target).or_default();
         let verdict = match () {
@@ -272,12 +301,12 @@ impl Lead {
 
     /// The world says whether it was taken for one; it must be one of the writes that may still
     /// come back, and if one certainly could, it must have been.
-    fn is_echo(&mut self, case: &Case<'_>) -> bool {
-        let said = case.said;
+    fn is_echo(&mut self, said: &Said, seen: &Seen) -> bool {
         let mut may = Vec::new();
         for (target, at) in &mut self.at {
             may.extend(at.writes.iter_mut().filter(|write| {
                 write.event < said.sequence
+                    && decided_at(&write.id) <= said.received_at
                     && said.reports(target, &write.entry, &write.members)
                     && write.echoed_by.is_none_or(|by| by == said.sequence)
             }));
@@ -292,7 +321,7 @@ impl Lead {
             };
             is_awaited(write) && was_there
         };
-        let taken = match &case.seen.echo_of {
+        let taken = match &seen.echo_of {
             Some(of) => may
                 .into_iter()
                 .find(|write| write.id == *of && is_awaited(write)),
@@ -327,7 +356,7 @@ impl AtTarget {
     }
 
     /// `None`: it never got there, or gave way.
-    fn members_of(&self, entry: &Entry, turn: i64) -> Option<Members> {
+    pub(super) fn members_of(&self, entry: &Entry, turn: i64) -> Option<Members> {
         let has_set = self
             .writes_of(entry, turn)
             .any(|write| write.id == entry.id);
@@ -378,7 +407,7 @@ impl AtTarget {
         if self.leaves_terminal(&wanted) && rank(&said.source) > rank(&self.setter) {
             return "outranked";
         }
-        let has = self.entries.iter().rev().take(ENTRIES).find_map(|entry| {
+        let has = self.counting().find_map(|entry| {
             Some((
                 entry.id.clone(),
                 same_call(entry),
@@ -418,14 +447,21 @@ impl AtTarget {
         if target != "leadping" {
             return None;
         }
-        let mut candidates = (0..self.entries.len()).rev().take(ENTRIES).filter(|place| {
-            let entry = &self.entries[*place];
-            let same_call = match (&entry.call, &said.call) {
-                (Some(known), Some(named)) => known == named,
-                _ => true,
-            };
-            entry.source == said.source && same_call
-        });
+        let counting = match said.is_of_call {
+            true => self.entries.len().min(ENTRIES),
+            false => self.counting().count(),
+        };
+        let mut candidates = (0..self.entries.len())
+            .rev()
+            .take(counting)
+            .filter(|place| {
+                let entry = &self.entries[*place];
+                let same_call = match (&entry.call, &said.call) {
+                    (Some(known), Some(named)) => known == named,
+                    _ => true,
+                };
+                entry.source == said.source && same_call
+            });
         let says_so =
             |place: &usize| self.words_of(target, &self.entries[*place], case.turn) == *wanted;
         match said.is_of_call {
@@ -441,7 +477,7 @@ impl AtTarget {
         (mut has, members): (Members, &Members),
     ) -> &'static str {
         let said = case.said;
-        let is_newest = place + 1 == self.entries.len();
+        let is_newest = place + 1 == self.entries.len() && self.counting().next().is_some();
         let entry = &mut self.entries[place];
         entry.call = entry.call.take().or_else(|| said.call.clone());
         let entry = entry.id.clone();
@@ -469,6 +505,8 @@ impl AtTarget {
         let id = self.writes.last().unwrap().id.clone();
         self.entries.push(Entry {
             id,
+            event: case.said.sequence,
+            at: case.said.stamp.unwrap_or(case.said.received_at),
             source: case.said.source.clone(),
             call: case.said.call.clone(),
         });
@@ -502,7 +540,7 @@ impl AtTarget {
         });
     }
 
-    fn leaves_terminal(&self, wanted: &Words) -> bool {
+    pub(super) fn leaves_terminal(&self, wanted: &Words) -> bool {
         let terminal = format!("\"{TERMINAL}\"");
         self.words.as_ref().is_some_and(|now| {
             (now.0 == terminal && wanted.0 != terminal) || (self.is_final && now != wanted)
@@ -512,6 +550,14 @@ impl AtTarget {
     /// These words are the newest.
     fn go_on(&mut self, case: &Case<'_>, wanted: Words) {
         let said = case.said;
+        if self.words.as_ref() != Some(&wanted) && self.had.contains(&wanted) {
+            self.returns.retain(|at| *at + WINDOW > said.received_at);
+            self.returns.push(said.received_at);
+        }
+        self.go_to(said, case.is_final, wanted);
+    }
+
+    pub(super) fn go_to(&mut self, said: &Said, is_final: bool, wanted: Words) {
         let stays = self
             .words
             .as_ref()
@@ -522,17 +568,20 @@ impl AtTarget {
         if leaves || !stays || rank(&self.setter) >= rank(&said.source) {
             self.setter.clone_from(&said.source);
         }
-        self.is_final = case.is_final || (self.is_final && same_words && !leaves);
+        self.is_final = is_final || (self.is_final && same_words && !leaves);
         if same_words {
             return;
-        }
-        if self.had.contains(&wanted) {
-            self.returns.retain(|at| *at + WINDOW > said.received_at);
-            self.returns.push(said.received_at);
         }
         if let Some(before) = self.words.replace(wanted) {
             self.had.insert(before);
         }
+    }
+
+    /// Newest first, without what the target itself has spoken over.
+    pub(super) fn counting(&self) -> impl Iterator<Item = &Entry> {
+        let over = self.report.as_ref().and_then(|report| report.over.clone());
+        let newest = self.entries.iter().rev().take(ENTRIES);
+        newest.take_while(move |entry| Some(&entry.id) != over.as_ref())
     }
 
     /// What got there, oldest first: each entry with all that was said of it.
@@ -548,6 +597,13 @@ impl AtTarget {
         });
         there.collect()
     }
+}
+
+/// As the id of its delivery tells.
+fn decided_at(delivery: &str) -> Timestamp {
+    let id: Option<DeliveryId> = delivery.parse().ok();
+    id.and_then(DeliveryId::decided_at)
+        .unwrap_or(Timestamp::MIN)
 }
 
 fn covers(has: &Members, wanted: &Members) -> bool {

@@ -31,6 +31,8 @@ pub struct Said {
     pub status: String,
     /// Only LeadPing's own webhooks say it.
     pub outcome: String,
+    /// Why the CRM's staff changed it.
+    pub reason: Option<String>,
     /// The source's clock, not later than the receipt.
     pub stamp: Option<Timestamp>,
     pub call: Option<String>,
@@ -100,6 +102,7 @@ impl Said {
             names,
             status: text(status).unwrap(),
             outcome: text(&body["outcome"]).unwrap_or_default(),
+            reason: reason_of(data).filter(|_| source == "crm"),
             stamp: stamp.map(|stamp| stamp.min(received_at)),
             call,
             is_of_call,
@@ -133,6 +136,26 @@ impl Said {
                 }
                 _ => is("status", &self.status),
             }
+    }
+
+    /// Whether what its sender has, by this, is what was written there.
+    pub fn agrees(&self, entry: &str, written: &Members) -> bool {
+        let reason = written.get("reasonId").and_then(text);
+        let same_reason = self.reason.is_none() || reason.is_none() || self.reason == reason;
+        self.reports(self.own(), entry, written) && same_reason
+    }
+
+    /// What its sender has, as `Words` of a write there would be.
+    pub fn tells(&self) -> (String, String) {
+        let quoted = |text: &str| json!(text).to_string();
+        match self.own() {
+            "leadping" => (quoted(&self.status), quoted(&self.outcome)),
+            "nlpearl" => (String::new(), self.status.clone()),
+            _ => {
+                let reason = self.reason.clone().unwrap_or_default();
+                (String::new(), quoted(&self.status) + &reason)
+            }
+        }
     }
 
     pub fn wants(&self) -> Wants {
@@ -178,6 +201,13 @@ impl Said {
             calls,
         }
     }
+}
+
+/// Named outright, or by the newest entry of the log.
+fn reason_of(data: &Value) -> Option<String> {
+    let log = data["statusLogDetails"].as_array();
+    let newest = log.and_then(|log| log.iter().max_by_key(|entry| entry["id"].as_i64()));
+    text(&data["reasonId"]).or_else(|| text(&newest?["reasonId"]))
 }
 
 /// Status, call, clock.

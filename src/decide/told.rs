@@ -1,0 +1,291 @@
+//! What a webhook says that the system which sent it has of the lead: a person changed it there, or
+//! an automation. Whatever the table makes of such an event, it is a fact: what we wrote there before
+//! no longer counts as what the target has, and the lead's course goes on from what it is. Pure.
+//!
+//! It only ever makes a write happen that would else be spared. It never spares one: webhooks come
+//! late, and a call too many is better than one that is missing.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::echo::{self, Heard};
+use super::{Question, Reported, authority};
+use crate::decision::{AppliedChange, Decision, Revision, Told};
+use crate::delivery::{self, Slot};
+use crate::event::{EventKind, Facts, Standing};
+use crate::lead::course::{Course, Report, Words};
+use crate::lead::{Applied, EntryState, LEADPING, LeadHistory, Previous, TargetHistory};
+use crate::systems::leadping::vocabulary::canonical_category;
+
+/// Characters of a word that are remembered: a body's members have no bound of their own.
+const MAX_WORD: usize = 128;
+
+/// What is changed in one slot.
+pub(super) struct Telling {
+    slot: String,
+    told: Told,
+    course: Course,
+    previous: Option<Previous>,
+    /// What was recorded before it, and waited, is older than what the target has.
+    is_newest_word: bool,
+}
+
+/// What the target of the event's own system still awaits, of all that we told it of this lead.
+pub(super) fn hear<'q>(question: &Question<'q>) -> Option<(&'q str, Heard<'q>)> {
+    let event = question.event;
+    let reported = question.policy.reports.get(&event.source)?;
+    let facts = &question.reading.facts;
+    let own = (event.sequence, event.received_at);
+    let mut heard = None;
+    for (slot, history) in &question.history.targets {
+        if !is_of_this_lead(&Slot::parse(slot), reported, facts) {
+            continue;
+        }
+        match echo::listen(reported.kind, facts, own, &history.own_writes) {
+            Heard::Nothing => {}
+            Heard::NearMiss => heard = Some(Heard::NearMiss),
+            echo => return Some((&reported.target, echo)),
+        }
+    }
+    Some((&reported.target, heard.unwrap_or(Heard::Nothing)))
+}
+
+fn is_of_this_lead(slot: &Slot<'_>, reported: &Reported, facts: &Facts) -> bool {
+    let id = facts.source_lead_id.as_deref();
+    slot.target == reported.target
+        && slot
+            .lead_id
+            .is_none_or(|address| id == address.rsplit('/').next())
+}
+
+/// What the event, which is no echo, tells of its own system. A call webhook tells of a call.
+pub(super) fn listen(question: &Question<'_>) -> Vec<Telling> {
+    let (facts, history) = (&question.reading.facts, question.history);
+    let Some(reported) = question.policy.reports.get(&question.event.source) else {
+        return Vec::new();
+    };
+    let says_it = question.reading.standing == Standing::Usable
+        && facts.kind == Some(EventKind::Lead)
+        && facts.status.is_some();
+    if !says_it || history.only.is_some() || is_late(question) {
+        return Vec::new();
+    }
+    let mut tellings: Vec<Telling> = history
+        .targets
+        .iter()
+        .filter(|(slot, _)| {
+            let slot = Slot::parse(slot);
+            !slot.is_record && is_of_this_lead(&slot, reported, facts)
+        })
+        .filter_map(|(slot, history)| telling(question, reported, (slot, history)))
+        .collect();
+    // Who may leave what a person set at LeadPing does not depend on our having been there before.
+    if let (LEADPING, Some(lead_id)) = (reported.kind, &history.lead_id) {
+        let slot = delivery::slot(&reported.target, lead_id, &Map::new());
+        if !history.targets.contains_key(&slot) {
+            let nothing = TargetHistory::default();
+            tellings.extend(telling(question, reported, (&slot, &nothing)));
+        }
+    }
+    tellings
+}
+
+/// Whether its source has said something newer.
+fn is_late(question: &Question<'_>) -> bool {
+    let newest = question.history.applied.get(&question.event.source);
+    newest.is_some_and(|newest| is_after(newest, question))
+}
+
+fn is_after(newest: &Applied, question: &Question<'_>) -> bool {
+    match (question.occurred_at(), newest.occurred_at) {
+        (Some(ours), Some(theirs)) if ours != theirs => ours < theirs,
+        _ => newest.sequence >= question.event.sequence,
+    }
+}
+
+fn telling(
+    question: &Question<'_>,
+    reported: &Reported,
+    (slot, history): (&str, &TargetHistory),
+) -> Option<Telling> {
+    let event = question.event;
+    let facts = &question.reading.facts;
+    let occurred_at = question.occurred_at();
+    let before = history.reported();
+    let is_known = |report: &Report| {
+        let newest = Applied {
+            sequence: report.event,
+            occurred_at: report.occurred_at,
+        };
+        is_after(&newest, question)
+    };
+    if let (Some(before), Some(course)) = (before, &history.course)
+        && before.event == event.sequence
+    {
+        // Decided again: it has told it.
+        return Some(Telling {
+            slot: slot.to_owned(),
+            course: course.clone(),
+            previous: None,
+            is_newest_word: false,
+            told: Told::Has {
+                target: reported.target.clone(),
+                words: before.words.clone(),
+                over: before.over,
+            },
+        });
+    }
+    let has = history.has();
+    if before.is_some_and(is_known) || has.is_some_and(|has| has.event > event.sequence) {
+        return None;
+    }
+    let mut counting = history.counting();
+    // An event that waited tells of the time when it came.
+    let there = counting.find(|entry| {
+        let came_since = entry.there_since.is_some_and(|at| at >= event.received_at);
+        entry.state == EntryState::There && !came_since
+    });
+    // A write that is on its way, or got there since, comes after what is told now.
+    let is_coming = has != there;
+    let course = history.course.as_ref();
+    let words = words_of(reported, facts, course.map(|course| &course.words));
+    match there {
+        Some(entry) => {
+            let marker = facts.reported.as_ref().and_then(|it| it.marker.as_deref());
+            let is_of = |delivery: &crate::delivery::DeliveryId| {
+                marker.is_some_and(|marker| marker == delivery.to_string())
+            };
+            let is_of_older = history
+                .entries
+                .iter()
+                .any(|known| known.delivery != entry.delivery && is_of(&known.delivery));
+            let own = (&entry.members, entry.delivery);
+            if is_of_older
+                || is_before(occurred_at, entry.timestamp)
+                || echo::says_the_same(reported.kind, facts, own)
+            {
+                return None;
+            }
+        }
+        None if is_coming || before.is_some_and(|report| report.words == words) => return None,
+        None => {}
+    }
+    let over = there.map(|entry| entry.delivery);
+    let mut next = match course {
+        Some(course) if is_coming => course.clone(),
+        _ => {
+            let own = (event.source.as_str(), false);
+            let decide = &question.policy.decide;
+            let remembered = authority::remembered(decide, course, &words, own);
+            Course::told(course, &words, remembered)
+        }
+    };
+    next.reported = Some(Report {
+        event: event.sequence,
+        source: event.source.clone(),
+        occurred_at,
+        words: words.clone(),
+        over: over.or(before.and_then(|report| report.over)),
+    });
+    let is_disposition = Slot::parse(slot).is_disposition();
+    let previous = (is_disposition && !is_coming).then(|| Previous {
+        category: words.category.clone(),
+        outcome: words.outcome.clone(),
+        source: event.source.clone(),
+        at: occurred_at.unwrap_or(event.received_at),
+    });
+    Some(Telling {
+        slot: slot.to_owned(),
+        course: next,
+        previous,
+        // A campaign goes on by itself, and has no clock: what waits for it is not older than that.
+        is_newest_word: occurred_at.is_some()
+            && !is_coming
+            && (there.is_some() || before.is_some()),
+        told: Told::Has {
+            target: reported.target.clone(),
+            words,
+            over,
+        },
+    })
+}
+
+/// Some write their instants to the second.
+fn is_before(at: Option<Timestamp>, entry: Timestamp) -> bool {
+    at.is_some_and(|at| at.as_second() < entry.as_second())
+}
+
+/// In the words of our own writes there. What is not told stays what it was.
+fn words_of(reported: &Reported, facts: &Facts, before: Option<&Words>) -> Words {
+    let cut = |word: &str| word.chars().take(MAX_WORD).collect::<String>();
+    let status = facts.status.as_ref().map(|status| cut(&status.to_string()));
+    let sub_status = facts.sub_status.as_deref().map(cut);
+    if reported.kind != LEADPING {
+        let members: Map<String, Value> = [
+            ("status", status.map(Value::String)),
+            ("subStatus", sub_status.map(Value::String)),
+            ("reasonId", facts.reason_id.map(Value::from)),
+        ]
+        .into_iter()
+        .filter_map(|(member, value)| Some((member.to_owned(), value?)))
+        .collect();
+        return Words::of(&reported.target, &members);
+    }
+    // Which of the two a customer's webhook calls its status is theirs to choose.
+    let category = |word: &Option<String>| word.as_deref().and_then(canonical_category);
+    let (category, outcome) = match (category(&status), category(&sub_status)) {
+        (Some(category), _) => (Some(category.to_owned()), sub_status),
+        (None, Some(category)) => (Some(category.to_owned()), status),
+        (None, None) => (None, status),
+    };
+    let before = before.cloned().unwrap_or_default();
+    let stays = category.is_none() || category == before.category;
+    Words {
+        outcome: outcome.or(before.outcome.filter(|_| stays)),
+        category: category.or(before.category),
+    }
+}
+
+/// The past that the event's own wishes are weighed against.
+pub(super) fn past_with(history: &LeadHistory, tellings: &[Telling]) -> LeadHistory {
+    let mut next = history.clone();
+    for telling in tellings {
+        let target = next.targets.entry(telling.slot.clone()).or_default();
+        target.course = Some(telling.course.clone());
+    }
+    next
+}
+
+/// Writes down what was heard and told beside what was decided.
+pub(super) fn take_in(
+    made: &mut Decision,
+    heard: Option<(&str, Heard<'_>)>,
+    tellings: Vec<Telling>,
+) {
+    match heard {
+        Some((target, Heard::NearMiss)) => made.record.near_miss = Some(target.to_owned()),
+        Some((target, Heard::Echo(write))) => {
+            let of = write.delivery;
+            let echoed = Revision::Echoed { delivery: of };
+            if !made.revisions.contains(&echoed) {
+                made.revisions.push(echoed);
+                let target = target.to_owned();
+                made.record.told = Some(Told::Echo { target, of });
+            }
+        }
+        _ => {}
+    }
+    for telling in tellings {
+        let change = made.applied.get_or_insert_with(|| AppliedChange {
+            is_only_told: true,
+            ..AppliedChange::default()
+        });
+        if telling.is_newest_word && !change.targets.contains(&telling.slot) {
+            change.targets.push(telling.slot.clone());
+        }
+        // What a wish of the event made of it goes on from there.
+        change.courses.entry(telling.slot).or_insert(telling.course);
+        change.previous = change.previous.take().or(telling.previous);
+        made.record.told.get_or_insert(telling.told);
+    }
+}

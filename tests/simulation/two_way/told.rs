@@ -1,0 +1,115 @@
+//! What a system itself says, once more and plainly: it counts over what was written there, unless
+//! that is what it says, is newer, or is still on its way.
+
+use jiff::Timestamp;
+
+use super::reference::{AtTarget, Entry, Fate, Heard, Lead, Words};
+
+/// What a system said last that was not what was written there.
+#[derive(Debug, Clone)]
+pub struct Report {
+    event: i64,
+    stamp: Option<Timestamp>,
+    words: Words,
+    pub(super) over: Option<String>,
+}
+
+/// Newer by the clock that both have, else as recorded.
+fn is_after(newest: (Option<Timestamp>, i64), own: (Option<Timestamp>, i64)) -> bool {
+    match (newest.0, own.0) {
+        (Some(newest), Some(own)) if newest != own => newest > own,
+        _ => newest.1 >= own.1,
+    }
+}
+
+impl Lead {
+    /// Takes in what the event, which is no echo, says of its own system; whether that counts.
+    pub(super) fn is_told(&mut self, heard: &Heard<'_>) -> bool {
+        let said = heard.said;
+        let target = match said.own() {
+            "leadping" => "leadping",
+            "nlpearl" => "nlpearl",
+            "capillary" => "capillary",
+            _ => return false,
+        };
+        let own = (said.stamp, said.sequence);
+        let newest = self.stamps.get(&said.source);
+        if said.is_of_call || newest.is_some_and(|newest| is_after(*newest, own)) {
+            return false;
+        }
+        let at = self.at.entry(target).or_default();
+        let is_known = at.words.is_some() || at.applied > 0;
+        (is_known || target == "leadping") && at.is_told(heard)
+    }
+}
+
+impl AtTarget {
+    fn is_told(&mut self, heard: &Heard<'_>) -> bool {
+        let said = heard.said;
+        let own = (said.stamp, said.sequence);
+        let before = self.report.clone();
+        if before.is_some_and(|before| is_after((before.stamp, before.event), own)) {
+            return false;
+        }
+        let is_there = |entry: &&Entry| self.members_of(entry, heard.turn).is_some();
+        let has = self.counting().find(is_there).cloned();
+        if has.as_ref().is_some_and(|has| has.event > said.sequence) {
+            return false;
+        }
+        let there = self.there(heard);
+        let words = said.tells();
+        let is_coming = has.as_ref().map(|has| &has.id) != there.as_ref().map(|there| &there.id);
+        let counts = match &there {
+            Some(there) => self.is_over(there, heard),
+            None => {
+                let before = self.report.as_ref();
+                !is_coming && before.is_none_or(|before| before.words != words)
+            }
+        };
+        if !counts {
+            return false;
+        }
+        let is_news = there.is_some() || self.report.is_some();
+        let over = there.map(|there| there.id);
+        self.report = Some(Report {
+            event: said.sequence,
+            stamp: said.stamp,
+            words: words.clone(),
+            over: over.or_else(|| self.report.take()?.over),
+        });
+        if !is_coming {
+            self.go_to(said, false, words);
+            // A campaign has no clock.
+            if is_news && said.stamp.is_some() {
+                self.applied = self.applied.max(said.sequence);
+            }
+        }
+        true
+    }
+
+    /// What was there when it came.
+    fn there(&self, heard: &Heard<'_>) -> Option<Entry> {
+        let was_there = |entry: &&Entry| {
+            let mut writes = self.writes.iter();
+            let set = writes.find(|write| write.id == entry.id).unwrap();
+            set.fate == Fate::Delivered && set.ended < heard.said.received_at
+        };
+        self.counting().find(was_there).cloned()
+    }
+
+    fn is_over(&self, there: &Entry, heard: &Heard<'_>) -> bool {
+        let said = heard.said;
+        let marks = |entry: &&Entry| said.marker.as_ref() == Some(&entry.id);
+        let marks_older = self
+            .entries
+            .iter()
+            .rev()
+            .take(16)
+            .any(|entry| entry.id != there.id && marks(&entry));
+        let is_older = said
+            .stamp
+            .is_some_and(|at| at.as_second() < there.at.as_second());
+        let members = self.members_of(there, heard.turn).unwrap_or_default();
+        !marks_older && !is_older && !said.agrees(&there.id, &members)
+    }
+}
