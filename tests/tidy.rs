@@ -70,7 +70,7 @@ fn allowed(room: &str) -> Vec<&'static str> {
             "decide", "deliver", "resolve", "systems", "store", "admin", "web", "listen",
             "problem", "schema", "sandbox", "review",
         ]),
-        "receive" => with_nouns(&["verify", "record", "listen", "problem"]),
+        "receive" => with_nouns(&["verify", "record", "listen", "problem", "systems"]),
         "verify" => vec!["config", "secret", "clock"],
         "record" => with_nouns(&["verify", "systems", "store"]),
         "decider" => with_nouns(&["map", "decide", "deliver", "systems", "store"]),

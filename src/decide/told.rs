@@ -11,10 +11,10 @@ use serde_json::{Map, Value};
 use super::echo::{self, Heard};
 use super::{Question, Reported, authority};
 use crate::decision::{AppliedChange, Decision, Revision, Told};
-use crate::delivery::{self, Slot};
+use crate::delivery::{self, DeliveryId, Slot};
 use crate::event::{EventKind, Facts, Standing};
 use crate::lead::course::{Course, Report, Words};
-use crate::lead::{Applied, EntryState, LEADPING, LeadHistory, Previous, TargetHistory};
+use crate::lead::{Applied, Entry, EntryState, LEADPING, LeadHistory, Previous, TargetHistory};
 use crate::systems::leadping::vocabulary::canonical_category;
 
 /// Characters of a word that are remembered: a body's members have no bound of their own.
@@ -103,15 +103,17 @@ fn is_after(newest: &Applied, question: &Question<'_>) -> bool {
     }
 }
 
+/// What the event tells of one slot of its own system; `None`: nothing that changes anything.
 fn telling(
     question: &Question<'_>,
     reported: &Reported,
     (slot, history): (&str, &TargetHistory),
 ) -> Option<Telling> {
     let event = question.event;
-    let facts = &question.reading.facts;
-    let occurred_at = question.occurred_at();
     let before = history.reported();
+    if before.is_some_and(|before| before.event == event.sequence) {
+        return told_again(reported, (slot, history));
+    }
     let is_known = |report: &Report| {
         let newest = Applied {
             sequence: report.event,
@@ -119,58 +121,25 @@ fn telling(
         };
         is_after(&newest, question)
     };
-    if let (Some(before), Some(course)) = (before, &history.course)
-        && before.event == event.sequence
-    {
-        // Decided again: it has told it.
-        return Some(Telling {
-            slot: slot.to_owned(),
-            course: course.clone(),
-            previous: None,
-            is_newest_word: false,
-            told: Told::Has {
-                target: reported.target.clone(),
-                words: before.words.clone(),
-                over: before.over,
-            },
-        });
-    }
     let has = history.has();
     if before.is_some_and(is_known) || has.is_some_and(|has| has.event > event.sequence) {
         return None;
     }
-    let mut counting = history.counting();
-    // An event that waited tells of the time when it came.
-    let there = counting.find(|entry| {
-        let came_since = entry.there_since.is_some_and(|at| at >= event.received_at);
-        entry.state == EntryState::There && !came_since
-    });
+    let there = was_there(question, history);
     // A write that is on its way, or got there since, comes after what is told now.
     let is_coming = has != there;
     let course = history.course.as_ref();
+    let facts = &question.reading.facts;
     let words = words_of(reported, facts, course.map(|course| &course.words));
-    match there {
-        Some(entry) => {
-            let marker = facts.reported.as_ref().and_then(|it| it.marker.as_deref());
-            let is_of = |delivery: &crate::delivery::DeliveryId| {
-                marker.is_some_and(|marker| marker == delivery.to_string())
-            };
-            let is_of_older = history
-                .entries
-                .iter()
-                .any(|known| known.delivery != entry.delivery && is_of(&known.delivery));
-            let own = (&entry.members, entry.delivery);
-            if is_of_older
-                || is_before(occurred_at, entry.timestamp)
-                || echo::says_the_same(reported.kind, facts, own)
-            {
-                return None;
-            }
-        }
-        None if is_coming || before.is_some_and(|report| report.words == words) => return None,
-        None => {}
+    let is_news = match there {
+        Some(entry) => is_over(question, reported, (entry, history)),
+        None => !is_coming && before.is_none_or(|report| report.words != words),
+    };
+    if !is_news {
+        return None;
     }
     let over = there.map(|entry| entry.delivery);
+    let occurred_at = question.occurred_at();
     let mut next = match course {
         Some(course) if is_coming => course.clone(),
         _ => {
@@ -188,26 +157,73 @@ fn telling(
         over: over.or(before.and_then(|report| report.over)),
     });
     let is_disposition = Slot::parse(slot).is_disposition();
-    let previous = (is_disposition && !is_coming).then(|| Previous {
-        category: words.category.clone(),
-        outcome: words.outcome.clone(),
-        source: event.source.clone(),
-        at: occurred_at.unwrap_or(event.received_at),
-    });
     Some(Telling {
         slot: slot.to_owned(),
         course: next,
-        previous,
+        previous: (is_disposition && !is_coming).then(|| previous_of(&words, question)),
         // A campaign goes on by itself, and has no clock: what waits for it is not older than that.
         is_newest_word: occurred_at.is_some()
             && !is_coming
             && (there.is_some() || before.is_some()),
-        told: Told::Has {
-            target: reported.target.clone(),
-            words,
-            over,
-        },
+        told: told_has(reported, words, over),
     })
+}
+
+/// The event is decided again, and told it before: that stays so.
+fn told_again(reported: &Reported, (slot, history): (&str, &TargetHistory)) -> Option<Telling> {
+    let course = history.course.clone()?;
+    let before = course.reported.clone()?;
+    Some(Telling {
+        slot: slot.to_owned(),
+        course,
+        previous: None,
+        is_newest_word: false,
+        told: told_has(reported, before.words, before.over),
+    })
+}
+
+fn told_has(reported: &Reported, words: Words, over: Option<DeliveryId>) -> Told {
+    Told::Has {
+        target: reported.target.clone(),
+        words,
+        over,
+    }
+}
+
+/// The newest entry that was there when the event came: one that waited tells of that time.
+fn was_there<'h>(question: &Question<'_>, history: &'h TargetHistory) -> Option<&'h Entry> {
+    let received_at = question.event.received_at;
+    history.counting().find(|entry| {
+        let came_since = entry.there_since.is_some_and(|at| at >= received_at);
+        entry.state == EntryState::There && !came_since
+    })
+}
+
+/// Whether what is told is another thing than this entry, and not older.
+fn is_over(
+    question: &Question<'_>,
+    reported: &Reported,
+    (entry, history): (&Entry, &TargetHistory),
+) -> bool {
+    let facts = &question.reading.facts;
+    let marker = facts.reported.as_ref().and_then(|it| it.marker.as_deref());
+    let marks = |known: &Entry| marker.is_some_and(|marker| marker == known.delivery.to_string());
+    let mut others = history.entries.iter();
+    let marks_older = others.any(|known| known.delivery != entry.delivery && marks(known));
+    let own = (&entry.members, entry.delivery);
+    !marks_older
+        && !is_before(question.occurred_at(), entry.timestamp)
+        && !echo::says_the_same(reported.kind, facts, own)
+}
+
+fn previous_of(words: &Words, question: &Question<'_>) -> Previous {
+    let event = question.event;
+    Previous {
+        category: words.category.clone(),
+        outcome: words.outcome.clone(),
+        source: event.source.clone(),
+        at: question.occurred_at().unwrap_or(event.received_at),
+    }
 }
 
 /// Some write their instants to the second.

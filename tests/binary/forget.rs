@@ -109,7 +109,7 @@ async fn a_person_is_erased_and_the_files_prove_it() {
         .run(&["leads", "forget", "lead_gone_4711", "--admin-url", &url])
         .await;
     assert_eq!(again.code, Some(1), "{}", again.out);
-    assert!(again.err.contains("404"), "{}", again.err);
+    assert!(again.err.contains("with this id"), "{}", again.err);
     bridge
         .accept(&voice("gone-4711", "lead_gone_4711", PHONE, "five"))
         .await;

@@ -268,7 +268,7 @@ async fn a_text_cut_inside_an_emoji_goes_the_whole_way_and_is_kept_as_it_came() 
     assert!(bridge.post(&cut).await.text.contains("duplicate"));
     bridge.at_rest().await;
     assert_eq!(sandbox.history("lead_1")[0]["notes"], "thanks \u{fffd}");
-    let events = bridge.admin("/api/v1/events").await;
+    let events = bridge.admin("events").await;
     let id = events["items"][0]["id"].as_str().unwrap().to_owned();
     // Read again, it is the same to everybody.
     assert_eq!(events["items"][0]["state"], "settled");
@@ -280,6 +280,4 @@ async fn a_text_cut_inside_an_emoji_goes_the_whole_way_and_is_kept_as_it_came() 
         .run(&["explain", "--source", "voice", file, "--json"])
         .await;
     assert_eq!(told.code, Some(0), "{}", told.err);
-    let shown = bridge.admin("/api/v1/leads/lead_1").await;
-    assert_eq!(shown["items"][0]["facts"]["collected"]["note"], "…");
 }

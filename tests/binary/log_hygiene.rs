@@ -16,7 +16,7 @@ const TABLE: &str = "mappings/voice.toml";
 const FAILING_ROW: &str = r#"
 [[row]]
 status = "Error"
-leadping = { type = "Call", outcome = "{{ collected.note | default('') + 1 }}" }
+leadping = { type = "Call", outcome = "{{ collected.note | default(0) + 1 }}" }
 "#;
 const FORM: &str = r#"[sources.form]
 kind = "nlpearl"

@@ -74,7 +74,7 @@ async fn a_leads_story_and_a_target_are_read_at_eighty_columns() {
     let resumed: Value = serde_json::from_str(printed(&resumed)).unwrap();
     assert_eq!(resumed["state"], "open");
     let unknown = place.run(&["targets", "pause", "video"]).await;
-    assert_eq!(unknown.code, Some(1), "{}", unknown.err);
+    assert_eq!(unknown.code, Some(2), "{}", unknown.err);
 }
 
 /// JSON may be as wide as it is.

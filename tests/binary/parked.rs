@@ -48,7 +48,7 @@ async fn what_waits_is_listed_released_and_discarded() {
     bridge.at_rest().await;
     let again = place.run(&arguments).await;
     assert_eq!(again.code, Some(1));
-    assert!(again.err.contains("404"), "{}", again.err);
+    assert_eq!(again.err, "error: nothing with this id is parked\n");
     let arguments = ["parked", "discard", "--cause", "unmapped:voice:77"];
     let discarded = place.run(&[&arguments[..], &["--json"]].concat()).await;
     assert_eq!(discarded.out, "{\"discarded\":1}\n");
@@ -75,7 +75,7 @@ async fn what_waits_is_listed_released_and_discarded() {
     let shown: Value = serde_json::from_str(&shown).unwrap();
     assert_eq!(shown["id"], id);
     let none = place.run(&["events", "show", "nothing"]).await;
-    assert_eq!(none.code, Some(1));
+    assert_eq!(none.code, Some(2), "{}", none.err);
 }
 
 #[tokio::test]

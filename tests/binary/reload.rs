@@ -312,7 +312,7 @@ async fn a_directory_that_vanishes_and_comes_back_is_watched_again() {
     let refused = bridge.admin("mappings").await["refused"].clone();
     let fault = refused["faults"][0].as_str().unwrap();
     assert!(
-        fault.contains("mappings:1:1: error: cannot be read"),
+        fault.contains("mappings:1:1: error: there is no such directory"),
         "{fault}"
     );
     // The old tables decide meanwhile.

@@ -2,7 +2,7 @@
 //! twenty late: through verifying, recording, deciding and the store, to two targets that take what
 //! they are given. Each lead ends exactly where it must, told in exactly that order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -72,7 +72,11 @@ struct Expected {
     told: BTreeMap<(&'static str, u64), Vec<String>>,
     newest: BTreeMap<u64, Timestamp>,
     /// Leads whose campaign is known.
-    campaigns: std::collections::BTreeSet<u64>,
+    campaigns: BTreeSet<u64>,
+    /// How many of the writes to the campaign have got there.
+    there: BTreeMap<u64, usize>,
+    /// Leads whose campaign has said something else since.
+    moved_on: BTreeSet<u64>,
     duplicates: usize,
     stale: usize,
 }
@@ -88,6 +92,11 @@ impl Expected {
             *newest = stamp;
         } else {
             self.campaigns.insert(sent.lead);
+            let written = self.told.get(&("nlpearl", sent.lead)).map(Vec::len);
+            // What is still on its way comes after what the campaign says now.
+            if written.is_some() && written == self.there.get(&sent.lead).copied() {
+                self.moved_on.insert(sent.lead);
+            }
         }
         let told = self.told.entry(("leadping", sent.lead)).or_default();
         told.push(sent.name.clone());
@@ -99,7 +108,8 @@ impl Expected {
         if self.campaigns.contains(&sent.lead) {
             let told = self.told.entry(("nlpearl", sent.lead)).or_default();
             // What it has already is not told again.
-            if told.last().is_none_or(|last| last != status) {
+            let has_it = told.last().is_some_and(|last| last == status);
+            if self.moved_on.remove(&sent.lead) || !has_it {
                 told.push(status.to_owned());
             }
         }
@@ -359,6 +369,9 @@ async fn fifty_thousand_events_leave_every_lead_where_it_must_be() {
         let target = *senders.dice.pick(&TARGETS);
         let limit = usize::try_from(senders.dice.between(1, 400)).unwrap();
         bridge.deliver(target, limit, senders.now).await;
+        let written = bridge.told.iter();
+        let there = written.filter(|((target, _), _)| *target == "nlpearl");
+        senders.expected.there = there.map(|((_, lead), told)| (*lead, told.len())).collect();
     }
     for target in TARGETS {
         while bridge.deliver(target, 500, senders.now).await {}
