@@ -18,6 +18,9 @@ pub mod outbound;
 pub mod person;
 pub mod place;
 
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+
 use crate::config::{SourceConfig, SourceKind};
 use crate::event::{EventKind, Facts, Reading, Standing, Status};
 use json::Json;
@@ -173,9 +176,23 @@ pub fn status_label(kind: SourceKind, status: &Status) -> String {
 }
 
 /// The last part of the cause `unmapped:<source>:<status>`: the status as the vendor sends it,
-/// NLPearl's number, at most 64 safe characters.
+/// NLPearl's number, at most 64 safe characters. A blank is `_`. Where more than that was lost, the
+/// end tells two statuses apart: who discards one cause must not discard two.
 pub fn park_cause_status(status: &Status) -> String {
-    safe_text(&status.to_string())
+    let status = status.to_string();
+    let safe = safe_text(&status);
+    let is_kept = safe.len() == status.len()
+        && safe
+            .bytes()
+            .zip(status.bytes())
+            .all(|(safe, own)| safe == own || own == b' ');
+    if is_kept {
+        return safe;
+    }
+    let digest = Sha256::digest(&status);
+    let ending = HEXLOWER.encode(&digest[..4]);
+    let kept: String = safe.chars().take(SAFE_CHARACTERS - 9).collect();
+    format!("{kept}.{ending}")
 }
 
 /// A sender's word, made safe for causes, reasons and logs.

@@ -271,7 +271,8 @@ pub fn typed(value: &Value, member: MemberType) -> Result<Option<Json>, String> 
         ValueKind::String | ValueKind::Bool | ValueKind::Number => text_of(value),
         other => return Err(format!("is {}, not {}", kind_name(other), wanted(member))),
     };
-    if text.is_empty() {
+    // Blanks alone say nothing either.
+    if text.trim().is_empty() {
         return Ok(None);
     }
     if text.len() > MAX_OUTPUT_BYTES {

@@ -108,7 +108,7 @@ fn read_value(
         (DeValue::String(text), _) if Template::is_one(text) => {
             template(reader, name, member_type, (value, text))
         }
-        (DeValue::String(text), _) if text.is_empty() => Some(MemberValue::LeftOut),
+        (DeValue::String(text), _) if text.trim().is_empty() => Some(MemberValue::LeftOut),
         (DeValue::String(_), MemberType::Bool | MemberType::Whole) => {
             reader.wrong_type(value, name, &expression::wanted(member_type));
             None

@@ -60,8 +60,8 @@ pub struct CallCost {
     pub difference: i64,
     /// How long so many take at the target's rate limit.
     pub seconds: Sides<u64>,
-    /// Those that the candidates add; 0 if they add none.
-    pub difference_seconds: u64,
+    /// How long those take that the candidates add; below 0: that they spare.
+    pub difference_seconds: i64,
 }
 
 impl Comparison {
@@ -120,7 +120,10 @@ fn cost(target: &TargetConfig, sides: &Sides<SideTotals>) -> CallCost {
             current: seconds(calls.current, target.rate_limit),
             candidate: seconds(calls.candidate, target.rate_limit),
         },
-        difference_seconds: seconds(difference, target.rate_limit),
+        difference_seconds: {
+            let seconds = seconds(difference.abs(), target.rate_limit);
+            i64::try_from(seconds).unwrap_or(i64::MAX) * difference.signum()
+        },
         calls,
     }
 }

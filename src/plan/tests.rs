@@ -302,7 +302,7 @@ fn a_removed_row_parks_what_it_covered() {
             "70 (VoiceMailLeft): 1 → 0, 1",
             "no row matches: 0 → 1, 1",
             "parked 1 unmapped:voice:70",
-            "calls: 2 → 1, 0 s",
+            "calls: 2 → 1, -1 s",
         ],
     );
 }
@@ -420,7 +420,7 @@ fn what_a_side_already_sent_is_unchanged_on_that_side_only() {
             "2 of 2 events, 0 of 1 leads",
             "success: 1 → 2, 2",
             "70 (VoiceMailLeft): 1 → 0, 1",
-            "calls: 2 → 1, 0 s",
+            "calls: 2 → 1, -1 s",
         ],
     );
 }
@@ -463,7 +463,7 @@ fn what_waited_on_one_side_only_is_decided_again_on_that_side() {
         "1 of 2 events, 0 of 1 leads",
         "LOST: 1 → 1, 1",
         "success: 1 → 1, 0",
-        "calls: 2 → 1, 0 s",
+        "calls: 2 → 1, -1 s",
     ];
     assert_eq!(told(&comparison), expected.join("\n"));
     let example = &comparison.examples[0];

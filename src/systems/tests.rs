@@ -398,3 +398,18 @@ fn a_cause_holds_at_most_64_safe_characters() {
     assert_eq!(cause.len(), 64);
     assert!(cause.starts_with("a_b______xxx"), "{cause}");
 }
+
+#[test]
+fn two_statuses_are_two_causes() {
+    let cause = |name: &str| park_cause_status(&Status::Name(name.to_owned()));
+    assert_eq!(cause("Gone fishing"), "Gone_fishing");
+    let long = "b".repeat(90);
+    for (one, other) in [
+        ("оплачен", "отменён"),
+        ("über", "öber"),
+        (&long, &long[1..]),
+    ] {
+        assert_ne!(cause(one), cause(other));
+        assert_eq!(cause(one), cause(one));
+    }
+}

@@ -192,7 +192,7 @@ async fn the_row_that_is_offered_takes_what_is_parked() {
     // A name that needs every kind of quote, and a number of no page.
     insta::assert_snapshot!(serde_json::to_string_pretty(&items[1]).unwrap(), @r#"
     {
-      "cause": "unmapped:voice:Gone__fishing_",
+      "cause": "unmapped:voice:Gone__fishing_.213da3ea",
       "deliveries": 0,
       "events": 1,
       "oldest_at": "2026-08-01T12:00:01.000Z",

@@ -246,7 +246,11 @@ fn calls(out: &mut String, costs: &[CallCost]) {
             "time",
             lasting(cost.seconds.current),
             lasting(cost.seconds.candidate),
-            lasting(cost.difference_seconds)
+            match cost.difference_seconds {
+                more @ 1.. => format!("+{}", lasting(more.unsigned_abs())),
+                less @ ..0 => format!("-{}", lasting(less.unsigned_abs())),
+                0 => lasting(0),
+            }
         );
         if cost.mode == TargetMode::Shadow {
             let _ = writeln!(
