@@ -113,7 +113,7 @@ async fn what_is_parked_is_released_and_discarded() {
         .click("a[href='/parked?cause=unmapped%3Avoice%3A777']")
         .await;
     let row = browser.text(".ready pre").await;
-    assert!(row.contains("status = 777"), "{row}");
+    assert!(row.contains("event.status == 777"), "{row}");
     browser
         .click(".items li:first-child form[action='/parked/release'] button")
         .await;

@@ -61,6 +61,7 @@ async fn the_lead_that_is_asked_about_is_another_one_and_asked_once_in_ten_secon
     world.settle().await;
     assert_eq!(world.outcomes("lead_c"), ["one"]);
     world.advance(seconds(10)).await;
+    world.settle().await;
     assert_eq!(
         world.calls(),
         "set lead_ok zero: 201\nset lead_a one: 404\nread lead_ok: 200\nset lead_b one: 404\n\
