@@ -34,7 +34,6 @@ use crate::clock::Clock;
 use crate::config::SourceConfig;
 use crate::event::EventKind;
 use crate::record::{NewWebhook, RecordError, Recorded, Recorder, Reject};
-use crate::systems;
 use crate::telemetry::damper::{Damper, Say};
 use crate::telemetry::metrics::ReceiveMetrics;
 use crate::telemetry::traces::{TraceParent, Traces};
@@ -246,17 +245,12 @@ impl<R: Record> Receiver<R> {
         if let Some(limit) = &door.limit {
             limit.take().map_err(Refusal::RateLimited)?;
         }
-        let parsed = body::parse(&bytes);
-        let mended = match parsed {
-            Err(Refusal::NotJson { .. }) => systems::body::mended(&bytes),
-            _ => None,
-        };
-        let parsed = mended
-            .as_deref()
-            .map_or(parsed, body::parse)
-            .inspect_err(|refusal| self.keep_reject(source, *refusal, &bytes, received_at))?;
-        let read = (verified, &parsed);
-        Ok(NewWebhook::read(source, forced_kind, read, received_at))
+        body::with(&bytes, |parsed| {
+            let parsed = parsed
+                .inspect_err(|refusal| self.keep_reject(source, *refusal, &bytes, received_at))?;
+            let read = (verified, &parsed);
+            Ok(NewWebhook::read(source, forced_kind, read, received_at))
+        })
     }
 
     fn keep_reject(&self, source: &SourceConfig, refusal: Refusal, body: &Bytes, at: Timestamp) {

@@ -1,9 +1,9 @@
 //! The vendors: one folder each, with all we know of it.
 //!
-//! `body` parses a webhook's bytes, [`read`] turns that into facts; [`parse_status`] and its neighbours are the words
-//! that tables share with bodies. `members` lists what a table may set, `place` says where a
-//! target keeps a lead, `outbound` makes the calls, `mask` hides the person in what is shown.
-//! Pure: no IO, no clock.
+//! `body` parses a webhook's bytes, [`read`] turns that into facts; [`parse_status`] and its
+//! neighbours are the words that tables share with bodies. `members` lists what a table may set,
+//! `place` says where a target keeps a lead, `outbound` makes the calls, `mask` hides the person in
+//! what is shown. Pure: no IO, no clock.
 
 pub mod body;
 pub mod capillary;

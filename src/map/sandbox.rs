@@ -16,7 +16,7 @@ use minijinja::value::{Kwargs, Rest, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, filters, tests};
 
 pub use cost::TOO_MUCH;
-use cost::{Cost, native};
+use cost::{Cost, Paying};
 use order::present;
 pub use order::{COMPARES, IN_ROW, are_comparable, order_filter};
 
@@ -130,49 +130,37 @@ fn add_filters(environment: &mut Environment<'static>) {
     environment.add_filter("default", filters::default);
     environment.add_filter("first", filters::first);
     environment.add_filter("round", filters::round);
-    // The others go through it; first the engine's own or ours, then who pays for it.
-    for name in ["count", "length"] {
-        environment.add_filter(native(name), filters::length);
-    }
-    environment.add_filter(native("capitalize"), filters::capitalize);
-    environment.add_filter(native("float"), filters::float);
-    environment.add_filter(native("int"), filters::int);
-    environment.add_filter(native("items"), filters::items);
-    environment.add_filter(native("join"), join);
-    environment.add_filter(native("last"), filters::last);
-    environment.add_filter(native("lines"), filters::lines);
-    environment.add_filter(native("list"), filters::list);
-    environment.add_filter(native("lower"), filters::lower);
-    environment.add_filter(native("map"), map);
-    environment.add_filter(native("max"), filters::max);
-    environment.add_filter(native("min"), filters::min);
-    environment.add_filter(native("reject"), filters::reject);
-    environment.add_filter(native("rejectattr"), filters::rejectattr);
-    environment.add_filter(native("replace"), replace);
-    environment.add_filter(native("reverse"), reverse);
-    environment.add_filter(native("select"), filters::select);
-    environment.add_filter(native("selectattr"), filters::selectattr);
-    environment.add_filter(native("sort"), filters::sort);
-    environment.add_filter(native("split"), filters::split);
-    environment.add_filter(native("string"), filters::string);
-    environment.add_filter(native("sum"), sum);
-    environment.add_filter(native("title"), filters::title);
-    environment.add_filter(native("tojson"), tojson);
-    environment.add_filter(native("trim"), filters::trim);
-    environment.add_filter(native("unique"), filters::unique);
-    environment.add_filter(native("upper"), filters::upper);
-    for name in FILTERS {
-        let cost = match *name {
-            "abs" | "bool" | "d" | "default" | "first" | "round" => continue,
-            "sort" | "unique" => Cost::Sorted,
-            "max" | "min" => Cost::Extreme,
-            "reject" | "rejectattr" | "select" | "selectattr" => Cost::EachWithArguments,
-            "lines" | "list" | "split" => Cost::Pieces,
-            "count" | "last" | "length" => Cost::Counted,
-            _ => Cost::Once,
-        };
-        cost::add_filter(environment, name, cost);
-    }
+    // The others go through it, and pay for that first.
+    let mut add = Paying(environment);
+    add.filter("capitalize", Cost::Once, filters::capitalize);
+    add.filter("count", Cost::Counted, filters::length);
+    add.filter("float", Cost::Once, filters::float);
+    add.filter("int", Cost::Once, filters::int);
+    add.filter("items", Cost::Once, filters::items);
+    add.filter("join", Cost::Once, join);
+    add.filter("last", Cost::Counted, filters::last);
+    add.filter("length", Cost::Counted, filters::length);
+    add.filter("lines", Cost::Pieces, filters::lines);
+    add.filter("list", Cost::Pieces, filters::list);
+    add.filter("lower", Cost::Once, filters::lower);
+    add.filter("map", Cost::Once, map);
+    add.filter("max", Cost::Extreme, filters::max);
+    add.filter("min", Cost::Extreme, filters::min);
+    add.filter("reject", Cost::EachWithArguments, filters::reject);
+    add.filter("rejectattr", Cost::EachWithArguments, filters::rejectattr);
+    add.filter("replace", Cost::Once, replace);
+    add.filter("reverse", Cost::Once, reverse);
+    add.filter("select", Cost::EachWithArguments, filters::select);
+    add.filter("selectattr", Cost::EachWithArguments, filters::selectattr);
+    add.filter("sort", Cost::Sorted, filters::sort);
+    add.filter("split", Cost::Pieces, filters::split);
+    add.filter("string", Cost::Once, filters::string);
+    add.filter("sum", Cost::Once, sum);
+    add.filter("title", Cost::Once, filters::title);
+    add.filter("tojson", Cost::Once, tojson);
+    add.filter("trim", Cost::Once, filters::trim);
+    add.filter("unique", Cost::Sorted, filters::unique);
+    add.filter("upper", Cost::Once, filters::upper);
     environment.add_filter(WEIGH, cost::weigh);
     order::add(environment);
 }
@@ -194,25 +182,15 @@ fn add_tests(environment: &mut Environment<'static>) {
     environment.add_test("string", tests::is_string);
     environment.add_test("true", tests::is_true);
     environment.add_test("undefined", tests::is_undefined);
-    // These go through it.
-    environment.add_test(native("endingwith"), tests::is_endingwith);
-    environment.add_test(native("eq"), tests::is_eq);
-    environment.add_test(native("in"), tests::is_in);
-    environment.add_test(native("lower"), tests::is_lower);
-    environment.add_test(native("ne"), tests::is_ne);
-    environment.add_test(native("startingwith"), tests::is_startingwith);
-    environment.add_test(native("upper"), tests::is_upper);
-    for name in [
-        "endingwith",
-        "eq",
-        "in",
-        "lower",
-        "ne",
-        "startingwith",
-        "upper",
-    ] {
-        cost::add_test(environment, name);
-    }
+    // These go through it, and pay for that first.
+    let mut add = Paying(environment);
+    add.test("endingwith", tests::is_endingwith);
+    add.test("eq", tests::is_eq);
+    add.test("in", tests::is_in);
+    add.test("lower", tests::is_lower);
+    add.test("ne", tests::is_ne);
+    add.test("startingwith", tests::is_startingwith);
+    add.test("upper", tests::is_upper);
 }
 
 /// A value as text: `true` as JSON writes it, null as nothing.

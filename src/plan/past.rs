@@ -157,12 +157,12 @@ impl Past {
     }
 
     fn of(
-        state: LeadState,
+        mut state: LeadState,
         names: &mut Names,
         entries: impl Fn(Name, &str, &mut Names) -> Box<[Has]>,
     ) -> Self {
         Self {
-            previous: state.previous.clone().map(Box::new),
+            previous: state.previous.take().map(Box::new),
             applied: state
                 .applied
                 .iter()

@@ -120,7 +120,7 @@ pub(super) fn drain(mut body: Body) {
 }
 
 /// A JSON object of bearable depth, or why not.
-pub(super) fn parse(body: &[u8]) -> Result<Value<'_>, Refusal> {
+fn parse(body: &[u8]) -> Result<Value<'_>, Refusal> {
     // Checked as a whole: the parser would check each string of a slice on its own.
     let text = match std::str::from_utf8(body) {
         Ok(text) => text,
@@ -134,9 +134,9 @@ pub(super) fn parse(body: &[u8]) -> Result<Value<'_>, Refusal> {
         Err(_) if is_nested_too_deep(body) => Err(Refusal::TooDeep(MAX_DEPTH)),
         Err(error) => {
             let (line, column) = (error.line(), error.column());
-            Err(match number_at(text, line, column) {
-                Some(_) => Refusal::NumberOutOfRange { line, column },
-                None => Refusal::NotJson { line, column },
+            Err(match is_number_at(text, line, column) {
+                Some(true) => Refusal::NumberOutOfRange { line, column },
+                _ => Refusal::NotJson { line, column },
             })
         }
         Ok(value) if may_be_deep(body) && !fits(&value, MAX_DEPTH) => {
@@ -147,9 +147,9 @@ pub(super) fn parse(body: &[u8]) -> Result<Value<'_>, Refusal> {
     }
 }
 
-/// The number that stands where the parser gave up. As it is one by JSON's grammar, the parser
+/// Whether a number stands where the parser gave up. As it is one by JSON's grammar, the parser
 /// cannot hold it: `1e400`.
-fn number_at(text: &str, line: usize, column: usize) -> Option<&str> {
+fn is_number_at(text: &str, line: usize, column: usize) -> Option<bool> {
     let line = text.split('\n').nth(line.checked_sub(1)?)?.as_bytes();
     let is_of_it = |byte: &u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
     let place = column.min(line.len());
@@ -159,7 +159,18 @@ fn number_at(text: &str, line: usize, column: usize) -> Option<&str> {
     let number = std::str::from_utf8(&line[begin..place + end.count()]).ok()?;
     // What is ignored may be of any size.
     serde_json::from_str::<IgnoredAny>(number).ok()?;
-    serde_json::from_str::<f64>(number).err().map(|_| number)
+    Some(serde_json::from_str::<f64>(number).is_err())
+}
+
+/// What `read` makes of the body, half a pair in it replaced: see `systems::body`.
+pub(super) fn with<R>(body: &[u8], read: impl FnOnce(Result<Value<'_>, Refusal>) -> R) -> R {
+    match parse(body) {
+        Err(refusal @ Refusal::NotJson { .. }) => match systems::body::mended(body) {
+            Some(mended) => read(parse(&mended)),
+            None => read(Err(refusal)),
+        },
+        parsed => read(parsed),
+    }
 }
 
 /// Why the webhook listener would not take a body, in its words.
@@ -173,16 +184,11 @@ pub struct Unfit {
 
 /// Asks what the listener would say; for those who look at a body that was not sent.
 pub fn check_body(body: &[u8], max_bytes: usize) -> Result<(), Unfit> {
-    let refusal = if body.len() > max_bytes {
-        Refusal::TooLarge(max_bytes)
-    } else {
-        let mended = systems::body::mended(body);
-        match parse(mended.as_deref().unwrap_or(body)) {
-            Ok(_) => return Ok(()),
-            Err(refusal) => refusal,
-        }
+    let fits = match body.len() > max_bytes {
+        true => Err(Refusal::TooLarge(max_bytes)),
+        false => with(body, |parsed| parsed.map(drop)),
     };
-    Err(Unfit {
+    fits.map_err(|refusal| Unfit {
         is_syntax: matches!(refusal, Refusal::NotJson { .. }),
         why: refusal.to_string(),
     })

@@ -15,6 +15,7 @@ use crate::event::EventId;
 use crate::listen::tests::Wire;
 use crate::listen::{ListenLimits, serve};
 use crate::secret::SecretReference;
+use crate::systems;
 
 const ID: EventId = EventId(Uuid::from_u128(7));
 const MAX_BYTES: usize = 10_000;

@@ -1,7 +1,8 @@
 //! What filters, tests and operators cost: each pays for what it is about to go through, from the
 //! one budget of the event, before it begins.
 
-use minijinja::value::{Rest, Value, ValueKind, ValueOrKwargs};
+use minijinja::functions::Function;
+use minijinja::value::{FunctionArgs, FunctionResult, Rest, Value, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State};
 
 use super::order;
@@ -27,36 +28,51 @@ pub enum Cost {
     Pieces,
 }
 
-/// A filter or test that pays before it works; `native` is the engine's own, under another name.
-pub fn add_filter(environment: &mut Environment<'static>, name: &'static str, cost: Cost) {
-    let native = native(name);
-    environment.add_filter(
-        name,
-        move |state: &mut State, arguments: Rest<ValueOrKwargs>| -> Result<Value, Error> {
-            let arguments = arguments.into_values();
-            pay(cost, &arguments)?;
-            let made = state.apply_filter(&native, &arguments)?;
-            if cost == Cost::Pieces {
-                charge(made.len().unwrap_or_default() as u64)?;
-            }
-            Ok(made)
-        },
-    );
-}
+/// Adds what pays before it works. `own`, which does the work, is kept under another name.
+pub struct Paying<'e>(pub &'e mut Environment<'static>);
 
-/// The same for a test.
-pub fn add_test(environment: &mut Environment<'static>, name: &'static str) {
-    let native = native(name);
-    environment.add_test(
-        name,
-        move |state: &mut State, arguments: Rest<ValueOrKwargs>| -> Result<bool, Error> {
-            let arguments = arguments.into_values();
-            for argument in &arguments {
-                charge(weight(argument))?;
-            }
-            state.perform_test(&native, &arguments)
-        },
-    );
+impl Paying<'_> {
+    pub fn filter<F, Rv, Args>(&mut self, name: &'static str, cost: Cost, own: F)
+    where
+        F: Function<Rv, Args>,
+        Rv: FunctionResult,
+        Args: for<'a> FunctionArgs<'a>,
+    {
+        let native = native(name);
+        self.0.add_filter(native.clone(), own);
+        self.0.add_filter(
+            name,
+            move |state: &mut State, arguments: Rest<ValueOrKwargs>| -> Result<Value, Error> {
+                let arguments = arguments.into_values();
+                pay(cost, &arguments)?;
+                let made = state.apply_filter(&native, &arguments)?;
+                if cost == Cost::Pieces {
+                    charge(made.len().unwrap_or_default() as u64)?;
+                }
+                Ok(made)
+            },
+        );
+    }
+
+    pub fn test<F, Rv, Args>(&mut self, name: &'static str, own: F)
+    where
+        F: Function<Rv, Args>,
+        Rv: FunctionResult,
+        Args: for<'a> FunctionArgs<'a>,
+    {
+        let native = native(name);
+        self.0.add_test(native.clone(), own);
+        self.0.add_test(
+            name,
+            move |state: &mut State, arguments: Rest<ValueOrKwargs>| -> Result<bool, Error> {
+                let arguments = arguments.into_values();
+                for argument in &arguments {
+                    charge(weight(argument))?;
+                }
+                state.perform_test(&native, &arguments)
+            },
+        );
+    }
 }
 
 /// The name under which the engine's own is kept; `lint` lets nobody write it.
