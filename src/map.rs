@@ -16,6 +16,7 @@ mod context;
 mod coverage;
 mod credentials;
 mod expression;
+mod fit;
 mod lint;
 mod load;
 mod members;

@@ -11,7 +11,7 @@ use crate::config::SourceKind;
 use crate::diagnostic::did_you_mean;
 use crate::event::Status;
 use crate::map::context::NUMBERS;
-use crate::map::lint::{Atom, Claim, Logic, Relation};
+use crate::map::lint::{Atom, Claim, Logic, Relation, Stray};
 use crate::map::place::TextPlace;
 use crate::map::possible::World;
 use crate::map::reader::{Reader, Sources};
@@ -65,6 +65,13 @@ pub fn check(reader: &mut Reader<'_>, kind: SourceKind, row: &Row) {
     let Some(when) = &row.when else {
         return;
     };
+    if check_strays(
+        reader,
+        ("when", &when.place),
+        &when.condition.meaning.strays,
+    ) {
+        return;
+    }
     match when.condition.constant() {
         Some(Ok(true)) => {
             reader
@@ -98,6 +105,27 @@ pub fn check(reader: &mut Reader<'_>, kind: SourceKind, row: &Row) {
     }
 }
 
+/// Values where a question should stand; whether there are any: what follows from them is not told.
+fn check_strays(
+    reader: &mut Reader<'_>,
+    (key, place): (&str, &TextPlace),
+    strays: &[Stray],
+) -> bool {
+    for stray in strays {
+        let span = place.at(&stray.range);
+        let said = reader.file.text.get(span.clone()).unwrap_or_default();
+        let message = format!("`{key}`: `{said}` alone asks nothing: it is a value, no condition");
+        let hint = match &stray.meant {
+            Some(meant) => format!("write `{meant}`"),
+            None => String::from("say what is compared with it, or take it out"),
+        };
+        if reader.is_news(&span, &message) {
+            reader.error(span, message).hint = Some(hint);
+        }
+    }
+    !strays.is_empty()
+}
+
 /// A comparison inside a template that no event makes true, or that cannot be made.
 fn check_templates(reader: &mut Reader<'_>, kind: SourceKind, row: &Row) {
     let RowResult::Targets(tables) = &row.result else {
@@ -107,6 +135,9 @@ fn check_templates(reader: &mut Reader<'_>, kind: SourceKind, row: &Row) {
     for member in tables.iter().flat_map(|table| &table.members) {
         for (_, template, place) in member.value.typed_templates(member.member_type) {
             for asked in &template.asked {
+                if check_strays(reader, (member.name, place), &asked.strays) {
+                    continue;
+                }
                 let before = reader.findings.len();
                 for claim in &asked.claims {
                     check_claim(reader, (kind, row), (member.name, place), claim);

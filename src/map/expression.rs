@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 
 use crate::map::budget;
 use crate::map::context::{Context, Roots};
-use crate::map::lint::{self, Asked, Fault, Inspected, Meaning, Need};
+use crate::map::lint::{self, Asked, Fault, Inspected, Meaning, Need, Outline};
 use crate::map::sandbox::{
     COMPARES, ENVIRONMENT, Limited, MAX_FILTER_BYTES, MAX_OUTPUT_BYTES, MAX_RANGE, TOO_LARGE,
     TOO_MUCH, text_of,
@@ -104,6 +104,8 @@ pub struct Template {
     pub needs: Vec<Need>,
     /// Written-out values that it may come to as a whole, each with its place.
     pub leaves: Vec<(Value, Range<usize>)>,
+    /// What it may come to where text stands around.
+    pub outlines: Vec<Outline>,
     /// What it asks on its way.
     pub asked: Vec<Asked>,
 }
@@ -148,6 +150,7 @@ impl Template {
             variables: inspected.variables,
             needs: inspected.needs,
             leaves: inspected.leaves,
+            outlines: inspected.outlines,
             asked: inspected.asked,
         })
     }

@@ -9,6 +9,8 @@ mod foreign;
 mod leaves;
 mod logic;
 mod needs;
+mod outline;
+mod stray;
 mod syntax;
 mod walk;
 mod write;
@@ -25,6 +27,8 @@ pub use claims::{Claim, Relation};
 pub use logic::{Atom, Fact, Logic, Subject};
 use needs::Needs;
 pub use needs::{Need, Proven, is_proven};
+pub use outline::{Outline, Part};
+pub use stray::Stray;
 use walk::Walk;
 
 /// The longest template or condition.
@@ -52,6 +56,8 @@ pub struct Inspected {
     pub needs: Vec<Need>,
     /// Written-out values that it may come to as a whole, each with its place.
     pub leaves: Vec<(Value, Range<usize>)>,
+    /// What it may come to where text stands around.
+    pub outlines: Vec<Outline>,
     /// What a template asks on its way.
     pub asked: Vec<Asked>,
 }
@@ -65,6 +71,8 @@ pub struct Meaning {
     /// The one member that it consists of, which then should be true or false.
     pub alone: Option<String>,
     pub logic: Logic,
+    /// Values where a question should stand.
+    pub strays: Vec<Stray>,
 }
 
 /// Inspects a condition.
@@ -93,6 +101,7 @@ fn inspect_expression(source: &str) -> Result<Inspected, Vec<Fault>> {
     inspected.single = true;
     inspected.needs = Needs::of_expression(&expression);
     inspected.leaves = leaves::of_expression(&expression);
+    inspected.outlines = outline::of_expression(&expression);
     Ok(inspected)
 }
 
@@ -108,6 +117,7 @@ pub fn meaning_of(source: &str) -> Meaning {
         proven: needs::proven_by(&expression, true),
         alone: needs::fallback(&expression).map(|(path, _)| path),
         logic: logic::of(&expression),
+        strays: stray::strays(&expression, source),
     }
 }
 
@@ -134,7 +144,10 @@ pub fn inspect_template(source: &str) -> Result<Inspected, Vec<Fault>> {
         for (_, range) in &mut inspected.leaves {
             *range = moved(range, offset);
         }
-        inspected.asked = asked::in_template(&template.children);
+        for outline in &mut inspected.outlines {
+            outline.range = moved(&outline.range, offset);
+        }
+        inspected.asked = asked::in_template(&template.children, source);
         return Ok(inspected);
     }
     let mut walk = Walk::new(source);
@@ -142,7 +155,8 @@ pub fn inspect_template(source: &str) -> Result<Inspected, Vec<Fault>> {
     let mut inspected = walk.finish(source, || write::template(&template.children))?;
     inspected.needs = Needs::of_template(&template.children);
     inspected.leaves = leaves::of_template(&template.children);
-    inspected.asked = asked::in_template(&template.children);
+    inspected.outlines = outline::of_template(&template.children);
+    inspected.asked = asked::in_template(&template.children, source);
     Ok(inspected)
 }
 

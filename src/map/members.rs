@@ -8,12 +8,15 @@ use toml::de::DeValue;
 use crate::diagnostic::did_you_mean;
 use crate::map::context::{KNOWN, OPEN};
 use crate::map::expression::{self, Template};
+use crate::map::fit;
 use crate::map::place::TextPlace;
 use crate::map::reader::{Reader, Value};
 use crate::map::row::{Member, MemberValue};
 use crate::systems::members::{Body, MemberType};
 use crate::systems::nlpearl::zones::WINDOWS_ZONES;
 
+const NO_RECKONING: &str =
+    "such as 2026-08-01T10:00:00Z; a table cannot add to a time: send it as it comes";
 /// What a list or a table of values may hold.
 const MAX_ITEMS: usize = 100;
 
@@ -97,6 +100,9 @@ fn read_value(
     member_type: MemberType,
     value: &Value<'_>,
 ) -> Option<MemberValue> {
+    if reader.is_too_long(value, name) {
+        return None;
+    }
     match (value.get_ref(), member_type) {
         (DeValue::Array(items), MemberType::Texts) => list(reader, name, (value, items)),
         (DeValue::Table(_), MemberType::Values) => object(reader, name, value, None),
@@ -174,6 +180,20 @@ fn template(
             reader
                 .error(place.at(range), format!("`{name}` {why}"))
                 .hint = hint;
+            is_sound = false;
+        }
+    }
+    for outline in &template.outlines {
+        if !fit::may_be(&outline.parts, member_type) {
+            let wanted = expression::wanted(member_type);
+            let message = format!("`{name}` is never {wanted}, whatever stands in the braces");
+            let hint = match member_type {
+                MemberType::Instant => Some(String::from(NO_RECKONING)),
+                _ => Some(String::from(
+                    "the whole value has to fit, with the text around",
+                )),
+            };
+            reader.error(place.at(&outline.range), message).hint = hint;
             is_sound = false;
         }
     }

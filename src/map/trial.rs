@@ -18,7 +18,7 @@ use crate::config::SourceKind;
 use crate::diagnostic::Severity;
 use crate::map::context::{Context, OPEN};
 use crate::map::expression::{Template, in_full, present, typed};
-use crate::map::lint::Need;
+use crate::map::lint::{Logic, Need};
 use crate::map::place::TextPlace;
 use crate::map::reader::Reader;
 use crate::map::row::{EMPTY, Row, RowResult, When};
@@ -47,6 +47,8 @@ struct Tried<'t> {
     place: &'t TextPlace,
     paths: &'t BTreeSet<String>,
     needs: &'t [Need],
+    /// The questions in it.
+    logics: &'t [&'t Logic],
     is_condition: bool,
     /// Of one evaluation.
     cost: usize,
@@ -76,11 +78,13 @@ pub fn check(reader: &mut Reader<'_>, kind: SourceKind, row: &Row) {
         };
         reader.tried += cost;
         let attempt = |context: &Context<'_>| value(template, &member, context);
+        let logics: Vec<&Logic> = template.asked.iter().map(|asked| &asked.logic).collect();
         let tried = Tried {
             name: member.name,
             place,
             paths: template.variables(),
             needs: &template.needs,
+            logics: &logics,
             is_condition: false,
             cost,
             attempt: &attempt,
@@ -122,6 +126,7 @@ fn try_condition<'s>(
         place: &when.place,
         paths: when.condition.variables(),
         needs: &when.condition.needs,
+        logics: &[&when.condition.meaning.logic],
         is_condition: true,
         cost: 1,
         attempt: &attempt,
@@ -267,11 +272,18 @@ fn value(template: &Template, member: &Target, context: &Context<'_>) -> Outcome
         Ok(value) => match (typed(&value, member.member_type), value.kind()) {
             (Ok(None), _) if member.is_required => Outcome::Fails(String::from(EMPTY)),
             (Ok(_), _) => Outcome::Fine,
-            (Err(_), ValueKind::String) => Outcome::Unknown,
+            // Of our own times it is known how they are written.
+            (Err(_), ValueKind::String) if !is_made_of_times(template, member) => Outcome::Unknown,
             (Err(why), _) => Outcome::Fails(why),
         },
         Err(error) => failed(&error),
     }
+}
+
+fn is_made_of_times(template: &Template, member: &Target) -> bool {
+    const TIMES: &[&str] = &["event.received_at", "event.occurred_at", "previous.at"];
+    let mut paths = template.variables().iter();
+    member.member_type == MemberType::Instant && paths.all(|path| TIMES.contains(&path.as_str()))
 }
 
 fn failed(error: &minijinja::Error) -> Outcome {

@@ -5,29 +5,35 @@ use minijinja::machinery::ast;
 
 use super::needs::parts_of;
 use super::syntax::Scope;
-use super::{Claim, Logic, claims, logic};
+use super::{Claim, Logic, Stray, claims, logic, stray};
 
 /// One comparison, or several with `and` and `or` between them.
 #[derive(Debug, Clone)]
 pub struct Asked {
     pub claims: Vec<Claim>,
     pub logic: Logic,
+    /// Values where a question should stand.
+    pub strays: Vec<Stray>,
 }
 
-pub(super) fn in_template(statements: &[ast::Stmt<'_>]) -> Vec<Asked> {
-    let mut search = Search::default();
+pub(super) fn in_template(statements: &[ast::Stmt<'_>], source: &str) -> Vec<Asked> {
+    let mut search = Search {
+        source,
+        found: Vec::new(),
+        scope: Scope::default(),
+    };
     search.statements(statements);
     search.found
 }
 
-#[derive(Default)]
-struct Search<'a> {
+struct Search<'a, 's> {
+    source: &'s str,
     found: Vec<Asked>,
     /// Inside a loop a name may be another's.
     scope: Scope<'a>,
 }
 
-impl<'a> Search<'a> {
+impl<'a> Search<'a, '_> {
     fn statements(&mut self, statements: &[ast::Stmt<'a>]) {
         for statement in statements {
             match statement {
@@ -93,6 +99,7 @@ impl<'a> Search<'a> {
             self.found.push(Asked {
                 claims: found,
                 logic,
+                strays: stray::strays(expression, self.source),
             });
         }
     }

@@ -65,6 +65,7 @@ impl<'a> Walk<'a> {
             single: false,
             needs: Vec::new(),
             leaves: Vec::new(),
+            outlines: Vec::new(),
             asked: Vec::new(),
         })
     }

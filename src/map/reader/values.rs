@@ -7,9 +7,11 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::diagnostic::{Finding, SourceFile, did_you_mean};
+use crate::map::expression::Template;
 use crate::map::lint::Fault;
 use crate::map::place::TextPlace;
 use crate::map::reader::ROW_KEYS;
+use crate::map::sandbox::MAX_OUTPUT_BYTES;
 use crate::systems::members::{Body, TARGETS};
 
 pub type Value<'a> = Spanned<DeValue<'a>>;
@@ -130,7 +132,22 @@ impl Reader<'_> {
         if text.is_none() {
             self.wrong_type(value, key, "text");
         }
-        text
+        text.filter(|_| !self.is_too_long(value, key))
+    }
+
+    /// Longer than what a template may make; it is told. What is evaluated has a limit of its own.
+    pub fn is_too_long(&mut self, value: &Value<'_>, key: &str) -> bool {
+        let text = value.get_ref().as_str();
+        let is_too_long = text.is_some_and(|text| {
+            text.len() > MAX_OUTPUT_BYTES && key != "when" && !Template::is_one(text)
+        });
+        if is_too_long {
+            let message = format!("`{key}` is longer than {MAX_OUTPUT_BYTES} bytes");
+            self.error(value.span(), message).hint = Some(String::from(
+                "that is the most that a value or a reason may have",
+            ));
+        }
+        is_too_long
     }
 
     pub fn integer(&mut self, value: &Value<'_>, key: &str) -> Option<i64> {

@@ -343,3 +343,35 @@ fn only_numbers_are_summed() {
     let summed = member(&given, "notes", "{{ body.n | sum(start=1) }}");
     assert_eq!(summed, Ok(Some(json!("4.5"))));
 }
+
+#[test]
+fn what_is_written_out_has_the_limit_of_what_a_template_may_make() {
+    let long = "x".repeat(8193);
+    let sendable = format!("{}\u{e9}", "x".repeat(8190));
+    let told = "is longer than 8192 bytes";
+    let row = |members: &str| {
+        format!(
+            "kind = \"nlpearl\"\n[[row]]\nleadping = {{ type = \"a\", outcome = \"b\", {members} }}\n"
+        )
+    };
+    refused(
+        &row(&format!("notes = \"{long}\"")),
+        &format!("`notes` {told}"),
+    );
+    let tags = format!("lead = {{ tagNames = [\"{long}\"] }}");
+    refused(&row(&tags), &format!("`tagNames` {told}"));
+    let park = format!("kind = \"nlpearl\"\n[[row]]\npark = \"{long}\"\n");
+    refused(&park, &format!("`park` {told}"));
+    let (table, findings) = parse(
+        SourceKind::Nlpearl,
+        &row(&format!("notes = \"{sendable}\"")),
+    );
+    assert!(table.is_some(), "{findings:?}");
+    // What is evaluated has a limit of its own, which is the one to be told.
+    let when = format!("kind = \"nlpearl\"\n[[row]]\nignore = \"x\"\nwhen = \"'{long}' == 'x'\"\n");
+    refused(&when, "longer than 4096 bytes");
+    let limits = include_str!("../../../docs/tables.md");
+    for limit in ["8 KiB (8,192 bytes)", "4 KiB (4,096 bytes)"] {
+        assert!(limits.contains(limit), "{limit}");
+    }
+}

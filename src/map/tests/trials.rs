@@ -266,8 +266,14 @@ fn what_works_with_numbers_only_is_a_warning() {
         assert_eq!(found, expected, "{line}");
     }
     let when = |condition: &str| format!("when = \"{condition}\"\nignore = \"x\"");
+    // Whoever puts a number in its place knows that numbers come.
+    check(&when("collected.n | default(0) > 3"), &[]);
     check(
-        &when("collected.n | default(0) > 3"),
+        "MEMBERS\nnotes = \"{{ 'many' if collected.n | default(0) > 3 else 'few' }}\"",
+        &[],
+    );
+    check(
+        &when("collected.n is defined and collected.n > 3"),
         &["`when` fails where `collected.n` is sent as text, such as \"12\""],
     );
     check(&when("collected.n | default(0) | float > 3"), &[]);
@@ -358,6 +364,101 @@ fn what_a_template_asks_is_judged_too() {
     );
     check(
         "{{ 'x' if lead.calls > 3 and previous.category | default('') == 'Lost' }}",
+        &[],
+    );
+}
+
+#[test]
+fn text_around_that_fits_no_value_of_the_type_is_an_error() {
+    let instant = "`callbackAt` is never an RFC 3339 date-time, whatever stands in the braces";
+    for text in [
+        "{{ event.received_at }} + 2h",
+        "in {{ collected.hours | default('1') }} hours",
+        "{{ 'at ' ~ event.received_at }}",
+    ] {
+        let found = errors(SourceKind::Nlpearl, "", &format!("callbackAt = \"{text}\""));
+        assert_eq!(found.len(), 1, "{text}: {found:?}");
+        assert!(found[0].ends_with(instant), "{text}: {found:?}");
+    }
+    voice(
+        "callbackAt = \"{% if lead.calls > 2 %}{{ event.received_at }} + 2h{% endif %}\"",
+        &[&format!(" + 2h: {instant}")],
+    );
+    voice(
+        "category = \"{{ call.summary | default('') }}!\"",
+        &[
+            "!: `category` is never one of Open, Qualified, Converted, Lost, Invalid, Duplicate, whatever stands in the braces",
+        ],
+    );
+    voice(
+        "isMissedCallFollowUp = \"not {{ call.transferred | default(false) }}\"",
+        &["not : `isMissedCallFollowUp` is never true or false, whatever stands in the braces"],
+    );
+    // A time of ours ends with its offset: there cannot be another.
+    voice(
+        "callbackAt = \"{{ event.received_at }}+02:00\"",
+        &["\"{{ event.received_at }}+02:00\": `callbackAt` is not an RFC 3339 date-time"],
+    );
+    for sound in [
+        "callbackAt = \"{{ collected.day | default('2026-08-01') }}T10:00:00Z\"",
+        "callbackAt = \"2026-08-{{ collected.day | default('01') }}T10:00:00Z\"",
+        "callbackAt = \"{{ event.received_at[:10] }}T18:00:00Z\"",
+        "callbackAt = \"{{ collected.a | default('') }} {{ collected.b | default('') }}\"",
+        "notes = \"{{ event.received_at }} + 2h\"",
+        "category = \"Lo{{ 'st' if lead.calls > 2 else 'st' }}\"",
+    ] {
+        voice(sound, &[]);
+    }
+}
+
+#[test]
+fn a_value_where_a_question_should_stand_is_one_error() {
+    #[track_caller]
+    fn check(condition: &str, place: &str, hint: &str) {
+        let text = format!(
+            "kind = \"nlpearl\"\n[[row]]\nwhen = {}\nignore = \"x\"\n",
+            toml::Value::from(condition)
+        );
+        let (table, findings) = parse_table("voice", &file(&text), Some(SourceKind::Nlpearl));
+        assert!(table.is_none(), "{condition}: {findings:?}");
+        let about: Vec<_> = findings
+            .iter()
+            .filter(|finding| !finding.message.contains("cover"))
+            .map(|finding| (&text[finding.span.clone()], finding.hint.as_deref()))
+            .collect();
+        assert_eq!(about, [(place, Some(hint))], "{condition}: {findings:?}");
+    }
+    let compare = "say what is compared with it, or take it out";
+    check(
+        "event.status == 70 or 150",
+        "150",
+        "write `event.status in [70, 150]`",
+    );
+    check(
+        "event.status == 70 or 150 or 220",
+        "150",
+        "write `event.status in [70, 150, 220]`",
+    );
+    check(
+        "lead.calls > 3 and event.status != 70 and 150",
+        "150",
+        "write `event.status not in [70, 150]`",
+    );
+    check("lead.calls > 3 and 'x'", "'x'", compare);
+    check("'x' or lead.calls > 3", "'x'", compare);
+    check("not 'x'", "'x'", compare);
+    check("not (lead.calls > 3 and 1)", "1", compare);
+    let found = errors(
+        SourceKind::Nlpearl,
+        "",
+        "notes = \"{{ 'a' if event.status == 70 or 150 else 'b' }}\"",
+    );
+    assert_eq!(
+        found,
+        ["150: `notes`: `150` alone asks nothing: it is a value, no condition"]
+    );
+    voice(
+        "notes = \"{{ 'a' if event.status in [70, 150] or lead.calls == 3 else 'b' }}\"",
         &[],
     );
 }
