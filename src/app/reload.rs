@@ -12,6 +12,7 @@ use crate::admin::auth::Doorman;
 use crate::config::{Config, SourceKind};
 use crate::decider::{RefusedTables, Request, Rules};
 use crate::deliver::{Ground, TargetWorker};
+use crate::diagnostic::Severity;
 use crate::map;
 use crate::map::Tables;
 use crate::receive::Receiver;
@@ -84,7 +85,10 @@ impl Reloader {
         };
         let Some(tables) = tables else {
             for finding in &findings {
-                tracing::error!("{finding}");
+                match finding.severity {
+                    Severity::Error => tracing::error!("{finding}"),
+                    Severity::Warning => tracing::warn!("{finding}"),
+                }
             }
             tracing::error!("the tables have faults; the old ones stay in force");
             return self.refuse(findings.iter().map(ToString::to_string).collect());

@@ -385,3 +385,19 @@ async fn of_several_saves_at_once_the_last_one_counts() {
         2
     );
 }
+
+/// Of a set that is refused, what stops nothing by itself is no error in the log.
+#[tokio::test]
+async fn warnings_of_refused_tables_are_logged_as_warnings() {
+    let place = Place::new(None);
+    let bridge = place.serve().await;
+    let text = place.read(TABLE);
+    let never = "\n[[row]]\nstatus = \"Error\"\nwhen = \"lead.calls < 0\"\nignore = \"x\"\n";
+    let wrong = "\n[[row]]\nstatus = \"Sucess\"\nignore = \"x\"\n";
+    place.write(TABLE, &format!("{text}{never}{wrong}"));
+    bridge.process.signal("HUP");
+    bridge.logged("the tables have faults").await;
+    let level = async |said: &str| bridge.logged(said).await["level"].to_string();
+    assert_eq!(level("unknown status `Sucess`").await, "\"ERROR\"");
+    assert_eq!(level("row can never match").await, "\"WARN\"");
+}
