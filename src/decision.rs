@@ -87,10 +87,14 @@ impl ParkCause {
             parts.next().unwrap_or_default(),
         );
         match class {
-            "unmapped" => format!(
-                "add a row for {} to the mapping of `{name}`; it is then decided again by itself",
-                status.unwrap_or(detail)
-            ),
+            "unmapped" => match status.or(plain(detail)) {
+                Some(status) => format!(
+                    "add a row for {status} to the mapping of `{name}`; it is then decided again by itself"
+                ),
+                None => format!(
+                    "add a row for its status, which `leadping-bridge parked list` shows as it was sent, to the mapping of `{name}`; it is then decided again by itself"
+                ),
+            },
             "unlinked" => format!(
                 "name the LeadPing lead: `leadping-bridge links set {name} <its lead id> <LeadPing lead id>`, or wait for an event that names both"
             ),
@@ -99,7 +103,7 @@ impl ParkCause {
             ),
             "row" => format!(
                 "a row of the mapping of `{name}` parks {}; change the row to act on it",
-                status.unwrap_or(detail)
+                status.or(plain(detail)).unwrap_or("this status")
             ),
             "refused" => format!(
                 "`{name}` answered {detail}: mend the row or the lead there, then release it"
@@ -118,6 +122,12 @@ impl ParkCause {
             _ => String::from("a person has to look"),
         }
     }
+}
+
+/// The status of a cause, where it cannot be another than the one that was sent: `_` may stand for a
+/// blank, and a full stop before the digits that tell two apart.
+fn plain(detail: &str) -> Option<&str> {
+    (!detail.contains(['_', '.'])).then_some(detail)
 }
 
 impl fmt::Display for ParkCause {
@@ -396,4 +406,33 @@ pub struct AppliedChange {
     pub previous: Option<Previous>,
     /// Slot → the lead's course there, where it went on.
     pub courses: BTreeMap<String, Course>,
+}
+
+#[cfg(test)]
+mod cause_tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_named_from_its_cause_only_where_it_cannot_be_another() {
+        #[track_caller]
+        fn check(status: &str, expected: &str) {
+            let suggestion = ParkCause::unmapped("voice", status).suggestion();
+            assert!(suggestion.starts_with(expected), "{suggestion}");
+        }
+        check("77", "add a row for 77 to the mapping of `voice`");
+        check("Paused", "add a row for Paused to");
+        let unsaid =
+            "add a row for its status, which `leadping-bridge parked list` shows as it was";
+        // `Gone fishing`, or `Gone_fishing`; and what no table could be written for.
+        check("Gone_fishing", unsaid);
+        check("Gone__fishing_.213da3ea", unsaid);
+        let by_row = ParkCause::by_row("crm", "ON_HOLD").suggestion();
+        assert!(by_row.contains("parks this status"), "{by_row}");
+        let full = ParkCause::unmapped("voice", "Gone_fishing");
+        let full = full.suggestion_for(Some("\"Gone fishing\""));
+        assert!(
+            full.starts_with("add a row for \"Gone fishing\" to"),
+            "{full}"
+        );
+    }
 }

@@ -46,10 +46,12 @@ pub use judgement::{Decided, Decider, Desk, Leased};
 pub use latency::Latency;
 pub use links::{Learnt, LinkPage, LinkRow, Linked, Links, NamedLead, NewLink};
 pub use page::{EventPage, EventsFound, LeadQuery};
-pub use parked::{Freed, FreedTo, Parked, ParkedAction, ParkedPlace, ParkedRow};
+pub use parked::{
+    Freed, FreedTo, Parked, ParkedAction, ParkedPlace, ParkedReason, ParkedReasons, ParkedRow,
+};
 pub use recorded::{KnownLead, Peeked, RecordedFrom, RecordedSpan};
 pub use rejects::RejectRow;
-pub use replay::{ReplayOf, ReplaySpan, ReplayStep};
+pub use replay::{ReplayOf, ReplaySpan, ReplayStep, STAYS_DISCARDED};
 pub use retention::{StepSize, Sweep, SweepAt, Swept};
 pub use timeline::{AttemptRow, LeadCard, LeadFound, LeadPage, LeadTimeline, TargetHas};
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::Admin;
 use crate::event::{Facts, Sequence};
 use crate::map::offer;
-use crate::store::{Decider as _, ParkedRow, StoreError};
+use crate::store::{Decider as _, ParkedReasons, ParkedRow, StoreError};
 
 /// What waits for one cause, and what to do about it.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -16,6 +16,9 @@ pub struct ParkedCause {
     /// For a status that no row takes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row: Option<RowToPaste>,
+    /// Of `invalid`, which stands for many reasons: those that are met most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reasons: Option<ParkedReasons>,
 }
 
 /// A row that takes the oldest event of a cause.
@@ -27,7 +30,8 @@ pub struct RowToPaste {
     pub text: String,
 }
 
-/// Says more of each cause that is about a status; one short look into the store for each.
+/// Says more of each cause that is about a status or stands for many reasons; one short look into the
+/// store for each.
 pub async fn advise(
     admin: &Admin,
     parked: impl IntoIterator<Item = ParkedRow>,
@@ -35,7 +39,8 @@ pub async fn advise(
     let mut advised = Vec::new();
     for mut parked in parked {
         let mut row = None;
-        let class = parked.cause.class();
+        let class = parked.cause.class().to_owned();
+        let class = class.as_str();
         let is_unmapped = class == "unmapped";
         if let Some(first) = parked.first_event.filter(|_| is_unmapped || class == "row")
             && let Some((source, facts)) = facts_of(admin, first).await?
@@ -45,8 +50,22 @@ pub async fn advise(
             row = is_unmapped
                 .then(|| row_for(admin, &source, &facts))
                 .flatten();
+            let status = facts.status.as_ref().filter(|_| is_unmapped);
+            if let Some(instead) = status.and_then(|status| offer::instead(status, &source)) {
+                parked.suggestion = instead;
+            }
         }
-        advised.push(ParkedCause { parked, row });
+        let reasons = match class {
+            "invalid" if parked.events > 0 => {
+                Some(admin.store.parked_reasons(parked.cause.clone()).await?)
+            }
+            _ => None,
+        };
+        advised.push(ParkedCause {
+            parked,
+            row,
+            reasons,
+        });
     }
     Ok(advised)
 }

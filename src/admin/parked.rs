@@ -16,7 +16,7 @@ use super::{Shared, ask, bad, bad_body, store_problem};
 use crate::decider::Request;
 use crate::decision::ParkCause;
 use crate::problem::Problem;
-use crate::store::{Parked, ParkedAction};
+use crate::store::{Parked, ParkedAction, STAYS_DISCARDED};
 
 /// Which of the parked: exactly one of `event`, `delivery` and `cause`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, utoipa::ToSchema)]
@@ -170,6 +170,9 @@ pub fn told(results: &BTreeMap<String, u64>) -> String {
         .iter()
         .map(|(result, count)| match result.as_str() {
             "parked" => format!("{count} still parked: what it waits for is not there yet"),
+            STAYS_DISCARDED => format!(
+                "{count} discarded before, and what it was parked for still holds: it stays discarded, and is looked at again only by a replay that names it"
+            ),
             "settled" => format!("{count} settled, nothing to send"),
             result => format!("{count} {result}"),
         })

@@ -189,6 +189,18 @@ fn print_cause(row: &Value) {
     for line in wrapped(word(&row["suggestion"]), 76) {
         println!("    {line}");
     }
+    let newest = &row["reasons"]["newest"];
+    for reason in row["reasons"]["most"].as_array().into_iter().flatten() {
+        let line = format!(
+            "{} of the newest {newest}: {}",
+            reason["events"],
+            word(&reason["why"])
+        );
+        for (index, line) in wrapped(&line, 72).iter().enumerate() {
+            let indent = if index == 0 { 4 } else { 8 };
+            println!("{:indent$}{line}", "");
+        }
+    }
     if let Some(text) = row["row"]["text"].as_str() {
         println!("    such as, at the end of {}:", word(&row["row"]["file"]));
         for line in text.lines() {

@@ -16,13 +16,15 @@ use crate::systems::{self, mask};
 
 /// Longer ones are nobody's status: no row is offered.
 const LONGEST_STATUS: usize = 200;
+/// So much of one is shown.
+const SHOWN: usize = 40;
 /// The longest word of a sender that becomes an outcome as it is.
 const LONGEST_OUTCOME: usize = 60;
 
 /// The row for an event of these facts; `None` where a row cannot just be put behind the others.
 pub fn offer(table: &Table, facts: &Facts) -> Option<String> {
     let status = facts.status.as_ref()?;
-    if status.to_string().chars().count() > LONGEST_STATUS {
+    if is_too_long(status) {
         return None;
     }
     let mut row = String::from("[[row]]\n");
@@ -47,6 +49,31 @@ pub fn offer(table: &Table, facts: &Facts) -> Option<String> {
     pasted.parse::<toml::Table>().is_ok().then_some(row)
 }
 
+fn is_too_long(status: &Status) -> bool {
+    status.to_string().chars().count() > LONGEST_STATUS
+}
+
+/// What to do about a status for which no row is offered, and why none is.
+pub fn instead(status: &Status, source: &str) -> Option<String> {
+    is_too_long(status).then(|| {
+        let length = status.to_string().chars().count();
+        let beginning = begins(status);
+        let condition = format!("event.status | string is startingwith '{beginning}'");
+        format!(
+            "its status has {length} characters, and beyond {LONGEST_STATUS} no row is offered: \
+             take it by how it begins, in a row of the mapping of `{source}` with \
+             `when = {}`; it is then decided again by itself",
+            quoted(&condition)
+        )
+    })
+}
+
+/// The first letters of a status, as a condition has them between quotes.
+fn begins(status: &Status) -> String {
+    let first: String = status.to_string().chars().take(SHOWN).collect();
+    escaped(&first, '\'').replace('{', "\\u007B")
+}
+
 /// How a row takes this status: by `status` where the vendor names it, else by a condition, which
 /// says that the vendor sends it all the same.
 pub fn matching(kind: SourceKind, status: &Status) -> String {
@@ -61,9 +88,14 @@ pub fn matching(kind: SourceKind, status: &Status) -> String {
     }
 }
 
-/// The status as it is written in a table: `77`, `"LOST"`, with what TOML wants escaped.
+/// The status as it is written in a table: `77`, `"LOST"`, with what TOML wants escaped; of one that
+/// is nobody's, the beginning.
 pub fn in_toml(status: &Status) -> String {
     match status {
+        Status::Name(name) if is_too_long(status) => {
+            let first: String = name.chars().take(SHOWN).collect();
+            quoted(&format!("{first}…"))
+        }
         Status::Number(number) => number.to_string(),
         Status::Name(name) => quoted(name),
     }
@@ -190,7 +222,7 @@ fn escaped(text: &str, quote: char) -> String {
 }
 
 /// What is not seen, and changes how the rest is shown; all below U+10000.
-fn is_invisible(character: char) -> bool {
+pub fn is_invisible(character: char) -> bool {
     matches!(
         character,
         '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

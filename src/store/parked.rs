@@ -115,7 +115,28 @@ pub struct ParkedRow {
     pub first_event: Option<Sequence>,
 }
 
+/// Why the newest events of a cause are parked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ParkedReasons {
+    /// So many of them, the newest, were looked at.
+    pub newest: i64,
+    /// The most frequent reasons among those, at most three.
+    pub most: Vec<ParkedReason>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ParkedReason {
+    pub why: String,
+    pub events: i64,
+}
+
 impl Store {
+    /// Why the newest events of a cause wait, where one cause stands for many reasons.
+    pub async fn parked_reasons(&self, cause: ParkCause) -> Result<ParkedReasons, StoreError> {
+        let Self::Sqlite(store) = self;
+        store.parked_reasons(cause).await
+    }
+
     /// What is parked, by cause, in the order of causes.
     pub async fn parked(&self) -> Result<Vec<ParkedRow>, StoreError> {
         self.parked_after(None, u32::MAX).await

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::{Decided, Decider, LeadQuery, Store, StoreError};
 use crate::event::{EventId, Sequence};
 
+/// What became of a discarded event whose cause still holds: it is not parked again.
+pub const STAYS_DISCARDED: &str = "stays_discarded";
+
 /// Which events: those named, else those that all of the rest says.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ReplayOf {

@@ -6,6 +6,8 @@
 //! the same file is refused by a lock file.
 
 use std::fs::File;
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
@@ -132,11 +134,14 @@ impl SqliteStore {
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty())
         {
-            std::fs::create_dir_all(directory).map_err(|error| {
+            let mut made = std::fs::DirBuilder::new();
+            made.recursive(true).mode(0o700);
+            made.create(directory).map_err(|error| {
                 StoreError::Unavailable(format!("cannot create {}: {error}", directory.display()))
             })?;
         }
         let lock = lock(path)?;
+        make_private(path)?;
         let mut connection = connect(path, OpenFlags::default())?;
         migrations::migrations::runner()
             .run(&mut connection)
@@ -334,6 +339,24 @@ fn open_file(path: &Path) -> Result<Arc<File>, StoreError> {
     })
 }
 
+/// Makes the file, if there is none, for its owner alone: leads' numbers and names stand in it. SQLite
+/// gives the files beside it the same permissions; those of a file that is there stay.
+fn make_private(path: &Path) -> Result<(), StoreError> {
+    let made = File::options()
+        .create_new(true)
+        .write(true)
+        .mode(0o600)
+        .open(path);
+    match made {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(StoreError::Unavailable(format!(
+            "cannot create {}: {error}",
+            path.display()
+        ))),
+    }
+}
+
 /// One process per file: the lock is held as long as the returned handle lives.
 fn lock(path: &Path) -> Result<File, StoreError> {
     let mut name = path.as_os_str().to_owned();
@@ -342,6 +365,7 @@ fn lock(path: &Path) -> Result<File, StoreError> {
         .create(true)
         .truncate(false)
         .write(true)
+        .mode(0o600)
         .open(&name)
         .map_err(|error| {
             StoreError::Unavailable(format!("cannot open {}: {error}", path.display()))

@@ -208,3 +208,33 @@ async fn a_running_bridge_is_seen_from_both_sides() {
     found.says("public_url", "error", "no answer");
     found.says("server.listen", "ok", "is free");
 }
+
+#[tokio::test]
+async fn the_store_is_made_for_its_owner_alone_and_one_that_is_not_is_told() {
+    let place = Place::new(None).with("STORE__URL", "sqlite:data/made/bridge.db");
+    let _bridge = place.serve().await;
+    let mode = |name: &str| {
+        let there = std::fs::metadata(place.path().join(name)).expect(name);
+        there.permissions().mode() & 0o777
+    };
+    for directory in ["data", "data/made"] {
+        assert_eq!(mode(directory), 0o700, "{directory}");
+    }
+    for ending in ["", "-wal", "-shm", ".lock"] {
+        let name = format!("data/made/bridge.db{ending}");
+        assert_eq!(mode(&name), 0o600, "{name}");
+    }
+    let words = "can be read by every user of this machine";
+    assert!(!Found::of(&place, &[]).await.text.contains(words));
+    let open = |name: &str, mode: u32| {
+        let permissions = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(place.path().join(name), permissions).unwrap();
+    };
+    open("data/made/bridge.db", 0o644);
+    // Nobody else comes near it yet.
+    assert!(!Found::of(&place, &[]).await.text.contains(words));
+    for directory in ["", "data", "data/made"] {
+        open(directory, 0o755);
+    }
+    Found::of(&place, &[]).await.says("store", "warning", words);
+}

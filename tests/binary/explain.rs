@@ -253,3 +253,25 @@ nlpearl = { status = 130 }
         json!({ "status": "DELETED", "reasonId": 7 })
     );
 }
+
+/// A name that would turn the line around on a terminal.
+#[tokio::test]
+async fn what_is_invisible_in_a_name_is_shown() {
+    let place = Place::shipped(None);
+    place.edit(
+        "mappings/crm.toml",
+        "name = \"lost\"",
+        "name = \"lost \\u202Etsol\"",
+    );
+    for more in [&[][..], &["--json"]] {
+        let arguments = [&["--source", "crm", LOST], more].concat();
+        let ended = explain(&place, &arguments).await;
+        assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));
+        assert!(ended.out.contains("lost \\u202Etsol"), "{}", ended.out);
+        assert!(!ended.out.contains('\u{202e}'), "{}", ended.out);
+        if !more.is_empty() {
+            let story: Value = serde_json::from_str(&ended.out).unwrap();
+            assert_eq!(story["decision"]["row"]["name"], "lost \u{202e}tsol");
+        }
+    }
+}

@@ -122,3 +122,27 @@ async fn a_replay_is_forecast_and_then_done() {
     let over = place.run(&["events", "replay", "--cancel"]).await;
     assert_eq!(over.code, Some(1), "{}", over.err);
 }
+
+#[tokio::test]
+async fn a_cause_of_many_reasons_is_told_with_them() {
+    let place = Place::new(None);
+    let bridge = place.serve().await;
+    let url = format!("http://{}", bridge.admin);
+    let place = place.variable("LEADPING_BRIDGE_ADMIN_URL", url);
+    for (lead, status) in [
+        ("lead_a", json!(null)),
+        ("lead_b", json!(null)),
+        ("lead_c", json!({})),
+    ] {
+        bridge.accept(&voice_status(lead, "one", status)).await;
+    }
+    bridge.at_rest().await;
+    let listed = place.run(&["parked", "list"]).await.out;
+    let told: Vec<&str> = listed
+        .lines()
+        .filter(|line| line.contains("of the newest"))
+        .collect();
+    assert_eq!(told.len(), 2, "{listed}");
+    assert!(told[0].starts_with("    2 of the newest 3: "), "{listed}");
+    assert!(told[1].starts_with("    1 of the newest 3: "), "{listed}");
+}

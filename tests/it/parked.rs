@@ -217,3 +217,87 @@ async fn the_row_that_is_offered_takes_what_is_parked() {
     assert_eq!(world.parked().await, [""; 0]);
     world.finish().await;
 }
+
+#[tokio::test]
+async fn a_status_that_is_too_long_for_a_row_says_so_and_how_it_is_taken() {
+    let world = Setup::shipped().start().await;
+    let status = format!("It's {{closed}} {}", "x".repeat(300));
+    world
+        .send_voice(&voice_lead("lead_a", json!(status)))
+        .await
+        .accepted();
+    world.settle().await;
+    let parked = world.get("/api/v1/parked").await;
+    let item = &items(&parked)[0];
+    assert!(item.get("row").is_none(), "{item}");
+    let suggestion = item["suggestion"].as_str().unwrap();
+    assert!(
+        suggestion.starts_with(
+            "its status has 314 characters, and beyond 200 no row is offered: take it by how it \
+             begins, in a row of the mapping of `voice` with `when = \"event.status"
+        ),
+        "{suggestion}"
+    );
+    assert!(suggestion.len() < 400, "{suggestion}");
+    let (_, when) = suggestion
+        .split_once('`')
+        .unwrap()
+        .1
+        .split_once('`')
+        .unwrap();
+    let when = when.split('`').nth(1).unwrap();
+    let table = include_str!("../../mappings/voice.toml");
+    let row = format!("{table}\n[[row]]\nname = \"closed\"\n{when}\nignore = \"closed\"\n");
+    world.replace_table("voice", &row).await;
+    world.settle().await;
+    assert_eq!(world.parked().await, [""; 0]);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_cause_of_many_reasons_says_which_are_met_most() {
+    let world = Setup::shipped().with_admin_token().start().await;
+    for (lead, wrong) in [
+        ("lead_a", json!(null)),
+        ("lead_b", json!(null)),
+        ("lead_c", json!(null)),
+        ("lead_d", json!({})),
+        ("lead_e", json!([])),
+        ("lead_f", json!(true)),
+    ] {
+        world.send_voice(&voice_lead(lead, wrong)).await.accepted();
+    }
+    world.settle().await;
+    let parked = world.get("/api/v1/parked").await;
+    let item = &items(&parked)[0];
+    assert_eq!(item["cause"], "invalid:voice");
+    let reasons = &item["reasons"];
+    assert_eq!(reasons["newest"], 6);
+    let most = reasons["most"].as_array().unwrap();
+    assert!(most.len() <= 3, "{most:?}");
+    assert_eq!(most[0]["events"], 3);
+    let why = most[0]["why"].as_str().unwrap();
+    assert!(why.contains("status"), "{why}");
+    assert!(most.iter().all(|reason| reason["why"] != ""), "{most:?}");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_replay_of_what_was_given_up_says_that_it_stays_so() {
+    let world = Setup::steps().with_admin_token().start().await;
+    let id = world.send_voice(&voice_lead("lead_a", 77)).await.accepted();
+    world.settle().await;
+    world
+        .post_admin("parked/discard", &json!({ "event": id }))
+        .await;
+    for start in [false, true] {
+        let body = json!({ "ids": [id], "start": start });
+        let answer = world.post_admin("events/replay", &body).await;
+        assert_eq!(answer.body["results"], json!({ "stays_discarded": 1 }));
+    }
+    world.settle().await;
+    let progress = world.get("/api/v1/events/replay").await;
+    assert_eq!(progress["results"], json!({ "stays_discarded": 1 }));
+    assert_eq!(world.all_events().await, "voice: discarded, unmapped");
+    world.finish().await;
+}

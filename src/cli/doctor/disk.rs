@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,7 @@ pub(super) fn look(store: &Path) -> Notes {
             "let the user that runs the bridge own the directory of store.url, on a disk with room",
         ),
     }
+    look_at_readers(&mut notes, store);
     look_at_file_system(&mut notes, &nearest);
     look_at_room(&mut notes, &nearest);
     notes
@@ -82,6 +84,27 @@ fn judge_syncs(notes: &mut Notes, median: Duration) {
         );
     } else {
         notes.ok(told);
+    }
+}
+
+/// Whether every user of this machine can read what stands in the store.
+fn look_at_readers(notes: &mut Notes, store: &Path) {
+    let open_to_all = |path: &Path, right: u32| {
+        let there = std::fs::metadata(path);
+        there.is_ok_and(|there| there.permissions().mode() & right != 0)
+    };
+    let Ok(whole) = store.canonicalize() else {
+        return; // `serve` makes it, for its owner alone.
+    };
+    let is_reached = whole.ancestors().skip(1).all(|it| open_to_all(it, 0o001));
+    if is_reached && open_to_all(&whole, 0o004) {
+        let path = store.display();
+        notes.warning(
+            format!(
+                "{path} can be read by every user of this machine, and leads' data stand in it"
+            ),
+            &format!("chmod o= {path}*"),
+        );
     }
 }
 

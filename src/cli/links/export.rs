@@ -19,7 +19,7 @@ pub async fn run(api: &AdminApi) -> anyhow::Result<ExitCode> {
             }
         };
         let lines = page.items.iter().map(|link| line_of(link) + "\n");
-        print!("{}", lines.collect::<String>());
+        print::data(&lines.collect::<String>());
         let Some(cursor) = page.next_cursor.filter(|_| print::has_reader()) else {
             return Ok(ExitCode::SUCCESS);
         };

@@ -6,7 +6,9 @@ use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::super::rows::{from_ms, parse_uuid, parse_word};
-use super::super::{DeliveryRow, EventRow, LeadQuery, ParkedRow, StoreError, TargetRow};
+use super::super::{
+    DeliveryRow, EventRow, LeadQuery, ParkedReason, ParkedReasons, ParkedRow, StoreError, TargetRow,
+};
 use super::SqliteStore;
 use super::append::lead_hash;
 use crate::decision::ParkCause;
@@ -16,6 +18,11 @@ use crate::lead::{LEADPING, LeadState, SystemId};
 
 /// The most rows of one page.
 pub(super) const MAX_PAGE: u32 = 1000;
+/// The reasons of so many parked events are counted, and so many reasons told.
+const REASONS_OF: u32 = 200;
+const MOST_REASONS: usize = 3;
+/// In characters.
+const LONGEST_REASON: u32 = 300;
 
 impl SqliteStore {
     pub async fn parked_after(
@@ -64,6 +71,35 @@ impl SqliteStore {
                     })
                 })
                 .collect()
+        })
+        .await
+    }
+
+    pub async fn parked_reasons(&self, cause: ParkCause) -> Result<ParkedReasons, StoreError> {
+        self.read(move |connection| {
+            // The index of what is parked gives the newest without a look at the others.
+            let mut statement = connection.prepare_cached(
+                "SELECT substr(coalesce(json_extract(decision, '$.why'), ''), 1, ?3), count(*)
+                 FROM (SELECT decision FROM event WHERE state = 'parked' AND cause = ?1
+                       ORDER BY sequence DESC LIMIT ?2)
+                 GROUP BY 1 ORDER BY 2 DESC, 1",
+            )?;
+            let counted = statement
+                .query_map((cause.as_str(), REASONS_OF, LONGEST_REASON), |row| {
+                    Ok(ParkedReason {
+                        why: row.get(0)?,
+                        events: row.get(1)?,
+                    })
+                })?
+                .collect::<Result<Vec<_>, _>>()?;
+            Ok(ParkedReasons {
+                newest: counted.iter().map(|reason| reason.events).sum(),
+                most: counted
+                    .into_iter()
+                    .filter(|reason| !reason.why.is_empty())
+                    .take(MOST_REASONS)
+                    .collect(),
+            })
         })
         .await
     }

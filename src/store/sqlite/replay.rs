@@ -10,7 +10,8 @@ use rusqlite::types::Value as SqlValue;
 
 use super::super::rows::to_ms;
 use super::super::{
-    Decider, Freed, FreedTo, ParkedAction, ReplayOf, ReplaySpan, ReplayStep, StoreError, Undecided,
+    Decider, Freed, FreedTo, ParkedAction, ReplayOf, ReplaySpan, ReplayStep, STAYS_DISCARDED,
+    StoreError, Undecided,
 };
 use super::SqliteStore;
 use super::decide::{Sitting, read_again, select_events};
@@ -82,14 +83,15 @@ impl SqliteStore {
                 ..ReplayStep::default()
             };
             for event in events {
-                let (_, echoed) = stands(connection, event.sequence)?;
+                let (state, echoed) = stands(connection, event.sequence)?;
                 if echoed {
                     step.count("echo");
                     continue;
                 }
                 let event = read_again(event, by.as_ref());
                 let decision = judge(connection, &event, by.as_ref(), now)?;
-                step.count(skipped_as(&decision).unwrap_or(went_to(&decision).as_str()));
+                let skipped = skipped_as(&decision).map(|why| of_discarded(&state, why));
+                step.count(skipped.unwrap_or(went_to(&decision).as_str()));
                 for delivery in decision.deliveries.iter().filter(|it| !it.withheld) {
                     step.count_call(&delivery.target);
                 }
@@ -136,7 +138,7 @@ impl Scope {
             && !is_parked
         {
             if !went_on {
-                step.count(why);
+                step.count(of_discarded(&state, why));
             }
             return Ok(());
         }
@@ -236,6 +238,14 @@ fn judge(
     let history = peek_history(connection, event, by)?;
     let judged = catch_unwind(AssertUnwindSafe(|| by.decide(event, &history, now)));
     Ok(judged.unwrap_or_else(|_| broken(event, now)))
+}
+
+/// What a person gave up is not parked anew: it stays given up.
+fn of_discarded(state: &str, why: &'static str) -> &'static str {
+    match why == FreedTo::Parked.as_str() && state == EventState::Discarded.as_str() {
+        true => STAYS_DISCARDED,
+        false => why,
+    }
 }
 
 /// Why there is nothing to do, if there is nothing.
