@@ -29,6 +29,7 @@ mod place;
 mod plan;
 mod process;
 mod reload;
+mod sandbox_page;
 mod senders;
 mod shipped;
 mod shipped_place;
