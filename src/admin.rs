@@ -74,6 +74,8 @@ pub struct Admin {
     pub doorman: Arc<Doorman>,
     /// Reads the tables again.
     pub reload: Box<dyn Fn() -> BoxFuture<'static, Reloaded> + Send + Sync>,
+    /// What the webhook listener would answer to a body that it does not take.
+    pub refusal_of: Box<dyn Fn(&[u8]) -> Option<Problem> + Send + Sync>,
 }
 
 type Shared = Arc<Admin>;

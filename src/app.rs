@@ -18,7 +18,7 @@ use crate::decider::{self, DeciderTask, Heartbeat, Replays, Rules, Unlinked, Wri
 use crate::deliver::{Ground, TargetWorker, credential};
 use crate::listen::{self, ListenLimits};
 use crate::map::Tables;
-use crate::receive::{BodyLimits, Receiver, ReceiverParts};
+use crate::receive::{BodyLimits, Receiver, ReceiverParts, refusal_of};
 use crate::record::Recorder;
 use crate::resolve::Resolver;
 use crate::store::sqlite::{Commit, Handover, SqliteStore};
@@ -314,6 +314,7 @@ async fn rules_in_force(
 
 fn admin_of(config: &Config, reloader: &Arc<reload::Reloader>, replays: &Replays) -> Arc<Admin> {
     let (reached, reloader) = (reloader.reached(), reloader.clone());
+    let max_body_bytes = config.server.max_body_bytes;
     Arc::new(Admin {
         store: reached.ground.store.clone(),
         clock: reached.ground.clock.clone(),
@@ -329,6 +330,7 @@ fn admin_of(config: &Config, reloader: &Arc<reload::Reloader>, replays: &Replays
             let reloader = reloader.clone();
             Box::pin(async move { reloader.reload_tables(LoadedBy::Api).await })
         }),
+        refusal_of: Box::new(move |body| refusal_of(body, max_body_bytes)),
         config: Arc::new(config.clone()),
     })
 }

@@ -26,7 +26,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-pub use self::body::{BodyLimits, Unfit, check_body};
+pub use self::body::{BodyLimits, Unfit, check_body, refusal_of};
 use self::limits::InboundLimit;
 use self::refusal::Refusal;
 use self::route::Route;

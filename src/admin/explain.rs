@@ -11,7 +11,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 use tokio::runtime::Handle;
 use utoipa::ToSchema;
 
@@ -34,7 +34,8 @@ pub(super) struct ExplainBody {
     /// Take it as this kind, as the route would.
     #[serde(default)]
     kind: Option<EventKind>,
-    payload: Map<String, Value>,
+    #[schema(value_type = Object)]
+    payload: Box<RawValue>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -45,7 +46,8 @@ pub struct TryBody {
     /// Take it as this kind, as the route would.
     #[serde(default)]
     pub kind: Option<EventKind>,
-    pub payload: Map<String, Value>,
+    #[schema(value_type = Object)]
+    pub payload: Box<RawValue>,
     /// The text of a table to take in the place of the source's own; that in force unless given.
     #[serde(default)]
     pub table: Option<String>,
@@ -123,10 +125,14 @@ fn source<'a>(admin: &'a Admin, name: &str) -> Result<&'a SourceConfig, Problem>
 async fn tell(
     admin: &Shared,
     rules: Arc<Rules>,
-    (name, kind, payload): (&str, Option<EventKind>, Map<String, Value>),
+    (name, kind, payload): (&str, Option<EventKind>, Box<RawValue>),
 ) -> Result<PayloadStory, Problem> {
     let source = source(admin, name)?;
-    let body = Bytes::from(serde_json::to_vec(&payload).map_err(|_| fault())?);
+    let body = Bytes::from(Box::<str>::from(payload).into_boxed_bytes());
+    // What the listener would not take became of no event.
+    if let Some(refusal) = (admin.refusal_of)(&body) {
+        return Err(refusal);
+    }
     let now = admin.clock.now();
     let event = explain::as_if_received(&source.name, kind, body, now);
     let at = admin.clone();

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::refusal::Refusal;
 use crate::config::ServerConfig;
+use crate::problem::Problem;
 use crate::systems;
 
 /// Objects and arrays within each other; the body itself is the first.
@@ -184,14 +185,23 @@ pub struct Unfit {
 
 /// Asks what the listener would say; for those who look at a body that was not sent.
 pub fn check_body(body: &[u8], max_bytes: usize) -> Result<(), Unfit> {
-    let fits = match body.len() > max_bytes {
-        true => Err(Refusal::TooLarge(max_bytes)),
-        false => with(body, |parsed| parsed.map(drop)),
-    };
-    fits.map_err(|refusal| Unfit {
+    fits_in(body, max_bytes).map_err(|refusal| Unfit {
         is_syntax: matches!(refusal, Refusal::NotJson { .. }),
         why: refusal.to_string(),
     })
+}
+
+/// The same as the answer that its sender would get.
+pub fn refusal_of(body: &[u8], max_bytes: usize) -> Option<Problem> {
+    let refusal = fits_in(body, max_bytes).err()?;
+    Some(refusal.problem(None))
+}
+
+fn fits_in(body: &[u8], max_bytes: usize) -> Result<(), Refusal> {
+    match body.len() > max_bytes {
+        true => Err(Refusal::TooLarge(max_bytes)),
+        false => with(body, |parsed| parsed.map(drop)),
+    }
 }
 
 /// Line and column of what follows `before`, as the parser counts them.

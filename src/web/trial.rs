@@ -6,6 +6,7 @@ use axum::extract::{Form, State};
 use axum::response::Response;
 use http::StatusCode;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::Shared;
 use super::page::{Shell, Tab, Trouble, render};
@@ -68,7 +69,7 @@ pub(super) async fn try_a_payload(
         findings: Vec::new(),
         told: None,
     };
-    match read_body(&page) {
+    match read_body(&dashboard, &page) {
         Ok(body) => match try_payload(&dashboard.admin, body).await {
             Ok(tried) => {
                 page.findings = tried.findings;
@@ -88,9 +89,15 @@ pub(super) async fn try_a_payload(
     Ok(response)
 }
 
-fn read_body(page: &TrialPage) -> Result<TryBody, String> {
-    let payload = crate::systems::body::parse(page.payload.as_bytes())
-        .map_err(|error| format!("The payload is not a JSON object: {error}"))?;
+fn read_body(dashboard: &Shared, page: &TrialPage) -> Result<TryBody, String> {
+    // First in the listener's words: what it refuses need not be JSON at all.
+    let refusal = (dashboard.admin.refusal_of)(page.payload.as_bytes());
+    let why = refusal.map(|refusal| refusal.detail().to_owned());
+    let payload = match why {
+        None => RawValue::from_string(page.payload.clone()).map_err(|error| error.to_string()),
+        Some(why) => Err(why),
+    };
+    let payload = payload.map_err(|why| format!("The bridge would refuse this payload: {why}"))?;
     Ok(TryBody {
         source: page.source.clone(),
         kind: None,

@@ -205,7 +205,9 @@ async fn a_payload_is_tried_and_nothing_is_written() {
         .await;
     browser.fill("#try-payload", "{ not json").await;
     browser.click("#try button.main").await;
-    browser.wait_for("The payload is not a JSON object").await;
+    browser
+        .wait_for("The bridge would refuse this payload: the body is not JSON: line 1, column 3")
+        .await;
     let payload = json!(voice_lead("lead_a", 100)).to_string();
     browser.fill("#try-payload", &payload).await;
     browser.click("button.main").await;

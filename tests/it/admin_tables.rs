@@ -285,3 +285,28 @@ async fn what_could_not_be_an_event_is_listed_without_its_body() {
     assert!(!page.to_string().contains("+1415"));
     world.finish().await;
 }
+
+#[tokio::test]
+async fn a_payload_that_the_listener_refuses_is_not_tried_either() {
+    let setup = Setup::shipped().set("server.max_body_bytes", "3000");
+    let world = setup.with_admin_token().start().await;
+    let mut deep = json!(1);
+    for _ in 0..70 {
+        deep = json!([deep]);
+    }
+    let mut nested = voice_lead("lead_a", 100);
+    nested["callData"]["deep"] = deep;
+    let mut large = voice_lead("lead_a", 100);
+    large["callData"]["large"] = json!("x".repeat(3000));
+    for payload in [nested, large, json!([])] {
+        let refused = world.send_voice(&payload).await;
+        assert!(refused.status >= 400);
+        for path in ["explain", "mappings/try"] {
+            let body = json!({ "source": "voice", "payload": payload });
+            let answer = world.post_admin(path, &body).await;
+            assert_eq!(answer.status, refused.status, "{path}: {}", answer.body);
+            assert_eq!(answer.body["detail"], refused.body["detail"], "{path}");
+        }
+    }
+    world.finish().await;
+}
