@@ -29,6 +29,7 @@ mod row;
 mod sandbox;
 mod table;
 mod trial;
+mod twins;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

@@ -270,7 +270,11 @@ pub fn uncompilable(error: &minijinja::Error, source: &str) -> Fault {
 fn fault_of(error: &minijinja::Error, source: &str) -> Fault {
     let range = error.range().unwrap_or(0..source.len());
     let detail = error.detail().unwrap_or("not an expression");
-    let hint = foreign::advice(detail).map(str::to_owned);
+    let hint = match source.get(range.clone()) {
+        Some(",") => Some("a list stands in brackets: `x in [1, 2]`"),
+        _ => foreign::advice(detail),
+    };
+    let hint = hint.map(str::to_owned);
     Fault::new(range, format!("does not compile: {detail}")).hint(hint)
 }
 

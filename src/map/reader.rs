@@ -22,7 +22,7 @@ use crate::map::coverage::Coverage;
 use crate::map::expression::Template;
 use crate::map::row::{Member, Row, RowResult, TargetTable};
 use crate::map::table::Table;
-use crate::map::{burden, credentials, members};
+use crate::map::{burden, credentials, members, twins};
 use crate::systems::members::{Body, TARGETS};
 
 /// What `[defaults.x]` gives every row.
@@ -97,6 +97,7 @@ pub fn read(
             is_partial: is_partial || !reader.rows_are_known,
         };
         findings.extend(coverage.check());
+        findings.extend(twins::check(file, each(), &findings));
     }
     if !errors.is_empty() {
         findings = with_syntax_errors(file, &errors, findings);

@@ -1,6 +1,8 @@
 //! What `test` prints: one line per example, what differs below it, and what nothing covers.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use anstyle::{AnsiColor, Style};
 use anyhow::Context;
@@ -155,6 +157,8 @@ struct Count {
     differ: usize,
     open: usize,
     blessed: usize,
+    /// Files of examples that cannot be read.
+    faulty: usize,
 }
 
 fn count(results: &Results) -> Count {
@@ -162,11 +166,15 @@ fn count(results: &Results) -> Count {
         let outcomes = results.tried.iter().map(|tried| &tried.outcome);
         outcomes.filter(|outcome| wanted(outcome)).count()
     };
+    let examples = results.dir.join(super::find::FOLDER);
+    let files = results.findings.iter().map(|finding| &finding.file.path);
+    let faulty: BTreeSet<&PathBuf> = files.filter(|path| path.starts_with(&examples)).collect();
     Count {
         hold: of(|outcome| matches!(outcome, Outcome::Holds)),
         differ: of(|outcome| matches!(outcome, Outcome::Differs(_))),
         open: of(|outcome| matches!(outcome, Outcome::Open)),
         blessed: of(|outcome| matches!(outcome, Outcome::Blessed { .. })),
+        faulty: faulty.len(),
     }
 }
 
@@ -192,6 +200,7 @@ fn summary(text: &mut String, results: &Results) -> std::fmt::Result {
         ),
         (count.open, "without expectation"),
         (count.blessed, "written, to be reviewed"),
+        (count.faulty, "not run, because of the faults above"),
     ] {
         if number > 0 {
             parts.push(format!("{number} {word}"));

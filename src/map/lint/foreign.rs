@@ -222,6 +222,26 @@ pub(super) fn value_meant(name: &str) -> Option<String> {
     (!owners.is_empty()).then(|| format!("did you mean {}?", owners.join(" or ")))
 }
 
+/// What to write instead of a function or filter that tables do not have under any name.
+pub(super) fn without_it(name: &str) -> Option<&'static str> {
+    let hint = match name {
+        "now" | "today" | "utcnow" | "datetime" | "timestamp" | "date" | "time" => {
+            "tables have no clock: `event.received_at` is when the webhook came"
+        }
+        "truncate" | "substring" | "substr" | "left" | "slice" | "cut" => {
+            "the first 20 letters are `x[:20]`"
+        }
+        "strftime" | "date_format" | "format" | "dateformat" => {
+            "the date of a time is `event.received_at[:10]`; there is no other format"
+        }
+        "regex" | "regex_replace" | "regex_match" | "match" | "search" => {
+            "there are no patterns: `'word' in x`, `x is startingwith 'word'`, `replace`"
+        }
+        _ => return None,
+    };
+    Some(hint)
+}
+
 /// The filter or test that goes by another name elsewhere, if there is one of that name.
 pub(super) fn name_meant(name: &str, known: &[&'static str]) -> Option<&'static str> {
     let (_, ours) = CALLED.iter().find(|(foreign, _)| *foreign == name)?;
@@ -252,7 +272,11 @@ pub(super) fn advice(detail: &str) -> Option<&'static str> {
             || detail.contains("unexpected end of variable block")
         {
             "something is missing at the end"
-        } else if detail.contains("expected `)`") || detail.contains("expected `,`") {
+        } else if detail.contains("end of") && detail.contains("expected `,`") {
+            "a bracket is not closed"
+        } else if detail.contains("expected `,`") {
+            "put `,` between what stands in brackets, or close the bracket before it"
+        } else if detail.contains("expected `)`") {
             "a bracket is not closed"
         } else {
             return None;

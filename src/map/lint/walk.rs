@@ -285,16 +285,14 @@ impl<'a> Walk<'a> {
 
     fn known(&mut self, name: &str, known: &[&'static str], what: &str, range: Range<usize>) {
         if !known.contains(&name) {
-            let hint = foreign::name_meant(name, known)
-                .or_else(|| did_you_mean(name, known.iter().copied()));
-            self.fault(
-                range,
-                format!("unknown {what} `{name}`"),
-                Some(hint.map_or_else(
-                    || format!("there are: {}", known.join(", ")),
-                    |near| format!("did you mean `{near}`?"),
-                )),
-            );
+            let near = foreign::name_meant(name, known);
+            let near = near.or_else(|| did_you_mean(name, known.iter().copied()));
+            let hint = match (near, foreign::without_it(name)) {
+                (Some(near), _) => format!("did you mean `{near}`?"),
+                (None, Some(hint)) => hint.to_owned(),
+                (None, None) => format!("there are: {}", known.join(", ")),
+            };
+            self.fault(range, format!("unknown {what} `{name}`"), Some(hint));
         }
     }
 

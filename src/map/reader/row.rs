@@ -189,6 +189,10 @@ impl Reader<'_> {
                             parts_of(word, &names).unwrap_or_default()
                         )
                     }
+                    None if longer_of(word, &names).is_some() => format!(
+                        "did you mean `{}`?",
+                        longer_of(word, &names).unwrap_or_default()
+                    ),
                     None if word == "*" => "leave `status` out to match every status".to_owned(),
                     None => format!(
                         "there are: {}; if {} really sends it, write {} instead of `status`",
@@ -219,10 +223,13 @@ impl Reader<'_> {
         let word = self.text(value, "on")?;
         let kind = EventKind::parse(word);
         if kind.is_none() {
-            let hint = did_you_mean(word, EventKind::ALL.map(EventKind::as_str)).map_or_else(
-                || "there are: lead, call".to_owned(),
-                |near| format!("did you mean `{near}`?"),
-            );
+            let hint = match did_you_mean(word, EventKind::ALL.map(EventKind::as_str)) {
+                _ if word.contains("lead") && word.contains("call") => {
+                    String::from("leave it out for both kinds of webhook")
+                }
+                Some(near) => format!("did you mean `{near}`?"),
+                None => String::from("there are: lead, call"),
+            };
             self.error(value.span(), format!("unknown event kind `{word}`"))
                 .hint = Some(hint);
         }
@@ -247,6 +254,15 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// The one name that begins with a word: `Voicemail` for `VoiceMailLeft`.
+fn longer_of<'n>(word: &str, names: &[&'n str]) -> Option<&'n str> {
+    let word = word.to_lowercase();
+    let begins = |name: &&&str| word.len() >= 4 && name.to_lowercase().starts_with(&word);
+    let mut longer = names.iter().filter(begins);
+    let first = longer.next()?;
+    longer.next().is_none().then_some(*first)
 }
 
 /// Several statuses in one text, as a list.

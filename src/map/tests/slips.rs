@@ -157,3 +157,63 @@ fn several_slips_are_each_told() {
     .map(line_of);
     assert_eq!(lines, expected, "{findings:#?}");
 }
+
+#[test]
+fn what_was_probably_meant_is_said_in_words_that_help() {
+    #[track_caller]
+    fn check(row: &str, hint: &str) {
+        let text = format!("kind = \"nlpearl\"\n[[row]]\nignore = \"x\"\n{row}\n");
+        let (_, findings) = parse_table("voice", &file(&text), Some(SourceKind::Nlpearl));
+        let hints: Vec<_> = findings
+            .iter()
+            .filter_map(|finding| finding.hint.as_deref())
+            .collect();
+        assert!(hints.contains(&hint), "{row}: {findings:?}");
+    }
+    check("status = \"Voicemail\"", "did you mean `VoiceMailLeft`?");
+    check(
+        "on = \"lead, call\"",
+        "leave it out for both kinds of webhook",
+    );
+    check(
+        "when = \"event.received_at > now()\"",
+        "tables have no clock: `event.received_at` is when the webhook came",
+    );
+    check(
+        "when = \"lead.id | truncate(3) == 'abc'\"",
+        "the first 20 letters are `x[:20]`",
+    );
+    check(
+        "when = \"lead.calls in 1, 2\"",
+        "a list stands in brackets: `x in [1, 2]`",
+    );
+    check(
+        "when = \"lead.calls in [1 2]\"",
+        "put `,` between what stands in brackets, or close the bracket before it",
+    );
+    check("when = \"lead.calls in [1, 2\"", "a bracket is not closed");
+}
+
+#[test]
+fn rows_of_one_name_are_told_unless_one_is_just_a_copy() {
+    let twins = |condition: &str| {
+        let text = format!(
+            "kind = \"nlpearl\"\n[[row]]\nname = \"a\"\nstatus = 70\nignore = \"x\"\n\
+             [[row]]\nname = \"a\"\n{condition}\nignore = \"y\"\n"
+        );
+        let (_, findings) = parse_table("voice", &file(&text), Some(SourceKind::Nlpearl));
+        let about = findings.into_iter().map(|finding| finding.message);
+        about
+            .filter(|about| !about.contains("cover"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        twins("status = 100"),
+        ["the row in line 2 has the name `a` too"]
+    );
+    let copy = twins("status = 70");
+    assert!(
+        copy.len() == 1 && copy[0].contains("never match"),
+        "{copy:?}"
+    );
+}
