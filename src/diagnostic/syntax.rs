@@ -117,6 +117,10 @@ fn said_so_far(span: Range<usize>, what: &str, message: &str) -> Said {
         ),
         "unclosed array" => Said::new(span, "`[` is not closed", "a list ends with `]`"),
         "missing value" | "extra `=`" => Said::new(span, what, ONE_VALUE),
+        _ if what.starts_with("cannot extend value of type inline table") => {
+            let hint = "put it between the braces of the table above";
+            Said::new(span, "the table in `{ … }` is closed already", hint)
+        }
         _ if what.starts_with("carriage return") => {
             let hint = "save the file with the line ends of Unix or Windows";
             Said::new(span, "a line ends in a way of its own", hint)
@@ -142,8 +146,22 @@ fn bare_text(text: &str, span: Range<usize>) -> Said {
     if word.is_empty() {
         return Said::new(span, "nothing stands behind `=`", ONE_VALUE);
     }
-    let hint = format!("write \"{word}\"");
+    let hint = match whole_value(text, &span) {
+        Some(whole) if whole.contains('"') => format!("write '{whole}'"),
+        Some(whole) => format!("write \"{whole}\""),
+        None => format!("write \"{word}\""),
+    };
     Said::new(span, "a text stands in quotes", &hint)
+}
+
+/// All that stands behind the line's own `=`, where it is no more than that and no comment.
+fn whole_value<'t>(text: &'t str, span: &Range<usize>) -> Option<&'t str> {
+    let line = line_of(text, span.start);
+    let key = text[line.start..span.start].trim().strip_suffix('=')?;
+    let is_key = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '_' | '-');
+    let whole = text[span.start..line.end].split(" #").next()?.trim();
+    let is_fit = key.trim().chars().all(is_key) && !whole.contains('\'') && whole.contains(' ');
+    is_fit.then_some(whole)
 }
 
 /// `key: value`, or a key alone.

@@ -81,7 +81,21 @@ fn explain(text: &str, error: &toml::de::Error) -> (Said, Range<usize>) {
         return duplicate(text, at, line);
     }
     let is_in_line = error.message().starts_with("unclosed ");
+    if is_in_line && is_header(&text[line.clone()]) {
+        let hint = "write `[[row]]` for a row, `[defaults.leadping]` for a table";
+        let section = line.start..next_header(text, line.end);
+        return (
+            Said::new(line, "the brackets are not closed", hint),
+            section,
+        );
+    }
     let in_line = || brackets(text, line.clone()).last().copied();
+    if let Some(torn) = in_line()
+        .filter(|_| is_in_line)
+        .and_then(|open| without_comma(text, open, &line))
+    {
+        return torn;
+    }
     let open = in_line().filter(|_| is_in_line);
     if let Some(open) = open.or_else(|| unclosed(text, &line)) {
         let sign = &text[open..=open];
@@ -93,6 +107,24 @@ fn explain(text: &str, error: &toml::de::Error) -> (Said, Range<usize>) {
         return (said, opening.start..before.max(opening.end));
     }
     (say(text, error), line)
+}
+
+/// What is closed further down, so that only a comma is missing at the end of this line.
+fn without_comma(text: &str, open: usize, line: &Range<usize>) -> Option<(Said, Range<usize>)> {
+    let end = next_header(text, line.end);
+    let mut below = lines(text).filter(|below| below.start > line.start && below.end <= end);
+    let closing = below
+        .by_ref()
+        .take(MAX_LINES_ABOVE)
+        .find(|below| !brackets(text, line.start..below.end).contains(&open))?;
+    let shown = text[line.clone()].trim_end();
+    if shown.ends_with([',', '{', '[']) {
+        return None;
+    }
+    let at = line.start + shown.len();
+    let hint = "put a comma at the end of the line: its brackets are closed further down";
+    let said = Said::new(at - 1..at, "no comma before the next line", hint);
+    Some((said, line.start..closing.end))
 }
 
 /// A key that stands twice, or a row that does not begin.

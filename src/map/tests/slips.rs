@@ -217,3 +217,43 @@ fn rows_of_one_name_are_told_unless_one_is_just_a_copy() {
         "{copy:?}"
     );
 }
+
+#[test]
+fn a_torn_line_is_one_finding_where_it_is_torn() {
+    #[track_caller]
+    fn check(row: &str, expected: &[&str]) {
+        let (_, findings) = parse_table(
+            "voice",
+            &file(&format!("{VOICE}\n{row}\n")),
+            Some(SourceKind::Nlpearl),
+        );
+        let found = findings.iter().map(|finding| {
+            let place = &finding.file.text[finding.span.clone()];
+            let hint = finding.hint.as_deref().unwrap_or_default();
+            format!("{place}: {} ({hint})", finding.message)
+        });
+        assert_eq!(found.collect::<Vec<_>>(), expected, "{row}");
+    }
+    check(
+        "[[row]\nstatus = 777\nignore = \"x\"\n[[row]]\nwhen = \"event.status == 778\"\nignore = \"x\"",
+        &[
+            "[[row]: the brackets are not closed (write `[[row]]` for a row, `[defaults.leadping]` for a table)",
+        ],
+    );
+    check(
+        "[[row]]\nwhen = \"event.status == 777\"\nleadping = { outcome = \"x\"\n  category = \"Lost\" }",
+        &[
+            "\": no comma before the next line (put a comma at the end of the line: its brackets are closed further down)",
+        ],
+    );
+    check(
+        "[[row]]\nwhen = event.status == 777   # odd\nignore = \"x\"",
+        &["event.status: a text stands in quotes (write \"event.status == 777\")"],
+    );
+    check(
+        "[[row]]\nwhen = \"event.status == 777\"\nleadping = { outcome = \"x\" }\nleadping.category = \"Lost\"",
+        &[
+            "leadping: the table in `{ … }` is closed already (put it between the braces of the table above)",
+        ],
+    );
+}
