@@ -59,6 +59,9 @@ pub use targets::{TargetView, pause_target, resume_target, targets_now};
 
 use auth::Doorman;
 
+/// The answer to a body that is not taken.
+type RefusalOf = Box<dyn Fn(&[u8]) -> Option<Problem> + Send + Sync>;
+
 /// What the admin listener works with.
 pub struct Admin {
     pub store: Store,
@@ -75,7 +78,7 @@ pub struct Admin {
     /// Reads the tables again.
     pub reload: Box<dyn Fn() -> BoxFuture<'static, Reloaded> + Send + Sync>,
     /// What the webhook listener would answer to a body that it does not take.
-    pub refusal_of: Box<dyn Fn(&[u8]) -> Option<Problem> + Send + Sync>,
+    pub refusal_of: RefusalOf,
 }
 
 type Shared = Arc<Admin>;

@@ -103,7 +103,7 @@ fn look_at_readers(notes: &mut Notes, store: &Path) {
             format!(
                 "{path} can be read by every user of this machine, and leads' data stand in it"
             ),
-            &format!("chmod o= {path}*"),
+            format!("chmod o= {path}*"),
         );
     }
 }

@@ -90,9 +90,9 @@ fn explain(text: &str, error: &toml::de::Error) -> (Said, Range<usize>) {
         );
     }
     let in_line = || brackets(text, line.clone()).last().copied();
-    if let Some(torn) = in_line()
-        .filter(|_| is_in_line)
-        .and_then(|open| without_comma(text, open, &line))
+    if error.message().starts_with("missing comma")
+        && text[line.start..at].trim().is_empty()
+        && let Some(torn) = without_comma(text, &line)
     {
         return torn;
     }
@@ -109,22 +109,26 @@ fn explain(text: &str, error: &toml::de::Error) -> (Said, Range<usize>) {
     (say(text, error), line)
 }
 
-/// What is closed further down, so that only a comma is missing at the end of this line.
-fn without_comma(text: &str, open: usize, line: &Range<usize>) -> Option<(Said, Range<usize>)> {
+/// Something that goes over several lines, and lacks a comma before this one; all its lines.
+fn without_comma(text: &str, line: &Range<usize>) -> Option<(Said, Range<usize>)> {
+    let before = text[..line.start].trim_end();
+    let mut above = line.start;
+    let begins = (0..MAX_LINES_ABOVE).find_map(|_| {
+        let one = line_of(text, above.checked_sub(1)?);
+        above = one.start;
+        let opens = !brackets(text, one.start..line.start).is_empty();
+        (opens && begins_statement(&text[one])).then_some(above)
+    })?;
     let end = next_header(text, line.end);
-    let mut below = lines(text).filter(|below| below.start > line.start && below.end <= end);
-    let closing = below
-        .by_ref()
+    let closing = lines(text)
+        .filter(|below| below.start >= line.start && below.end <= end)
         .take(MAX_LINES_ABOVE)
-        .find(|below| !brackets(text, line.start..below.end).contains(&open))?;
-    let shown = text[line.clone()].trim_end();
-    if shown.ends_with([',', '{', '[']) {
-        return None;
-    }
-    let at = line.start + shown.len();
+        .find(|below| brackets(text, begins..below.end).is_empty())?;
+    let last = before.chars().next_back()?;
     let hint = "put a comma at the end of the line: its brackets are closed further down";
-    let said = Said::new(at - 1..at, "no comma before the next line", hint);
-    Some((said, line.start..closing.end))
+    let span = before.len() - last.len_utf8()..before.len();
+    let said = Said::new(span, "no comma before the next line", hint);
+    Some((said, begins..closing.end))
 }
 
 /// A key that stands twice, or a row that does not begin.

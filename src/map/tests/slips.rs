@@ -91,7 +91,7 @@ fn a_bracket_too_few_is_told_where_it_opens() {
         list,
         "status = [\n  \"NeedRetry\"\n  \"OnCall\",\n]",
         &[
-            "\"OnCall\": something follows the value (put a comma between the two, or close the list with `]`)",
+            "\": no comma before the next line (put a comma at the end of the line: its brackets are closed further down)",
         ],
     );
 }
