@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -109,17 +110,13 @@ impl App {
         let reloader = Arc::new(reload::Reloader::new(&config, reached));
         let admin = admin_of(&config, &reloader, &replays);
         let (closed, heart) = (CancellationToken::new(), Arc::new(Heartbeat::default()));
-        let listen = |listener, router| {
-            let limits = ListenLimits::from(&config.server);
-            let (stop, closed) = (ground.stop.clone(), closed.clone());
-            tokio::spawn(listen::serve(listener, router, limits, stop, closed))
-        };
+        let limits = ListenLimits::from(&config.server);
+        let until = || (ground.stop.clone(), closed.clone());
+        let pages = admin::router(admin.clone()).merge(web::router(admin.clone()));
+        let pages = TowerToHyperService::new(pages);
         let listeners = vec![
-            listen(webhooks, receiver.router()),
-            listen(
-                admin_listener,
-                admin::router(admin.clone()).merge(web::router(admin.clone())),
-            ),
+            tokio::spawn(listen::serve(webhooks, receiver.service(), limits, until())),
+            tokio::spawn(listen::serve(admin_listener, pages, limits, until())),
         ];
         let decider = DeciderTask {
             desk,

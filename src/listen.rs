@@ -3,7 +3,7 @@
 //! hyper's own header timeout also closes idle kept-alive connections, so each connection here
 //! keeps a pulse (`pulse`) that one alarm looks at: a head is due `header_timeout` after the accept
 //! or after the first byte of a later request, and `idle_timeout` may pass between requests.
-//! Routes nothing and answers nothing itself: requests go to the router it is given.
+//! Routes nothing and answers nothing itself: requests go to the service it is given.
 
 mod pulse;
 mod roll;
@@ -18,13 +18,12 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
-use axum::Router;
+use axum::response::Response;
 use http::{HeaderValue, Request, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -32,7 +31,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
-use self::pulse::{Held, Look, Patience, Pulse, Turn};
+pub use self::pulse::Held;
+use self::pulse::{Look, Patience, Pulse, Turn};
 use self::roll::{Enrolled, Roll, Stage};
 use self::socket::Socket;
 use crate::clock::Clock;
@@ -66,15 +66,41 @@ impl From<&ServerConfig> for ListenLimits {
     }
 }
 
+/// Who answers. A `Router` is one as `TowerToHyperService`.
+pub trait Answer:
+    Service<
+        Request<Held<Incoming>>,
+        Response = Response,
+        Error = Infallible,
+        Future: Send + 'static,
+    > + Clone
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<S> Answer for S where
+    S: Service<
+            Request<Held<Incoming>>,
+            Response = Response,
+            Error = Infallible,
+            Future: Send + 'static,
+        > + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
+
 /// Serves until `closed` is cancelled, then lets the requests in hand finish within `close_wait`.
 ///
-/// From `stop` on each answer closes its connection; refusing is the router's business.
+/// From `stop` on each answer closes its connection; refusing is the service's business.
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
+    service: impl Answer,
     limits: ListenLimits,
-    stop: CancellationToken,
-    closed: CancellationToken,
+    (stop, closed): (CancellationToken, CancellationToken),
 ) {
     let roll = Arc::new(Roll::default());
     let tasks = TaskTracker::new();
@@ -87,7 +113,7 @@ pub async fn serve(
         biased;
         () = closed.cancelled() => {}
         () = stopping => {}
-        () = accept(&listener, &router, limits, &roll, &tasks) => {}
+        () = accept(&listener, &service, limits, &roll, &tasks) => {}
     }
     drop(listener);
     roll.advance(Stage::Closing);
@@ -105,7 +131,7 @@ pub async fn serve(
 /// Never returns. The permit comes first: a connection over the cap waits in the kernel's queue.
 async fn accept(
     listener: &TcpListener,
-    router: &Router,
+    service: &impl Answer,
     limits: ListenLimits,
     roll: &Arc<Roll>,
     tasks: &TaskTracker,
@@ -124,9 +150,9 @@ async fn accept(
         let stream = next_stream(listener, &damper).await;
         let pulse = Arc::new(Pulse::new(Instant::now()));
         let enrolled = roll.enrol(number, &pulse);
-        let router = router.clone();
+        let service = service.clone();
         tasks.spawn(async move {
-            attend(stream, router, pulse, enrolled, patience).await;
+            attend(stream, service, pulse, enrolled, patience).await;
             drop(permit);
         });
     }
@@ -165,17 +191,16 @@ fn is_the_peers(error: &io::Error) -> bool {
 /// One connection, from accept to close.
 async fn attend(
     stream: TcpStream,
-    router: Router,
+    answering: impl Answer,
     pulse: Arc<Pulse>,
     enrolled: Enrolled,
     patience: Patience,
 ) {
-    let router = TowerToHyperService::new(router);
     let roll = &enrolled.roll;
     let service = service_fn(|request: Request<Incoming>| {
         let turn = Turn::begin(&pulse);
         let arriving = Turn::begin(&pulse);
-        let answer = router.call(request.map(|body| Held::new(body, arriving)));
+        let answer = answering.call(request.map(|body| Held::new(body, arriving)));
         async move {
             let mut response = answer.await?;
             if roll.stopping.load(Ordering::Relaxed) {

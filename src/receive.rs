@@ -10,11 +10,11 @@ mod refusal;
 mod route;
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
@@ -22,6 +22,8 @@ use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, EXPECT};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -33,6 +35,7 @@ use self::route::Route;
 use crate::clock::Clock;
 use crate::config::SourceConfig;
 use crate::event::EventKind;
+use crate::listen::{Answer, Held};
 use crate::record::{NewWebhook, RecordError, Recorded, Recorder, Reject};
 use crate::telemetry::damper::{Damper, Say};
 use crate::telemetry::metrics::ReceiveMetrics;
@@ -135,11 +138,12 @@ impl<R: Record> Receiver<R> {
         faults
     }
 
-    /// One handler without layers: each would cost an allocation per webhook.
-    pub fn router(self: Arc<Self>) -> Router {
-        Router::new().fallback(move |request: Request| {
+    /// One handler and no router: there are three paths, and each layer would cost allocations
+    /// per webhook.
+    pub fn service(self: Arc<Self>) -> impl Answer {
+        service_fn(move |request: http::Request<Held<Incoming>>| {
             let receiver = Arc::clone(&self);
-            async move { receiver.answer(request).await }
+            async move { Ok::<_, Infallible>(receiver.answer(request.map(Body::new)).await) }
         })
     }
 

@@ -124,7 +124,7 @@ impl Drop for Turn {
 }
 
 /// A body that keeps its connection's turn until it is read, sent or dropped.
-pub(super) struct Held<B> {
+pub struct Held<B> {
     body: B,
     _turn: Turn,
 }

@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 
+use axum::Router;
 use axum::body::Body;
 use axum::routing::{get, post};
+use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -87,13 +89,9 @@ async fn server(limits: ListenLimits) -> Server {
         .route("/early", post(answer_first))
         .route("/wait", get(async move || waits.notified().await));
     let (stop, closed) = (CancellationToken::new(), CancellationToken::new());
-    let task = tokio::spawn(serve(
-        listener,
-        router,
-        limits,
-        stop.clone(),
-        closed.clone(),
-    ));
+    let service = TowerToHyperService::new(router);
+    let until = (stop.clone(), closed.clone());
+    let task = tokio::spawn(serve(listener, service, limits, until));
     Server {
         address,
         stop,

@@ -136,8 +136,8 @@ async fn bridge() -> Bridge {
         close_wait: Duration::from_secs(5),
     };
     let never = CancellationToken::new();
-    let router = Arc::clone(&receiver).router();
-    tokio::spawn(serve(listener, router, limits, never.clone(), never));
+    let service = Arc::clone(&receiver).service();
+    tokio::spawn(serve(listener, service, limits, (never.clone(), never)));
     Bridge {
         address,
         recorder,

@@ -2,8 +2,9 @@
 //! and one row per key and commit, however many events the commit holds. `compact_flow` merges
 //! what is old into wider times and drops what nobody can ask for any more.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
+use foldhash::HashMap;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 
@@ -366,7 +367,7 @@ fn read_flow(connection: &Connection, span: FlowSpan) -> Result<Flow, StoreError
     let (since, until) = (to_ms(span.since), to_ms(span.until));
     // One transaction: keys and counts of the same moment.
     let reading = connection.unchecked_transaction()?;
-    let mut cells: HashMap<(usize, i64), i64> = HashMap::new();
+    let mut cells: HashMap<(usize, i64), i64> = HashMap::default();
     let mut statement =
         reading.prepare_cached("SELECT at, key, count FROM flow WHERE at >= ?1 AND at < ?2")?;
     let mut rows = statement.query((since, until))?;
@@ -379,7 +380,7 @@ fn read_flow(connection: &Connection, span: FlowSpan) -> Result<Flow, StoreError
     drop(statement);
     let named: BTreeSet<i64> = cells.keys().map(|(_, key)| *key).collect();
     let mut flow = Flow::default();
-    let mut places: HashMap<i64, usize> = HashMap::new();
+    let mut places: HashMap<i64, usize> = HashMap::default();
     for key in named {
         if let Some(counted) = read_key(&reading, key)? {
             places.insert(key, flow.counted.len());

@@ -2,8 +2,9 @@
 //!
 //! Right because there is one writer: every change goes through here, and a rollback forgets all.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use crate::lead::{LeadKey, LeadState, SystemId};
 

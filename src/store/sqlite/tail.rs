@@ -4,8 +4,9 @@
 //! log. Collected by the thousand and merged in order, neighbours share pages. The keys are in the
 //! event rows as well, so a start reads what was not merged yet, from `indexed_through` on.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
+use foldhash::HashMap;
 use rusqlite::OptionalExtension;
 
 use super::super::StoreError;

@@ -3,12 +3,12 @@
 //! No timer: a batch is whatever queued up during the last sync. The log is emptied beside it
 //! (`log.rs`).
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
+use foldhash::HashMap;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::{mpsc, oneshot};
@@ -142,8 +142,8 @@ impl Scope {
             decided_on_disk: 0,
             known: Known::default(),
             tail: Tail::default(),
-            tally: HashMap::new(),
-            table_uses: HashMap::new(),
+            tally: HashMap::default(),
+            table_uses: HashMap::default(),
         };
         // Retention may have removed the newest events: a place is never given twice.
         scope.next_sequence = newest.max(scope.number("last_place")?) + 1;
