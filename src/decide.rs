@@ -4,8 +4,8 @@
 //! looks at a clock, a store or a socket. The verdicts are tried in the contract's order, the
 //! first that holds wins: those on the event here, those per target in `weigh`, which asks `write`
 //! (set or amend), `authority` (who may leave what) and `budget` (is this a loop); `echo` is asked
-//! before all of them, and `told` what the event says of its own system. `policy` is what the
-//! configuration says about it.
+//! before all of them, and `told` what the event says of its own system, with `give_way`, what it takes
+//! back of that. `policy` is what the configuration says about it.
 
 use std::cell::LazyCell;
 use std::collections::BTreeMap;
@@ -15,6 +15,7 @@ use jiff::Timestamp;
 mod authority;
 mod budget;
 mod echo;
+mod give_way;
 mod policy;
 mod told;
 mod weigh;

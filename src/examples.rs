@@ -169,6 +169,7 @@ fn has(
         members: members.clone(),
         call: given.has_call.clone(),
         timestamp: received_at,
+        has_clock: false,
         entry_id: None,
         there_since: None,
         state: EntryState::There,

@@ -107,6 +107,8 @@ pub struct Entry {
     pub call: Option<String>,
     /// What the set was sent with as `timestamp`.
     pub timestamp: Timestamp,
+    /// That is its event's own clock, not the time received.
+    pub has_clock: bool,
     /// The target's id of it, once known.
     pub entry_id: Option<String>,
     pub state: EntryState,

@@ -17,6 +17,7 @@ use crate::map::parse_table;
 
 mod authority;
 mod echo;
+mod give_way;
 mod laws;
 mod looping;
 mod only;
@@ -167,6 +168,7 @@ impl Given {
             members,
             call: call.map(str::to_owned),
             timestamp: at(0),
+            has_clock: false,
             entry_id: None,
             there_since: None,
             state: EntryState::There,

@@ -2,14 +2,15 @@
 //! an automation. Whatever the table makes of such an event, it is a fact: what we wrote there before
 //! no longer counts as what the target has, and the lead's course goes on from what it is. Pure.
 //!
-//! It only ever makes a write happen that would else be spared. It never spares one: webhooks come
-//! late, and a call too many is better than one that is missing.
+//! Of what is written already it only ever makes a write happen that would else be spared, and never
+//! spares one: webhooks come late, and a call too many is better than one that is missing. What is
+//! older than it and was not sent yet gives way, by the rules of `give_way`.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::echo::{self, Heard};
-use super::{Question, Reported, authority};
+use super::{Question, Reported, authority, give_way};
 use crate::decision::{AppliedChange, Decision, Revision, Told};
 use crate::delivery::{self, DeliveryId, Slot};
 use crate::event::{EventKind, Facts, Standing};
@@ -28,6 +29,8 @@ pub(super) struct Telling {
     previous: Option<Previous>,
     /// What was recorded before it, and waited, is older than what the target has.
     is_newest_word: bool,
+    /// What was not sent yet, and is not sent any more.
+    supersedes: Vec<DeliveryId>,
 }
 
 /// What the target of the event's own system still awaits, of all that we told it of this lead.
@@ -121,24 +124,39 @@ fn telling(
         };
         is_after(&newest, question)
     };
-    let has = history.has();
-    if before.is_some_and(is_known) || has.is_some_and(|has| has.event > event.sequence) {
+    let is_newer = |has: &Entry| has.event > event.sequence;
+    if before.is_some_and(is_known) || history.has().is_some_and(is_newer) {
         return None;
     }
     let there = was_there(question, history);
-    // A write that is on its way, or got there since, comes after what is told now.
-    let is_coming = has != there;
     let course = history.course.as_ref();
     let facts = &question.reading.facts;
     let words = words_of(reported, facts, course.map(|course| &course.words));
+    let place = (Slot::parse(slot), history);
+    let giving_way = give_way::to_report(question, (reported, &words), place);
+    let gives_way = |entry: &Entry| giving_way.iter().any(|it| it.delivery == entry.delivery);
+    // A write that is on its way, or got there since, comes after what is told now.
+    let has = history
+        .counting()
+        .find(|entry| entry.state != EntryState::Absent && !gives_way(entry));
+    let is_coming = has != there;
     let is_news = match there {
         Some(entry) => is_over(question, reported, (entry, history)),
-        None => !is_coming && before.is_none_or(|report| report.words != words),
+        None => {
+            (!is_coming || !giving_way.is_empty())
+                && before.is_none_or(|report| report.words != words)
+        }
     };
     if !is_news {
         return None;
     }
     let over = there.map(|entry| entry.delivery);
+    // What gives way is older than what is told, too; but not what comes after that.
+    let newest_over = history
+        .counting()
+        .find(|entry| gives_way(entry) || Some(*entry) == there)
+        .filter(|_| !is_coming);
+    let newest_over = newest_over.map(|entry| entry.delivery);
     let occurred_at = question.occurred_at();
     let mut next = match course {
         Some(course) if is_coming => course.clone(),
@@ -154,9 +172,12 @@ fn telling(
         source: event.source.clone(),
         occurred_at,
         words: words.clone(),
-        over: over.or(before.and_then(|report| report.over)),
+        over: newest_over
+            .or(over)
+            .or(before.and_then(|report| report.over)),
     });
     let is_disposition = Slot::parse(slot).is_disposition();
+    let supersedes: Vec<DeliveryId> = giving_way.iter().map(|entry| entry.delivery).collect();
     Some(Telling {
         slot: slot.to_owned(),
         course: next,
@@ -164,8 +185,14 @@ fn telling(
         // A campaign goes on by itself, and has no clock: what waits for it is not older than that.
         is_newest_word: occurred_at.is_some()
             && !is_coming
-            && (there.is_some() || before.is_some()),
-        told: told_has(reported, words, over),
+            && (there.is_some() || before.is_some() || !supersedes.is_empty()),
+        told: Told::Has {
+            target: reported.target.clone(),
+            words,
+            over,
+            supersedes: supersedes.clone(),
+        },
+        supersedes,
     })
 }
 
@@ -178,16 +205,14 @@ fn told_again(reported: &Reported, (slot, history): (&str, &TargetHistory)) -> O
         course,
         previous: None,
         is_newest_word: false,
-        told: told_has(reported, before.words, before.over),
+        told: Told::Has {
+            target: reported.target.clone(),
+            words: before.words,
+            over: before.over,
+            supersedes: Vec::new(),
+        },
+        supersedes: Vec::new(),
     })
-}
-
-fn told_has(reported: &Reported, words: Words, over: Option<DeliveryId>) -> Told {
-    Told::Has {
-        target: reported.target.clone(),
-        words,
-        over,
-    }
 }
 
 /// The newest entry that was there when the event came: one that waited tells of that time.
@@ -268,6 +293,10 @@ pub(super) fn past_with(history: &LeadHistory, tellings: &[Telling]) -> LeadHist
     for telling in tellings {
         let target = next.targets.entry(telling.slot.clone()).or_default();
         target.course = Some(telling.course.clone());
+        let entries = target.entries.iter_mut();
+        for entry in entries.filter(|entry| telling.supersedes.contains(&entry.delivery)) {
+            entry.state = EntryState::Absent;
+        }
     }
     next
 }
@@ -292,6 +321,12 @@ pub(super) fn take_in(
         _ => {}
     }
     for telling in tellings {
+        for delivery in telling.supersedes {
+            let supersede = Revision::Supersede { delivery };
+            if !made.revisions.contains(&supersede) {
+                made.revisions.push(supersede);
+            }
+        }
         let change = made.applied.get_or_insert_with(|| AppliedChange {
             is_only_told: true,
             ..AppliedChange::default()

@@ -94,6 +94,9 @@ impl<'a> Case<'a> {
                     let newest = newest.event;
                     return TargetVerdict::Stale { newest }.into();
                 }
+                (EntryState::Absent, _) if let Some(newest) = self.told_since(entry) => {
+                    return TargetVerdict::Stale { newest }.into();
+                }
                 // Nothing newer was decided: what was not sent then is sent now.
                 (EntryState::Absent, _) => {}
                 _ => return self.detail(entry, &words),
@@ -160,6 +163,13 @@ impl<'a> Case<'a> {
         self.history
             .applied
             .filter(|applied| *applied > event.sequence)
+    }
+
+    /// The report that came since, where the event is more about that entry and nothing else.
+    fn told_since(&self, entry: &Entry) -> Option<Sequence> {
+        let reported = self.history.reported()?;
+        let is_detail = write::names_its_call(&self.question.reading.facts);
+        (is_detail && reported.event > entry.event).then_some(reported.event)
     }
 
     /// Only LeadPing keeps entries; elsewhere a status is a status.

@@ -102,6 +102,8 @@ impl TargetHistory {
             members: sent.members.clone(),
             call: sent.call.clone(),
             timestamp: sent.timestamp,
+            // Asked of what is unsent alone.
+            has_clock: false,
             entry_id: None,
             there_since: None,
             state: match sent.withheld {

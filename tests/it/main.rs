@@ -20,6 +20,7 @@ mod breaker;
 mod retries;
 mod one_truth;
 mod told;
+mod give_way;
 mod order;
 mod rate;
 mod shadow;

@@ -370,9 +370,9 @@ impl Scope {
             .prepare_cached(
                 "INSERT INTO delivery (id, event, lead, target, lead_id, members, call, timestamp,
                                        received_at, state, head, due_at, settled_at, token,
-                                       leased_at, attempts, source, entry)
+                                       leased_at, attempts, source, entry, has_clock)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                         (SELECT delivery FROM delivery WHERE id = ?18))",
+                         (SELECT delivery FROM delivery WHERE id = ?18), ?19)",
             )?
             .execute(rusqlite::params![
                 delivery.id.0.as_bytes(),
@@ -396,6 +396,7 @@ impl Scope {
                     .amends
                     .as_ref()
                     .map(|amended| *amended.entry.0.as_bytes()),
+                event.reading.facts.occurred_at.is_some(),
             ])?;
         self.count(&delivery.target, state, 1);
         let (Some(leave), Some(token)) = (leave, token) else {

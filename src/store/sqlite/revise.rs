@@ -40,15 +40,19 @@ impl Scope {
                         )?
                         .execute((into.0.as_bytes(), &members))?;
                 }
-                Revision::Supersede { delivery } => self.supersede(*delivery, now)?,
+                Revision::Supersede { delivery } => self.supersede(*delivery, (by, now))?,
                 Revision::Echoed { delivery } => self.mark_echoed(*delivery, by)?,
             }
         }
         Ok(())
     }
 
-    /// An unsent set gives way, and with it what was to amend it.
-    fn supersede(&mut self, delivery: DeliveryId, now: Timestamp) -> Result<(), StoreError> {
+    /// An unsent set gives way to this event, and with it what was to amend it.
+    fn supersede(
+        &mut self,
+        delivery: DeliveryId,
+        (by, now): (Sequence, Timestamp),
+    ) -> Result<(), StoreError> {
         let set: Option<i64> = self
             .connection
             .prepare_cached("SELECT delivery FROM delivery WHERE id = ?1")?
@@ -61,11 +65,11 @@ impl Scope {
             .connection
             .prepare_cached(
                 "UPDATE delivery SET state = 'superseded', head = 0, held_status = NULL,
-                        settled_at = ?2
+                        settled_at = ?2, gave_way_to = ?3
                  WHERE (delivery = ?1 OR entry = ?1) AND state = 'due' AND fate_unknown = 0
                  RETURNING event, lead, target",
             )?
-            .query_map((set, to_ms(now)), |row| {
+            .query_map((set, to_ms(now), by.0), |row| {
                 Ok((
                     row.get::<_, i64>(0)?,
                     row.get::<_, i64>(1)?,
