@@ -116,6 +116,10 @@ fn judge(question: &Question<'_>, table: &Table, telling: Telling<'_>) -> Decisi
         }
         Standing::Usable => {}
     }
+    if let Some(why) = &question.history.contradiction {
+        let record = record(question, Verdict::Invalid, Some(why.clone()));
+        return parked(record, ParkCause::invalid(source));
+    }
     let mapped = map::evaluate(table, &question.map_input());
     let by = |row: Option<RowRef>, verdict, why| DecisionRecord {
         table: Some(table.hash.to_string()),

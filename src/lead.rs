@@ -190,6 +190,8 @@ pub struct LeadHistory {
     pub pearls: BTreeMap<String, String>,
     /// Decided again for one place: what was decided for the others stays as it is.
     pub only: Option<Only>,
+    /// Why it is not known which lead the event is about: its ids are of several.
+    pub contradiction: Option<String>,
 }
 
 /// The one place that a decision is about.
@@ -245,6 +247,7 @@ impl LeadHistory {
             calls: u32::try_from(state.calls.len()).unwrap_or(u32::MAX),
             ids,
             pearls,
+            contradiction: state.contradiction.clone(),
             ..Self::default()
         }
     }
@@ -277,6 +280,10 @@ pub struct LeadState {
     /// Slot → what was decided there, or told by the target itself; bounded in itself.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub courses: BTreeMap<String, Course>,
+    /// Why nobody knows which lead an event is about, whose ids are of several: of that event alone,
+    /// and never kept.
+    #[serde(skip)]
+    pub contradiction: Option<String>,
 }
 
 impl LeadState {

@@ -70,7 +70,8 @@ pub(super) fn listen(question: &Question<'_>) -> Vec<Telling> {
     let says_it = question.reading.standing == Standing::Usable
         && facts.kind == Some(EventKind::Lead)
         && facts.status.is_some();
-    if !says_it || history.only.is_some() || is_late(question) {
+    let is_nobodys = history.contradiction.is_some();
+    if !says_it || is_nobodys || history.only.is_some() || is_late(question) {
         return Vec::new();
     }
     let mut tellings: Vec<Telling> = history

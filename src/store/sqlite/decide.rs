@@ -436,7 +436,7 @@ impl Scope {
             let event = read_again(event, sitting.by);
             let facts = &event.reading.facts;
             let ids = ids_of(&event.event.source, facts);
-            let subject = identity::resolve(self, &ids, facts.pearl_id.as_deref())?;
+            let subject = identity::meet_again(self, &ids, facts)?;
             let decision = self.decide_for(&event, subject, sitting)?;
             self.update_decision(&event, &decision)?;
         }
