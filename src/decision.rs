@@ -385,6 +385,9 @@ pub enum Revision {
     },
     /// An unsent delivery gives way to a newer one.
     Supersede { delivery: DeliveryId },
+    /// Nor is what would amend this entry, which somebody else has changed in its place, and was not
+    /// sent yet.
+    SupersedeAmends { entry: DeliveryId },
     /// The echo of this write came: no other webhook is.
     Echoed { delivery: DeliveryId },
 }

@@ -17,6 +17,7 @@ use crate::map::parse_table;
 
 mod authority;
 mod echo;
+mod edits;
 mod give_way;
 mod laws;
 mod looping;
@@ -267,6 +268,7 @@ fn line(decision: &Decision) -> String {
             Revision::Call { .. } => " call",
             Revision::Fold { .. } => " fold",
             Revision::Supersede { .. } => " supersede",
+            Revision::SupersedeAmends { .. } => " supersede amends",
             Revision::Echoed { .. } => " echoed",
         });
     }

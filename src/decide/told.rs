@@ -31,6 +31,8 @@ pub(super) struct Telling {
     is_newest_word: bool,
     /// What was not sent yet, and is not sent any more.
     supersedes: Vec<DeliveryId>,
+    /// The entry that was changed in its place.
+    edited: Option<DeliveryId>,
 }
 
 /// What the target of the event's own system still awaits, of all that we told it of this lead.
@@ -168,6 +170,8 @@ fn telling(
             Course::told(course, &words, remembered)
         }
     };
+    let edited = there.filter(|entry| may_be_edit(reported, facts, entry));
+    let edited = edited.map(|entry| entry.delivery);
     next.reported = Some(Report {
         event: event.sequence,
         source: event.source.clone(),
@@ -176,6 +180,7 @@ fn telling(
         over: newest_over
             .or(over)
             .or(before.and_then(|report| report.over)),
+        edited: edited.or(before.and_then(|report| report.edited)),
     });
     let is_disposition = Slot::parse(slot).is_disposition();
     let supersedes: Vec<DeliveryId> = giving_way.iter().map(|entry| entry.delivery).collect();
@@ -194,6 +199,7 @@ fn telling(
             supersedes: supersedes.clone(),
         },
         supersedes,
+        edited,
     })
 }
 
@@ -213,7 +219,22 @@ fn told_again(reported: &Reported, (slot, history): (&str, &TargetHistory)) -> O
             supersedes: Vec::new(),
         },
         supersedes: Vec::new(),
+        edited: None,
     })
+}
+
+/// Whether the report may be of this very entry: it names no other.
+fn may_be_edit(reported: &Reported, facts: &Facts, entry: &Entry) -> bool {
+    let Some(named) = facts.reported.as_ref() else {
+        return reported.kind == LEADPING;
+    };
+    let own = entry.delivery.to_string();
+    let is_marked = named.marker.as_ref().is_none_or(|marker| *marker == own);
+    let is_named = match (&named.entry_id, &entry.entry_id) {
+        (Some(named), Some(own)) => named == own,
+        _ => true,
+    };
+    reported.kind == LEADPING && is_marked && is_named
 }
 
 /// The newest entry that was there when the event came: one that waited tells of that time.
@@ -327,6 +348,9 @@ pub(super) fn take_in(
             if !made.revisions.contains(&supersede) {
                 made.revisions.push(supersede);
             }
+        }
+        if let Some(entry) = telling.edited {
+            made.revisions.push(Revision::SupersedeAmends { entry });
         }
         let change = made.applied.get_or_insert_with(|| AppliedChange {
             is_only_told: true,

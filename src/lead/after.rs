@@ -82,6 +82,8 @@ impl TargetHistory {
                     entry.state = EntryState::Absent;
                 }
             }
+            // Calls are taken as being under way.
+            Revision::SupersedeAmends { .. } => {}
             Revision::Echoed { delivery } => {
                 self.own_writes.retain(|write| write.delivery != *delivery);
             }

@@ -75,6 +75,10 @@ pub struct Report {
     /// what the target has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over: Option<DeliveryId>,
+    /// The entry of ours that was changed in its place, as far as can be told: what is there now is
+    /// somebody else's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited: Option<DeliveryId>,
 }
 
 /// See the head of this file.

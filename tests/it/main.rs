@@ -21,6 +21,7 @@ mod retries;
 mod one_truth;
 mod told;
 mod give_way;
+mod edits;
 mod order;
 mod rate;
 mod shadow;

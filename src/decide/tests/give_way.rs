@@ -19,8 +19,10 @@ fn yields(given: &Given) -> String {
     let revised: Vec<DeliveryId> = decision
         .revisions
         .iter()
-        .map(|revision| match revision {
-            Revision::Supersede { delivery } => *delivery,
+        .filter_map(|revision| match revision {
+            Revision::Supersede { delivery } => Some(*delivery),
+            // What was there may have been changed in its place.
+            Revision::SupersedeAmends { .. } => None,
             other => panic!("{other:?}"),
         })
         .collect();

@@ -102,10 +102,10 @@ fn what_it_says_counts_over_what_we_wrote() {
 #[test]
 fn it_counts_whatever_the_row_says() {
     for (category, verdict) in [
-        ("Lost", "ignored applied"),
-        ("Invalid", "parked (row:people:Invalid) applied"),
-        ("Duplicate", "invalid (invalid:people) applied"),
-        ("Converted", "unmapped (unmapped:people:Converted) applied"),
+        ("Lost", "ignored supersede amends applied"),
+        ("Invalid", "parked (row:people:Invalid) supersede amends applied"),
+        ("Duplicate", "invalid (invalid:people) supersede amends applied"),
+        ("Converted", "unmapped (unmapped:people:Converted) supersede amends applied"),
     ] {
         let given = told(category, None).has(interested(), None);
         check_news(
@@ -163,6 +163,7 @@ fn what_is_older_than_what_it_has_is_no_news() {
             occurred_at: None,
             words: Words::default(),
             over: None,
+            edited: None,
         });
         check_news(&given, expected);
     }
@@ -246,5 +247,5 @@ fn an_echo_in_a_webhook_that_no_row_acts_on_is_used_up_all_the_same() {
     given.says = Some((String::from("Lost"), None));
     let decision = given.decide();
     assert_eq!(decision.record.near_miss.as_deref(), Some("leadping"));
-    assert!(decision.revisions.is_empty());
+    assert_eq!(line(&decision), "ignored supersede amends applied");
 }
