@@ -368,10 +368,15 @@ impl LeadState {
             // Of two courses in one place the one with the newer word is where the lead is.
             let theirs = course.newest_word(gone.targets.get(&slot));
             let ours = self.courses.get(&slot);
+            let waits = ours.and_then(|course| course.waits.clone());
+            let waits = [waits, course.waits.clone()].into_iter().flatten();
+            let waits = waits.max_by_key(|waits| waits.event);
             let ours = ours.and_then(|course| course.newest_word(self.targets.get(&slot)));
+            let kept = self.courses.entry(slot).or_insert_with(|| course.clone());
             if ours <= theirs {
-                self.courses.insert(slot, course);
+                *kept = course;
             }
+            kept.waits = waits;
         }
         for (slot, sequence) in gone.targets {
             let newest = self.targets.entry(slot).or_insert(sequence);

@@ -16,7 +16,7 @@ fn is_terminal(decide: &DecideConfig, words: &Words) -> bool {
 }
 
 /// Whether not just anybody may lead the course away from where it is.
-fn is_held(decide: &DecideConfig, course: &Course) -> bool {
+pub(super) fn is_held(decide: &DecideConfig, course: &Course) -> bool {
     course.is_final || is_terminal(decide, &course.words)
 }
 

@@ -23,6 +23,7 @@ mod laws;
 mod looping;
 mod only;
 mod told;
+mod waiting;
 mod write;
 mod write_back;
 

@@ -22,6 +22,7 @@ mod one_truth;
 mod told;
 mod give_way;
 mod edits;
+mod contradictions;
 mod order;
 mod rate;
 mod shadow;

@@ -378,6 +378,7 @@ fn won_by(setter: &str) -> Given {
         is_final: false,
         had: Vec::new(),
         returns: Vec::new(),
+        waits: None,
     });
     given
 }
