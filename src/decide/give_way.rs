@@ -45,9 +45,7 @@ pub(super) fn to_report<'h>(
         .filter(|entry| {
             !echo::says_the_same(reported.kind, facts, (&entry.members, entry.delivery))
         })
-        .filter(|entry| {
-            holder.is_none() || !authority::is_weaker(decide, source, &entry.source)
-        })
+        .filter(|entry| holder.is_none() || !authority::is_weaker(decide, source, &entry.source))
         .collect()
 }
 

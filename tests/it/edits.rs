@@ -47,7 +47,10 @@ async fn edited(world: &World) {
     edit["changeSource"] = json!("User");
     said(world, "people", &edit).await;
     let told = &world.events("").await[0]["decision"]["told"];
-    assert_eq!((&told["told"], &told["outcome"]), (&json!("has"), &json!("Gave up")));
+    assert_eq!(
+        (&told["told"], &told["outcome"]),
+        (&json!("has"), &json!("Gave up"))
+    );
 }
 
 async fn order(world: &World, word: &str) {
@@ -63,7 +66,10 @@ async fn a_persons_edit_of_our_entry_outlives_the_calls_own_webhook() {
     said(&world, "voice", &voice_call("lead_a", "c1", 100)).await;
     assert_eq!(world.outcomes("lead_a"), ["Gave up"]);
     let newest = &world.events("lead=lead_a").await[0];
-    assert_eq!(newest["decision"]["targets"]["leadping"]["verdict"], "stale");
+    assert_eq!(
+        newest["decision"]["targets"]["leadping"]["verdict"],
+        "stale"
+    );
     // Another call is news.
     said(&world, "voice", &voice_call("lead_a", "c2", 100)).await;
     assert_eq!(world.outcomes("lead_a"), ["Gave up", "Interested"]);
@@ -81,7 +87,10 @@ async fn detail_that_was_not_sent_when_it_was_edited_is_not_sent() {
     assert_eq!(world.outcomes("lead_a"), ["Gave up"]);
     assert_eq!(
         world.deliveries("lead_a").await,
-        ["delivered Qualified/Interested, 1 tries, 201", "superseded Qualified/Interested, 0 tries"]
+        [
+            "delivered Qualified/Interested, 1 tries, 201",
+            "superseded Qualified/Interested, 0 tries"
+        ]
     );
     world.finish().await;
 }
@@ -95,6 +104,9 @@ async fn an_entry_of_their_own_leaves_ours_to_be_amended() {
     });
     said(&world, "people", &theirs).await;
     said(&world, "voice", &voice_call("lead_a", "c1", 100)).await;
-    assert_eq!(world.sandbox().history("lead_a")[0]["notes"], "wants a visit");
+    assert_eq!(
+        world.sandbox().history("lead_a")[0]["notes"],
+        "wants a visit"
+    );
     world.finish().await;
 }

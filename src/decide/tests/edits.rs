@@ -35,7 +35,11 @@ fn it_is_an_edit_unless_it_names_another_entry() {
         let given = told_of(marker, entry_id);
         let decision = given.decide();
         let word = line(&decision);
-        let expected = if is_edit { "ignored supersede amends applied" } else { "ignored applied" };
+        let expected = if is_edit {
+            "ignored supersede amends applied"
+        } else {
+            "ignored applied"
+        };
         assert_eq!(word, expected);
         let course = &decision.applied.unwrap().courses["leadping"];
         let edited = course.reported.as_ref().and_then(|report| report.edited);
@@ -48,7 +52,11 @@ fn it_is_an_edit_unless_it_names_another_entry() {
         let mut known = interested();
         known["notes"] = json!("from an amend of ours");
         detail.target().entries[0].members = known.as_object().cloned().unwrap();
-        let expected = if is_edit { "stale" } else { "unchanged applied" };
+        let expected = if is_edit {
+            "stale"
+        } else {
+            "unchanged applied"
+        };
         check(detail.clone(), expected);
         // Another call is news.
         detail.call = Some("b");
@@ -61,7 +69,14 @@ fn once_edited_it_stays_so() {
     let mut given = told_of(marker(1), None);
     let first = given.decide().applied.unwrap();
     given.target().course = Some(first.courses["leadping"].clone());
-    let reported = given.target().course.as_mut().unwrap().reported.as_mut().unwrap();
+    let reported = given
+        .target()
+        .course
+        .as_mut()
+        .unwrap()
+        .reported
+        .as_mut()
+        .unwrap();
     reported.event = Sequence(9);
     given.says = Some((String::from("Open"), None));
     given.reported = None;

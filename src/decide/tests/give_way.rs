@@ -43,7 +43,9 @@ fn check_yields(given: &Given, expected: &str) {
 }
 
 fn unsent(given: Given, source: &str, members: Value) -> Given {
-    given.has_of(source, members, None).stands(EntryState::Unsent)
+    given
+        .has_of(source, members, None)
+        .stands(EntryState::Unsent)
 }
 
 #[test]
@@ -53,11 +55,17 @@ fn all_of_it_gives_way_that_can_be_taken_back() {
     let one = || unsent(lost(), "voice", interested());
     check_yields(&one(), "[2] over Some(2) by people");
     let new = json!({ "type": "Call", "category": "Open", "outcome": "New" });
-    check_yields(&unsent(one(), "crm", new.clone()), "[3, 2] over Some(3) by people");
+    check_yields(
+        &unsent(one(), "crm", new.clone()),
+        "[3, 2] over Some(3) by people",
+    );
     // What is under way comes after it, and counts.
     let coming = unsent(one().stands(EntryState::OnItsWay), "voice", new);
     check_yields(&coming, "[3] over Some(1) by voice");
-    check_yields(&one().stands(EntryState::Absent), "[] over Some(1) by people");
+    check_yields(
+        &one().stands(EntryState::Absent),
+        "[] over Some(1) by people",
+    );
     // Nothing of ours was ever there.
     let first = unsent(told("Lost", Some("Gave up")), "voice", interested());
     check_yields(&first, "[1] over Some(1) by people");
@@ -133,7 +141,9 @@ fn what_a_stronger_source_set_for_good_stays() {
 fn crm_says(status: &'static str, writer: &str) -> write_back::Given {
     let slot = "capillary:69";
     let members = json!({ "status": "LOST", "reasonId": 5 });
-    let mut given = write_back::Given::status(status).linked().has(slot, members, None);
+    let mut given = write_back::Given::status(status)
+        .linked()
+        .has(slot, members, None);
     given.id = Some(String::from("69"));
     let reported = Reported {
         target: String::from("capillary"),
@@ -154,7 +164,11 @@ fn calls_saved(given: &write_back::Given) -> usize {
 #[test]
 fn at_another_system_a_lead_held_by_a_stronger_source_keeps_what_that_wants() {
     assert_eq!(calls_saved(&crm_says("WON", "voice")), 1);
-    assert_eq!(calls_saved(&crm_says("LOST", "voice")), 0, "it is what is wanted");
+    assert_eq!(
+        calls_saved(&crm_says("LOST", "voice")),
+        0,
+        "it is what is wanted"
+    );
     for (authority, category, saved) in [
         (["shop", "crm"], "Converted", 0),
         (["crm", "shop"], "Converted", 1),
@@ -163,7 +177,11 @@ fn at_another_system_a_lead_held_by_a_stronger_source_keeps_what_that_wants() {
         for writer in ["shop", "voice"] {
             let mut given = crm_says("WON", writer);
             given.policy.decide.authority = authority.map(str::to_owned).to_vec();
-            let lead = given.history.targets.entry(String::from("leadping")).or_default();
+            let lead = given
+                .history
+                .targets
+                .entry(String::from("leadping"))
+                .or_default();
             lead.course = Some(Course {
                 words: Words {
                     category: Some(category.to_owned()),
@@ -174,7 +192,11 @@ fn at_another_system_a_lead_held_by_a_stronger_source_keeps_what_that_wants() {
             });
             // What a weaker one wants is not what the stronger one set.
             let saved = if writer == "voice" { 1 } else { saved };
-            assert_eq!(calls_saved(&given), saved, "{authority:?} {category} {writer}");
+            assert_eq!(
+                calls_saved(&given),
+                saved,
+                "{authority:?} {category} {writer}"
+            );
         }
     }
 }

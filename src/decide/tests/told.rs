@@ -103,9 +103,18 @@ fn what_it_says_counts_over_what_we_wrote() {
 fn it_counts_whatever_the_row_says() {
     for (category, verdict) in [
         ("Lost", "ignored supersede amends applied"),
-        ("Invalid", "parked (row:people:Invalid) supersede amends applied"),
-        ("Duplicate", "invalid (invalid:people) supersede amends applied"),
-        ("Converted", "unmapped (unmapped:people:Converted) supersede amends applied"),
+        (
+            "Invalid",
+            "parked (row:people:Invalid) supersede amends applied",
+        ),
+        (
+            "Duplicate",
+            "invalid (invalid:people) supersede amends applied",
+        ),
+        (
+            "Converted",
+            "unmapped (unmapped:people:Converted) supersede amends applied",
+        ),
     ] {
         let given = told(category, None).has(interested(), None);
         check_news(

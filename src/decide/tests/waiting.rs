@@ -86,5 +86,8 @@ fn a_weaker_source_does_not_leave_it_elsewhere() {
     // Once it is known at LeadPing, what waited has been decided, and its course speaks.
     let linked = after(waits(5, "boss", "Converted"), ["boss", "crm"]).linked();
     let told = story(&linked.decide());
-    assert!(told.starts_with("leadping: delivery; nlpearl: delivery"), "{told}");
+    assert!(
+        told.starts_with("leadping: delivery; nlpearl: delivery"),
+        "{told}"
+    );
 }

@@ -47,9 +47,9 @@ pub(super) fn among<R: Register>(
 fn why(by: &SystemId, id: &SystemId) -> String {
     let system = &id.system;
     let how = match by.system == LEADPING {
-        true => format!(
-            "it names a LeadPing lead, but its lead at `{system}` is linked to another one"
-        ),
+        true => {
+            format!("it names a LeadPing lead, but its lead at `{system}` is linked to another one")
+        }
         false => format!(
             "its leads at `{}` and at `{system}` are linked to different LeadPing leads",
             by.system

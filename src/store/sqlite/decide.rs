@@ -15,7 +15,7 @@ use super::SqliteStore;
 use super::append::lead_hash;
 use super::stored::{StoredDecision, broken};
 use super::writer::Scope;
-use crate::decision::{Decision, PlannedDelivery, Told};
+use crate::decision::{Decision, PlannedDelivery};
 use crate::delivery::{DeliveryId, DeliveryState, Lease};
 use crate::event::{Event, EventId, EventKind, EventState, Facts, Reading, Sequence, Standing};
 use crate::lead::identity::{self, Register, Subject, ids_of};
@@ -324,15 +324,7 @@ impl Scope {
         decision: &Decision,
     ) -> Result<(), StoreError> {
         let flow_key = self.recount_event(event, decision)?;
-        // What it told when it came stays told, whatever was told since.
-        let stored = match self.told_by(event.event.sequence.0)? {
-            None => StoredDecision::of(decision, flow_key)?,
-            told => {
-                let mut decision = decision.clone();
-                decision.record.told = told;
-                StoredDecision::of(&decision, flow_key)?
-            }
-        };
+        let stored = self.decided_again(event.event.sequence.0, decision, flow_key)?;
         let before = self.table_named_by(event.event.sequence.0)?;
         self.count_use(before.as_deref(), -1);
         self.count_use(decision.record.table.as_deref(), 1);
@@ -351,14 +343,6 @@ impl Scope {
             self.reopen_event(event.event.sequence.0)?;
         }
         Ok(())
-    }
-
-    fn told_by(&self, event: i64) -> Result<Option<Told>, StoreError> {
-        let told: Option<String> = self
-            .connection
-            .prepare_cached("SELECT json_extract(decision, '$.told') FROM event WHERE sequence = ?1")?
-            .query_row([event], |row| row.get(0))?;
-        Ok(told.as_deref().map(serde_json::from_str).transpose()?)
     }
 
     /// A delivery with nothing of its lead before it is leased at once if its target gives leave.

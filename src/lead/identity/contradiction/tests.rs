@@ -94,7 +94,12 @@ fn known() -> Known {
     let mut known = Known::default();
     known.meet("crm", "69", Some("A"), None);
     known.voice("x", Some("A"), Some("69"));
-    assert!(known.all().iter().all(|(_, lead)| lead.as_deref() == Some("A")));
+    assert!(
+        known
+            .all()
+            .iter()
+            .all(|(_, lead)| lead.as_deref() == Some("A"))
+    );
     known
 }
 
@@ -120,7 +125,13 @@ fn another_systems_id_of_another_leadping_lead_contradicts_and_teaches_nothing()
     }
     // Nobody has heard of the LeadPing lead yet.
     let mut known = known();
-    assert!(known.voice("y", Some("C"), Some("69")).state.contradiction.is_some());
+    assert!(
+        known
+            .voice("y", Some("C"), Some("69"))
+            .state
+            .contradiction
+            .is_some()
+    );
     assert_eq!(known.lead_of(&SystemId::new(LEADPING, "C")), Ok(None));
 }
 
@@ -128,11 +139,35 @@ fn another_systems_id_of_another_leadping_lead_contradicts_and_teaches_nothing()
 fn what_only_joins_or_moves_is_none() {
     let mut known = known();
     // Several ids of one source, each time of the same lead.
-    assert!(known.voice("x2", Some("A"), Some("69")).state.contradiction.is_none());
-    assert!(known.voice("x3", None, Some("69")).state.contradiction.is_none());
+    assert!(
+        known
+            .voice("x2", Some("A"), Some("69"))
+            .state
+            .contradiction
+            .is_none()
+    );
+    assert!(
+        known
+            .voice("x3", None, Some("69"))
+            .state
+            .contradiction
+            .is_none()
+    );
     // A source's newer word on its own id.
-    assert!(known.voice("x", Some("B"), None).state.contradiction.is_none());
-    assert!(known.meet("crm", "69", Some("B"), Some(("voice", "x"))).state.contradiction.is_none());
+    assert!(
+        known
+            .voice("x", Some("B"), None)
+            .state
+            .contradiction
+            .is_none()
+    );
+    assert!(
+        known
+            .meet("crm", "69", Some("B"), Some(("voice", "x")))
+            .state
+            .contradiction
+            .is_none()
+    );
     // Two leads turn out to be one.
     known.meet("crm", "70", None, None);
     known.voice("w", Some("W"), None);
@@ -142,5 +177,11 @@ fn what_only_joins_or_moves_is_none() {
     let mut unlinked = Known::default();
     unlinked.voice("x", None, Some("69"));
     unlinked.meet("crm", "70", None, Some(("voice", "y")));
-    assert!(unlinked.voice("y", None, Some("69")).state.contradiction.is_none());
+    assert!(
+        unlinked
+            .voice("y", None, Some("69"))
+            .state
+            .contradiction
+            .is_none()
+    );
 }
