@@ -133,15 +133,17 @@ fn telling(
     }
     let there = was_there(question, history);
     let course = history.course.as_ref();
-    let facts = &question.reading.facts;
-    let words = words_of(reported, facts, course.map(|course| &course.words));
+    let words = words_of(
+        reported,
+        &question.reading.facts,
+        course.map(|course| &course.words),
+    );
     let place = (Slot::parse(slot), history);
     let giving_way = give_way::to_report(question, (reported, &words), place);
     let gives_way = |entry: &Entry| giving_way.iter().any(|it| it.delivery == entry.delivery);
+    let mut rest = history.counting().filter(|entry| !gives_way(entry));
+    let has = rest.find(|entry| entry.state != EntryState::Absent);
     // A write that is on its way, or got there since, comes after what is told now.
-    let has = history
-        .counting()
-        .find(|entry| entry.state != EntryState::Absent && !gives_way(entry));
     let is_coming = has != there;
     let is_news = match there {
         Some(entry) => is_over(question, reported, (entry, history)),
@@ -150,57 +152,93 @@ fn telling(
                 && before.is_none_or(|report| report.words != words)
         }
     };
-    if !is_news {
-        return None;
-    }
-    let over = there.map(|entry| entry.delivery);
-    // What gives way is older than what is told, too; but not what comes after that.
-    let newest_over = history
-        .counting()
-        .find(|entry| gives_way(entry) || Some(*entry) == there)
-        .filter(|_| !is_coming);
-    let newest_over = newest_over.map(|entry| entry.delivery);
-    let occurred_at = question.occurred_at();
-    let mut next = match course {
-        Some(course) if is_coming => course.clone(),
-        _ => {
-            let own = (event.source.as_str(), false);
-            let decide = &question.policy.decide;
-            let remembered = authority::remembered(decide, course, &words, own);
-            Course::told(course, &words, remembered)
-        }
+    let news = News {
+        words,
+        there,
+        is_coming,
+        giving_way,
     };
-    let edited = there.filter(|entry| may_be_edit(reported, facts, entry));
-    let edited = edited.map(|entry| entry.delivery);
-    next.reported = Some(Report {
-        event: event.sequence,
-        source: event.source.clone(),
-        occurred_at,
-        words: words.clone(),
-        over: newest_over
-            .or(over)
-            .or(before.and_then(|report| report.over)),
-        edited: edited.or(before.and_then(|report| report.edited)),
-    });
-    let is_disposition = Slot::parse(slot).is_disposition();
-    let supersedes: Vec<DeliveryId> = giving_way.iter().map(|entry| entry.delivery).collect();
-    Some(Telling {
-        slot: slot.to_owned(),
-        course: next,
-        previous: (is_disposition && !is_coming).then(|| previous_of(&words, question)),
-        // A campaign goes on by itself, and has no clock: what waits for it is not older than that.
-        is_newest_word: occurred_at.is_some()
-            && !is_coming
-            && (there.is_some() || before.is_some() || !supersedes.is_empty()),
-        told: Told::Has {
-            target: reported.target.clone(),
-            words,
-            over,
-            supersedes: supersedes.clone(),
-        },
-        supersedes,
-        edited,
-    })
+    is_news.then(|| news.telling(question, reported, (slot, history)))
+}
+
+/// What is told, and is news.
+struct News<'h> {
+    words: Words,
+    /// The newest entry that was there.
+    there: Option<&'h Entry>,
+    is_coming: bool,
+    /// Newest first.
+    giving_way: Vec<&'h Entry>,
+}
+
+impl News<'_> {
+    fn telling(
+        self,
+        question: &Question<'_>,
+        reported: &Reported,
+        (slot, history): (&str, &TargetHistory),
+    ) -> Telling {
+        let event = question.event;
+        let (before, is_coming) = (history.reported(), self.is_coming);
+        let occurred_at = question.occurred_at();
+        let facts = &question.reading.facts;
+        let edited = self.there.filter(|it| may_be_edit(reported, facts, it));
+        let edited = edited.map(|entry| entry.delivery);
+        let mut course = self.course(question, history);
+        course.reported = Some(Report {
+            event: event.sequence,
+            source: event.source.clone(),
+            occurred_at,
+            words: self.words.clone(),
+            over: self.over(history).or(before.and_then(|report| report.over)),
+            edited: edited.or(before.and_then(|report| report.edited)),
+        });
+        let supersedes: Vec<DeliveryId> = self.giving_way.iter().map(|it| it.delivery).collect();
+        let is_over_something = self.there.is_some() || before.is_some() || !supersedes.is_empty();
+        let is_disposition = Slot::parse(slot).is_disposition();
+        Telling {
+            slot: slot.to_owned(),
+            course,
+            previous: (is_disposition && !is_coming).then(|| previous_of(&self.words, question)),
+            // A campaign goes on by itself, and has no clock: what waits for it is not older than that.
+            is_newest_word: occurred_at.is_some() && !is_coming && is_over_something,
+            told: Told::Has {
+                target: reported.target.clone(),
+                words: self.words,
+                over: self.there.map(|entry| entry.delivery),
+                supersedes: supersedes.clone(),
+            },
+            supersedes,
+            edited,
+        }
+    }
+
+    /// Where the lead is now; but not where what comes after this takes it.
+    fn course(&self, question: &Question<'_>, history: &TargetHistory) -> Course {
+        let course = history.course.as_ref();
+        match course {
+            Some(course) if self.is_coming => course.clone(),
+            _ => {
+                let decide = &question.policy.decide;
+                let own = (question.event.source.as_str(), false);
+                let remembered = authority::remembered(decide, course, &self.words, own);
+                Course::told(course, &self.words, remembered)
+            }
+        }
+    }
+
+    /// The newest entry that counts no longer. What gives way is older than what is told, too; but
+    /// not what comes after that.
+    fn over(&self, history: &TargetHistory) -> Option<DeliveryId> {
+        let gives_way = |entry: &Entry| {
+            let mut giving_way = self.giving_way.iter();
+            !self.is_coming && giving_way.any(|it| it.delivery == entry.delivery)
+        };
+        let newest = history
+            .counting()
+            .find(|entry| gives_way(entry) || Some(*entry) == self.there);
+        newest.map(|entry| entry.delivery)
+    }
 }
 
 /// The event is decided again, and told it before: that stays so.
