@@ -5,7 +5,6 @@
 
 use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -178,14 +177,14 @@ fn event(input: &MapInput<'_>) -> Members {
         Status::Name(name) => Value::from(name.as_str()),
     });
     let mut event = Members::default();
-    event.put("id", Some(input.event_id.to_string()));
+    event.hold("id", Some(Member::Id(input.event_id)));
     event.put("source", Some(input.source));
     event.put("kind", facts.kind.map(|kind| kind.as_str()));
     event.put("status", status);
     event.put("sub_status", facts.sub_status.as_deref());
     event.put("reason_id", facts.reason_id);
-    event.put("occurred_at", facts.occurred_at.map(|at| at.to_string()));
-    event.put("received_at", Some(input.received_at.to_string()));
+    event.hold("occurred_at", facts.occurred_at.map(Member::Instant));
+    event.hold("received_at", Some(Member::Instant(input.received_at)));
     event
 }
 
@@ -216,7 +215,7 @@ fn previous(before: Option<&Previous>) -> Members {
         previous.put("category", before.category.as_deref());
         previous.put("outcome", before.outcome.as_deref());
         previous.put("source", Some(before.source.as_str()));
-        previous.put("at", Some(before.at.to_string()));
+        previous.hold("at", Some(Member::Instant(before.at)));
     }
     previous
 }
@@ -250,9 +249,9 @@ fn from_object(object: &serde_json::Map<String, Json>) -> Value {
     let members = object
         .iter()
         .filter(|(_, value)| !value.is_null())
-        .map(|(key, value)| (Cow::Owned(key.clone()), from_json(value)))
+        .map(|(key, value)| (Cow::Owned(key.clone()), Member::Value(from_json(value))))
         .collect();
-    Value::from_object(Members(members))
+    Value::from_object(Members::sorted(members))
 }
 
 /// A list of the sender's.
@@ -277,20 +276,55 @@ impl Object for Items {
     }
 }
 
-/// An object without null members.
+/// An object without null members, in the order of their names.
 #[derive(Debug, Clone, Default)]
-struct Members(BTreeMap<Cow<'static, str>, Value>);
+struct Members(Vec<(Cow<'static, str>, Member)>);
+
+/// What is written out only for those who ask.
+#[derive(Debug, Clone)]
+enum Member {
+    Value(Value),
+    Instant(Timestamp),
+    Id(EventId),
+}
+
+impl Member {
+    fn value(&self) -> Value {
+        match self {
+            Self::Value(value) => value.clone(),
+            Self::Instant(at) => Value::from(at.to_string()),
+            Self::Id(id) => Value::from(id.to_string()),
+        }
+    }
+}
 
 impl Members {
+    fn sorted(mut members: Vec<(Cow<'static, str>, Member)>) -> Self {
+        members.sort_by(|(left, _), (right, _)| left.cmp(right));
+        Self(members)
+    }
+
     fn put(&mut self, key: &'static str, value: Option<impl Into<Value>>) {
-        if let Some(value) = value {
-            self.0.insert(Cow::Borrowed(key), value.into());
+        self.hold(key, value.map(|value| Member::Value(value.into())));
+    }
+
+    fn hold(&mut self, key: &'static str, member: Option<Member>) {
+        if let Some(member) = member {
+            let place = self.0.partition_point(|(known, _)| known.as_ref() < key);
+            self.0.insert(place, (Cow::Borrowed(key), member));
         }
+    }
+
+    fn get(&self, key: &str) -> Option<Value> {
+        let place = self
+            .0
+            .binary_search_by(|(known, _)| known.as_ref().cmp(key));
+        Some(self.0.get(place.ok()?)?.1.value())
     }
 
     fn follow(&self, path: &str) -> Option<Value> {
         let mut parts = path.split(PATH);
-        let first = self.0.get(parts.next()?)?.clone();
+        let first = self.get(parts.next()?)?;
         parts.try_fold(first, |value, part| step(&value, part))
     }
 }
@@ -312,11 +346,13 @@ impl Object for Members {
     fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
         match key.strip_prefix(PATH) {
             Some(path) => self.follow(path),
-            None => self.0.get(key).cloned(),
+            None => self.get(key),
         }
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        self.mapped_enumerator(|this| Box::new(this.0.keys().map(|key| Value::from(key.as_ref()))))
+        self.mapped_enumerator(|this| {
+            Box::new(this.0.iter().map(|(key, _)| Value::from(key.as_ref())))
+        })
     }
 }

@@ -4,6 +4,7 @@
 //! packed again.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -19,7 +20,7 @@ use crate::lead::{Applied, Entry, EntryState, LeadState, MAX_ENTRIES, Previous, 
 #[derive(Debug, Default)]
 pub(super) struct Names(Vec<String>);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Name(u32);
 
 impl Names {
@@ -52,9 +53,9 @@ pub(super) struct Past {
 struct TargetPast {
     name: Name,
     applied: Option<Sequence>,
-    course: Option<Box<Course>>,
+    course: Option<Arc<Course>>,
     /// Newest first.
-    entries: Box<[Has]>,
+    entries: Arc<[Has]>,
 }
 
 /// One entry of the target, by the event that had it set.
@@ -63,8 +64,8 @@ struct Has {
     event: Sequence,
     source: Name,
     timestamp: Timestamp,
-    members: Box<str>,
-    call: Option<Box<str>>,
+    members: Arc<str>,
+    call: Option<Arc<str>>,
 }
 
 impl Past {
@@ -109,92 +110,125 @@ impl Past {
 
     /// The past after this decision on `event`, as the daemon would write it.
     pub(super) fn after(&self, event: &Event, decision: &Decision, names: &mut Names) -> Self {
+        // A change puts whole courses in the place of others: those stay packed.
         let mut state = self.state(names);
         if let Some(change) = &decision.applied {
             state.apply(&event.source, event.sequence, change);
         }
-        Self::of(state, names, |name, slot, names| {
-            self.entries_after(name, (slot, event, decision), names)
-        })
+        Self::of(
+            state,
+            names,
+            Parts {
+                known: &self.targets,
+                entries: |name, slot: &str, names: &mut Names| {
+                    self.entries_after(name, (slot, event, decision), names)
+                },
+            },
+        )
     }
 
     /// The past of two leads that turn out to be one.
     pub(super) fn joined(&self, gone: &Self, names: &mut Names) -> Self {
-        let mut state = self.state(names);
-        state.absorb(gone.state(names));
-        Self::of(state, names, |name, _, _| {
-            let both = [self, gone]
-                .into_iter()
-                .filter_map(|past| past.target(name));
-            let mut entries: Vec<Has> = both.flat_map(|target| target.entries.to_vec()).collect();
-            entries.sort_by_key(|entry| std::cmp::Reverse(entry.event));
-            entries.truncate(MAX_ENTRIES);
-            entries.into()
-        })
+        let unpacked = |past: &Self, names: &Names| LeadState {
+            courses: past.courses(names),
+            ..past.state(names)
+        };
+        let mut state = unpacked(self, names);
+        state.absorb(unpacked(gone, names));
+        Self::of(
+            state,
+            names,
+            Parts {
+                known: &[],
+                entries: |name, _: &str, _: &mut Names| {
+                    let both = [self, gone]
+                        .into_iter()
+                        .filter_map(|past| past.target(name));
+                    let mut entries: Vec<Has> =
+                        both.flat_map(|target| target.entries.to_vec()).collect();
+                    entries.sort_by_key(|entry| std::cmp::Reverse(entry.event));
+                    entries.truncate(MAX_ENTRIES);
+                    entries.into()
+                },
+            },
+        )
     }
 
     fn target(&self, name: Name) -> Option<&TargetPast> {
         self.targets.iter().find(|known| known.name == name)
     }
 
+    /// All but the courses.
     fn state(&self, names: &Names) -> LeadState {
-        let targets = self.targets.iter();
         LeadState {
             previous: self.previous().cloned(),
             applied: self.applied(names),
-            targets: targets
-                .clone()
+            targets: self
+                .targets
+                .iter()
                 .filter_map(|target| Some((names.name(target.name).to_owned(), target.applied?)))
-                .collect(),
-            courses: targets
-                .filter_map(|target| {
-                    let course = target.course.as_deref()?;
-                    Some((names.name(target.name).to_owned(), course.clone()))
-                })
                 .collect(),
             ..LeadState::default()
         }
     }
 
+    fn courses(&self, names: &Names) -> BTreeMap<String, Course> {
+        self.targets
+            .iter()
+            .filter_map(|target| {
+                let course = target.course.as_deref()?;
+                Some((names.name(target.name).to_owned(), course.clone()))
+            })
+            .collect()
+    }
+
     fn of(
         mut state: LeadState,
         names: &mut Names,
-        entries: impl Fn(Name, &str, &mut Names) -> Box<[Has]>,
+        parts: Parts<'_, impl Fn(Name, &str, &mut Names) -> Arc<[Has]>>,
     ) -> Self {
+        let mut slots: Vec<Name> = parts.known.iter().map(|target| target.name).collect();
+        slots.extend(state.slots().map(|slot| names.number_of(slot)));
+        slots.sort_unstable();
+        slots.dedup();
+        let applied = state.applied.iter();
         Self {
             previous: state.previous.take().map(Box::new),
-            applied: state
-                .applied
-                .iter()
+            applied: applied
                 .map(|(source, applied)| (names.number_of(source), *applied))
                 .collect(),
-            targets: state
-                .slots()
-                .map(|slot| {
-                    let name = names.number_of(slot);
+            targets: slots
+                .into_iter()
+                .map(|name| {
+                    let slot = names.name(name).to_owned();
+                    let known = parts.known.iter().find(|known| known.name == name);
+                    let new = state.courses.remove(&slot).map(Arc::new);
                     TargetPast {
                         name,
-                        applied: state.targets.get(slot).copied(),
-                        course: state.courses.get(slot).cloned().map(Box::new),
-                        entries: entries(name, slot, names),
+                        applied: state.targets.get(&slot).copied(),
+                        course: new.or_else(|| known?.course.clone()),
+                        entries: (parts.entries)(name, &slot, names),
                     }
                 })
                 .collect(),
         }
     }
-}
 
-impl Past {
     fn entries_after(
         &self,
         name: Name,
         (slot, event, decision): (&str, &Event, &Decision),
         names: &mut Names,
-    ) -> Box<[Has]> {
-        let known = self.target(name);
-        let mut entries: Vec<Has> = known
-            .map(|known| known.entries.to_vec())
-            .unwrap_or_default();
+    ) -> Arc<[Has]> {
+        let known = self.target(name).map(|known| &known.entries);
+        let sent = || {
+            let all = decision.deliveries.iter();
+            all.filter(|sent| sent.slot() == slot)
+        };
+        if decision.revisions.is_empty() && sent().next().is_none() {
+            return known.cloned().unwrap_or_else(|| Arc::from([]));
+        }
+        let mut entries: Vec<Has> = known.map(|known| known.to_vec()).unwrap_or_default();
         for revision in &decision.revisions {
             if let Revision::Call { entry, call } = revision {
                 for known in entries.iter_mut().filter(|known| known.id() == *entry) {
@@ -202,11 +236,7 @@ impl Past {
                 }
             }
         }
-        for sent in decision
-            .deliveries
-            .iter()
-            .filter(|sent| sent.slot() == slot)
-        {
+        for sent in sent() {
             match &sent.amends {
                 Some(amended) => {
                     for known in entries
@@ -224,6 +254,13 @@ impl Past {
     }
 }
 
+/// What a past is packed from besides a state.
+struct Parts<'p, F> {
+    /// Where a course stays as it was, unless the state has one.
+    known: &'p [TargetPast],
+    entries: F,
+}
+
 impl Has {
     fn of(event: &Event, sent: &PlannedDelivery, names: &mut Names) -> Self {
         Self {
@@ -231,7 +268,7 @@ impl Has {
             source: names.number_of(&event.source),
             timestamp: sent.timestamp,
             members: packed(&sent.members),
-            call: sent.call.as_deref().map(Box::from),
+            call: sent.call.as_deref().map(Arc::from),
         }
     }
 
@@ -261,7 +298,7 @@ pub(super) fn unpacked(members: &str) -> Map<String, Value> {
     serde_json::from_str(members).expect("it is what `packed` wrote: an object")
 }
 
-fn packed(members: &Map<String, Value>) -> Box<str> {
+fn packed(members: &Map<String, Value>) -> Arc<str> {
     serde_json::to_string(members)
         .expect("an object of JSON values can be written as JSON")
         .into()
