@@ -4,8 +4,8 @@
 //! looks at a clock, a store or a socket. The verdicts are tried in the contract's order, the
 //! first that holds wins: those on the event here, those per target in `weigh`, which asks `write`
 //! (set or amend), `authority` (who may leave what) and `budget` (is this a loop); `echo` is asked
-//! before all of them, and `told` what the event says of its own system. `policy` is what the
-//! configuration says about it.
+//! before all of them, `waiting` what holds a lead that is not known at LeadPing yet, and `told` what the event says of its own system, with `give_way`, what it takes
+//! back of that. `policy` is what the configuration says about it.
 
 use std::cell::LazyCell;
 use std::collections::BTreeMap;
@@ -15,8 +15,10 @@ use jiff::Timestamp;
 mod authority;
 mod budget;
 mod echo;
+mod give_way;
 mod policy;
 mod told;
+mod waiting;
 mod weigh;
 mod write;
 
@@ -114,6 +116,10 @@ fn judge(question: &Question<'_>, table: &Table, telling: Telling<'_>) -> Decisi
             return settled(record(question, Verdict::Ignored, Some(why.clone())));
         }
         Standing::Usable => {}
+    }
+    if let Some(why) = &question.history.contradiction {
+        let record = record(question, Verdict::Invalid, Some(why.clone()));
+        return parked(record, ParkCause::invalid(source));
     }
     let mapped = map::evaluate(table, &question.map_input());
     let by = |row: Option<RowRef>, verdict, why| DecisionRecord {
@@ -215,6 +221,8 @@ fn plan(
         let addresses = match addresses_of(question, wish) {
             Ok(addresses) => addresses,
             Err((verdict, cause)) => {
+                let held = waiting::hold(question, wish, &verdict);
+                change.courses.extend(held);
                 made.record.targets.insert(wish.target.clone(), verdict);
                 made.cause = made.cause.or(cause);
                 continue;
@@ -253,7 +261,9 @@ fn plan(
         }
     }
     let mut verdicts = made.record.targets.values();
-    made.applied = verdicts.any(TargetVerdict::is_applied).then_some(change);
+    change.is_only_told = !verdicts.any(TargetVerdict::is_applied);
+    let is_news = !change.is_only_told || !change.courses.is_empty();
+    made.applied = is_news.then_some(change);
     made
 }
 
@@ -261,7 +271,10 @@ fn plan(
 /// not say elsewhere either.
 fn overruled(question: &Question<'_>, wishes: &[Wish]) -> Option<TargetVerdict> {
     wishes.iter().find_map(|wish| {
-        let addresses = addresses_of(question, wish).ok()?;
+        let addresses = match addresses_of(question, wish) {
+            Ok(addresses) => addresses,
+            Err((verdict, _)) => return waiting::overrules(question, wish, &verdict),
+        };
         let address = addresses.first()?;
         let slot = delivery::slot(&wish.target, address, &wish.members);
         let case = Case::at(question, wish, (address, &slot));

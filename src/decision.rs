@@ -245,6 +245,9 @@ pub enum Told {
         /// What was the newest of ours there: it counts no longer.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         over: Option<DeliveryId>,
+        /// What is older and was not sent yet: so many calls are saved.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        supersedes: Vec<DeliveryId>,
     },
 }
 
@@ -254,14 +257,24 @@ impl fmt::Display for Told {
             Self::Echo { target, of } => {
                 write!(formatter, "{target} reports our own write, delivery {of}")
             }
-            Self::Has { target, words, .. } => {
+            Self::Has {
+                target,
+                words,
+                supersedes,
+                ..
+            } => {
                 let words = [&words.category, &words.outcome];
                 let words: Vec<&str> = words.into_iter().flatten().map(String::as_str).collect();
                 write!(
                     formatter,
                     "{target} itself says that it has {}: that counts there from now on",
                     words.join("/")
-                )
+                )?;
+                match supersedes.len() {
+                    0 => Ok(()),
+                    1 => write!(formatter, "; 1 older call not sent yet gave way"),
+                    more => write!(formatter, "; {more} older calls not sent yet gave way"),
+                }
             }
         }
     }
@@ -297,6 +310,12 @@ pub struct DecisionRecord {
 impl DecisionRecord {
     /// Calls that this decision made unnecessary, by target.
     pub fn saved_calls(&self) -> impl Iterator<Item = (&str, usize)> {
+        let told = match &self.told {
+            Some(Told::Has {
+                target, supersedes, ..
+            }) if !supersedes.is_empty() => Some((target.as_str(), supersedes.len())),
+            _ => None,
+        };
         self.targets
             .iter()
             .filter_map(|(target, verdict)| match verdict {
@@ -305,6 +324,7 @@ impl DecisionRecord {
                 }
                 _ => None,
             })
+            .chain(told)
     }
 
     /// A planned delivery that goes on as an earlier one.
@@ -375,6 +395,9 @@ pub enum Revision {
     },
     /// An unsent delivery gives way to a newer one.
     Supersede { delivery: DeliveryId },
+    /// Nor is what would amend this entry, which somebody else has changed in its place, and was not
+    /// sent yet.
+    SupersedeAmends { entry: DeliveryId },
     /// The echo of this write came: no other webhook is.
     Echoed { delivery: DeliveryId },
 }

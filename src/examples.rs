@@ -128,6 +128,7 @@ fn history(setting: &Setting, facts: &Facts, source: &str, received_at: Timestam
         .map(|members| has(given, members, (source, received_at)));
     LeadHistory {
         only: None,
+        contradiction: None,
         lead_id: unknown.lead_id.or_else(|| given.lead_id.clone()),
         calls: given.calls.unwrap_or(unknown.calls),
         previous: given.previous.as_ref().map(|previous| Previous {
@@ -169,6 +170,7 @@ fn has(
         members: members.clone(),
         call: given.has_call.clone(),
         timestamp: received_at,
+        has_clock: false,
         entry_id: None,
         there_since: None,
         state: EntryState::There,

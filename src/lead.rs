@@ -107,6 +107,8 @@ pub struct Entry {
     pub call: Option<String>,
     /// What the set was sent with as `timestamp`.
     pub timestamp: Timestamp,
+    /// That is its event's own clock, not the time received.
+    pub has_clock: bool,
     /// The target's id of it, once known.
     pub entry_id: Option<String>,
     pub state: EntryState,
@@ -188,6 +190,8 @@ pub struct LeadHistory {
     pub pearls: BTreeMap<String, String>,
     /// Decided again for one place: what was decided for the others stays as it is.
     pub only: Option<Only>,
+    /// Why it is not known which lead the event is about: its ids are of several.
+    pub contradiction: Option<String>,
 }
 
 /// The one place that a decision is about.
@@ -243,6 +247,7 @@ impl LeadHistory {
             calls: u32::try_from(state.calls.len()).unwrap_or(u32::MAX),
             ids,
             pearls,
+            contradiction: state.contradiction.clone(),
             ..Self::default()
         }
     }
@@ -275,6 +280,10 @@ pub struct LeadState {
     /// Slot → what was decided there, or told by the target itself; bounded in itself.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub courses: BTreeMap<String, Course>,
+    /// Why nobody knows which lead an event is about, whose ids are of several: of that event alone,
+    /// and never kept.
+    #[serde(skip)]
+    pub contradiction: Option<String>,
 }
 
 impl LeadState {
@@ -359,10 +368,15 @@ impl LeadState {
             // Of two courses in one place the one with the newer word is where the lead is.
             let theirs = course.newest_word(gone.targets.get(&slot));
             let ours = self.courses.get(&slot);
+            let waits = ours.and_then(|course| course.waits.clone());
+            let waits = [waits, course.waits.clone()].into_iter().flatten();
+            let waits = waits.max_by_key(|waits| waits.event);
             let ours = ours.and_then(|course| course.newest_word(self.targets.get(&slot)));
+            let kept = self.courses.entry(slot).or_insert_with(|| course.clone());
             if ours <= theirs {
-                self.courses.insert(slot, course);
+                *kept = course;
             }
+            kept.waits = waits;
         }
         for (slot, sequence) in gone.targets {
             let newest = self.targets.entry(slot).or_insert(sequence);

@@ -266,6 +266,9 @@ pub struct DeliveryRow {
     pub held_http_status: Option<u16>,
     pub attempts: u32,
     pub entry_id: Option<String>,
+    /// The event that a superseded one gave way to, before it was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gave_way_to: Option<Sequence>,
     #[serde(serialize_with = "rows::optional_timestamp")]
     pub settled_at: Option<Timestamp>,
     #[serde(serialize_with = "rows::timestamp")]

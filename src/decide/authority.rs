@@ -10,14 +10,19 @@ fn rank(decide: &DecideConfig, source: &str) -> usize {
     place.unwrap_or(decide.authority.len())
 }
 
+fn is_terminal(decide: &DecideConfig, words: &Words) -> bool {
+    let category = words.category.as_ref();
+    category.is_some_and(|category| decide.terminal_categories.contains(category))
+}
+
+/// Whether not just anybody may lead the course away from where it is.
+pub(super) fn is_held(decide: &DecideConfig, course: &Course) -> bool {
+    course.is_final || is_terminal(decide, &course.words)
+}
+
 /// Whether these words would leave what the course must not be led away from by just anybody.
 fn leaves_terminal(decide: &DecideConfig, course: &Course, words: &Words) -> bool {
-    let is_terminal = course
-        .words
-        .category
-        .as_ref()
-        .is_some_and(|category| decide.terminal_categories.contains(category));
-    (is_terminal && course.words.category != words.category)
+    (is_terminal(decide, &course.words) && course.words.category != words.category)
         || (course.is_final && course.words != *words)
 }
 
@@ -28,7 +33,16 @@ pub(super) fn is_outranked(
     words: &Words,
     source: &str,
 ) -> bool {
-    leaves_terminal(decide, course, words) && rank(decide, source) > rank(decide, &course.source)
+    leaves_terminal(decide, course, words) && is_weaker(decide, source, &course.source)
+}
+
+/// Whether a source stronger than `source` set what only such a one may leave.
+pub(super) fn is_held_from(decide: &DecideConfig, course: &Course, source: &str) -> bool {
+    is_held(decide, course) && is_weaker(decide, source, &course.source)
+}
+
+pub(super) fn is_weaker(decide: &DecideConfig, source: &str, than: &str) -> bool {
+    rank(decide, source) > rank(decide, than)
 }
 
 /// Who is remembered for these words, and whether they are final: what a stronger source set stays

@@ -17,10 +17,13 @@ use crate::map::parse_table;
 
 mod authority;
 mod echo;
+mod edits;
+mod give_way;
 mod laws;
 mod looping;
 mod only;
 mod told;
+mod waiting;
 mod write;
 mod write_back;
 
@@ -167,6 +170,7 @@ impl Given {
             members,
             call: call.map(str::to_owned),
             timestamp: at(0),
+            has_clock: false,
             entry_id: None,
             there_since: None,
             state: EntryState::There,
@@ -265,6 +269,7 @@ fn line(decision: &Decision) -> String {
             Revision::Call { .. } => " call",
             Revision::Fold { .. } => " fold",
             Revision::Supersede { .. } => " supersede",
+            Revision::SupersedeAmends { .. } => " supersede amends",
             Revision::Echoed { .. } => " echoed",
         });
     }

@@ -2,14 +2,15 @@
 //! an automation. Whatever the table makes of such an event, it is a fact: what we wrote there before
 //! no longer counts as what the target has, and the lead's course goes on from what it is. Pure.
 //!
-//! It only ever makes a write happen that would else be spared. It never spares one: webhooks come
-//! late, and a call too many is better than one that is missing.
+//! Of what is written already it only ever makes a write happen that would else be spared, and never
+//! spares one: webhooks come late, and a call too many is better than one that is missing. What is
+//! older than it and was not sent yet gives way, by the rules of `give_way`.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::echo::{self, Heard};
-use super::{Question, Reported, authority};
+use super::{Question, Reported, authority, give_way};
 use crate::decision::{AppliedChange, Decision, Revision, Told};
 use crate::delivery::{self, DeliveryId, Slot};
 use crate::event::{EventKind, Facts, Standing};
@@ -28,6 +29,10 @@ pub(super) struct Telling {
     previous: Option<Previous>,
     /// What was recorded before it, and waited, is older than what the target has.
     is_newest_word: bool,
+    /// What was not sent yet, and is not sent any more.
+    supersedes: Vec<DeliveryId>,
+    /// The entry that was changed in its place.
+    edited: Option<DeliveryId>,
 }
 
 /// What the target of the event's own system still awaits, of all that we told it of this lead.
@@ -67,7 +72,8 @@ pub(super) fn listen(question: &Question<'_>) -> Vec<Telling> {
     let says_it = question.reading.standing == Standing::Usable
         && facts.kind == Some(EventKind::Lead)
         && facts.status.is_some();
-    if !says_it || history.only.is_some() || is_late(question) {
+    let is_nobodys = history.contradiction.is_some();
+    if !says_it || is_nobodys || history.only.is_some() || is_late(question) {
         return Vec::new();
     }
     let mut tellings: Vec<Telling> = history
@@ -121,52 +127,118 @@ fn telling(
         };
         is_after(&newest, question)
     };
-    let has = history.has();
-    if before.is_some_and(is_known) || has.is_some_and(|has| has.event > event.sequence) {
+    let is_newer = |has: &Entry| has.event > event.sequence;
+    if before.is_some_and(is_known) || history.has().is_some_and(is_newer) {
         return None;
     }
     let there = was_there(question, history);
+    let course = history.course.as_ref();
+    let words = words_of(
+        reported,
+        &question.reading.facts,
+        course.map(|course| &course.words),
+    );
+    let place = (Slot::parse(slot), history);
+    let giving_way = give_way::to_report(question, (reported, &words), place);
+    let gives_way = |entry: &Entry| giving_way.iter().any(|it| it.delivery == entry.delivery);
+    let mut rest = history.counting().filter(|entry| !gives_way(entry));
+    let has = rest.find(|entry| entry.state != EntryState::Absent);
     // A write that is on its way, or got there since, comes after what is told now.
     let is_coming = has != there;
-    let course = history.course.as_ref();
-    let facts = &question.reading.facts;
-    let words = words_of(reported, facts, course.map(|course| &course.words));
     let is_news = match there {
         Some(entry) => is_over(question, reported, (entry, history)),
-        None => !is_coming && before.is_none_or(|report| report.words != words),
-    };
-    if !is_news {
-        return None;
-    }
-    let over = there.map(|entry| entry.delivery);
-    let occurred_at = question.occurred_at();
-    let mut next = match course {
-        Some(course) if is_coming => course.clone(),
-        _ => {
-            let own = (event.source.as_str(), false);
-            let decide = &question.policy.decide;
-            let remembered = authority::remembered(decide, course, &words, own);
-            Course::told(course, &words, remembered)
+        None => {
+            (!is_coming || !giving_way.is_empty())
+                && before.is_none_or(|report| report.words != words)
         }
     };
-    next.reported = Some(Report {
-        event: event.sequence,
-        source: event.source.clone(),
-        occurred_at,
-        words: words.clone(),
-        over: over.or(before.and_then(|report| report.over)),
-    });
-    let is_disposition = Slot::parse(slot).is_disposition();
-    Some(Telling {
-        slot: slot.to_owned(),
-        course: next,
-        previous: (is_disposition && !is_coming).then(|| previous_of(&words, question)),
-        // A campaign goes on by itself, and has no clock: what waits for it is not older than that.
-        is_newest_word: occurred_at.is_some()
-            && !is_coming
-            && (there.is_some() || before.is_some()),
-        told: told_has(reported, words, over),
-    })
+    let news = News {
+        words,
+        there,
+        is_coming,
+        giving_way,
+    };
+    is_news.then(|| news.telling(question, reported, (slot, history)))
+}
+
+/// What is told, and is news.
+struct News<'h> {
+    words: Words,
+    /// The newest entry that was there.
+    there: Option<&'h Entry>,
+    is_coming: bool,
+    /// Newest first.
+    giving_way: Vec<&'h Entry>,
+}
+
+impl News<'_> {
+    fn telling(
+        self,
+        question: &Question<'_>,
+        reported: &Reported,
+        (slot, history): (&str, &TargetHistory),
+    ) -> Telling {
+        let event = question.event;
+        let (before, is_coming) = (history.reported(), self.is_coming);
+        let occurred_at = question.occurred_at();
+        let facts = &question.reading.facts;
+        let edited = self.there.filter(|it| may_be_edit(reported, facts, it));
+        let edited = edited.map(|entry| entry.delivery);
+        let mut course = self.course(question, history);
+        course.reported = Some(Report {
+            event: event.sequence,
+            source: event.source.clone(),
+            occurred_at,
+            words: self.words.clone(),
+            over: self.over(history).or(before.and_then(|report| report.over)),
+            edited: edited.or(before.and_then(|report| report.edited)),
+        });
+        let supersedes: Vec<DeliveryId> = self.giving_way.iter().map(|it| it.delivery).collect();
+        let is_over_something = self.there.is_some() || before.is_some() || !supersedes.is_empty();
+        let is_disposition = Slot::parse(slot).is_disposition();
+        Telling {
+            slot: slot.to_owned(),
+            course,
+            previous: (is_disposition && !is_coming).then(|| previous_of(&self.words, question)),
+            // A campaign goes on by itself, and has no clock: what waits for it is not older than that.
+            is_newest_word: occurred_at.is_some() && !is_coming && is_over_something,
+            told: Told::Has {
+                target: reported.target.clone(),
+                words: self.words,
+                over: self.there.map(|entry| entry.delivery),
+                supersedes: supersedes.clone(),
+            },
+            supersedes,
+            edited,
+        }
+    }
+
+    /// Where the lead is now; but not where what comes after this takes it.
+    fn course(&self, question: &Question<'_>, history: &TargetHistory) -> Course {
+        let course = history.course.as_ref();
+        match course {
+            Some(course) if self.is_coming => course.clone(),
+            _ => {
+                let decide = &question.policy.decide;
+                let own = (question.event.source.as_str(), false);
+                let remembered = authority::remembered(decide, course, &self.words, own);
+                Course::told(course, &self.words, remembered)
+            }
+        }
+    }
+
+    /// The newest entry that counts no longer. What gives way is older than what is told, too; but
+    /// not what comes after that.
+    fn over(&self, history: &TargetHistory) -> Option<DeliveryId> {
+        let gives_way = |entry: &Entry| {
+            let mut giving_way = self.giving_way.iter();
+            !self.is_coming && giving_way.any(|it| it.delivery == entry.delivery)
+        };
+        let newest = history
+            .counting()
+            .find(|entry| gives_way(entry) || Some(*entry) == self.there);
+        newest.map(|entry| entry.delivery)
+    }
 }
 
 /// The event is decided again, and told it before: that stays so.
@@ -178,16 +250,29 @@ fn told_again(reported: &Reported, (slot, history): (&str, &TargetHistory)) -> O
         course,
         previous: None,
         is_newest_word: false,
-        told: told_has(reported, before.words, before.over),
+        told: Told::Has {
+            target: reported.target.clone(),
+            words: before.words,
+            over: before.over,
+            supersedes: Vec::new(),
+        },
+        supersedes: Vec::new(),
+        edited: None,
     })
 }
 
-fn told_has(reported: &Reported, words: Words, over: Option<DeliveryId>) -> Told {
-    Told::Has {
-        target: reported.target.clone(),
-        words,
-        over,
-    }
+/// Whether the report may be of this very entry: it names no other.
+fn may_be_edit(reported: &Reported, facts: &Facts, entry: &Entry) -> bool {
+    let Some(named) = facts.reported.as_ref() else {
+        return reported.kind == LEADPING;
+    };
+    let own = entry.delivery.to_string();
+    let is_marked = named.marker.as_ref().is_none_or(|marker| *marker == own);
+    let is_named = match (&named.entry_id, &entry.entry_id) {
+        (Some(named), Some(own)) => named == own,
+        _ => true,
+    };
+    reported.kind == LEADPING && is_marked && is_named
 }
 
 /// The newest entry that was there when the event came: one that waited tells of that time.
@@ -268,6 +353,10 @@ pub(super) fn past_with(history: &LeadHistory, tellings: &[Telling]) -> LeadHist
     for telling in tellings {
         let target = next.targets.entry(telling.slot.clone()).or_default();
         target.course = Some(telling.course.clone());
+        let entries = target.entries.iter_mut();
+        for entry in entries.filter(|entry| telling.supersedes.contains(&entry.delivery)) {
+            entry.state = EntryState::Absent;
+        }
     }
     next
 }
@@ -292,6 +381,15 @@ pub(super) fn take_in(
         _ => {}
     }
     for telling in tellings {
+        for delivery in telling.supersedes {
+            let supersede = Revision::Supersede { delivery };
+            if !made.revisions.contains(&supersede) {
+                made.revisions.push(supersede);
+            }
+        }
+        if let Some(entry) = telling.edited {
+            made.revisions.push(Revision::SupersedeAmends { entry });
+        }
         let change = made.applied.get_or_insert_with(|| AppliedChange {
             is_only_told: true,
             ..AppliedChange::default()

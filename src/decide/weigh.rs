@@ -94,8 +94,14 @@ impl<'a> Case<'a> {
                     let newest = newest.event;
                     return TargetVerdict::Stale { newest }.into();
                 }
+                (EntryState::Absent, _) if let Some(newest) = self.told_since(entry) => {
+                    return TargetVerdict::Stale { newest }.into();
+                }
                 // Nothing newer was decided: what was not sent then is sent now.
                 (EntryState::Absent, _) => {}
+                _ if let Some(newest) = self.edited_by(entry) => {
+                    return TargetVerdict::Stale { newest }.into();
+                }
                 _ => return self.detail(entry, &words),
             }
         }
@@ -160,6 +166,20 @@ impl<'a> Case<'a> {
         self.history
             .applied
             .filter(|applied| *applied > event.sequence)
+    }
+
+    /// The report that came since, where the event is more about that entry and nothing else.
+    fn told_since(&self, entry: &Entry) -> Option<Sequence> {
+        let reported = self.history.reported()?;
+        let is_detail = write::names_its_call(&self.question.reading.facts);
+        (is_detail && reported.event > entry.event).then_some(reported.event)
+    }
+
+    /// The report that somebody has changed this entry in its place. An amend says all members anew:
+    /// it would put ours back.
+    fn edited_by(&self, entry: &Entry) -> Option<Sequence> {
+        let reported = self.history.reported()?;
+        (reported.edited == Some(entry.delivery)).then_some(reported.event)
     }
 
     /// Only LeadPing keeps entries; elsewhere a status is a status.

@@ -29,13 +29,17 @@ pub(super) fn entry_of<'h>(saying: &Saying<'_>, history: &'h TargetHistory) -> O
     let is_candidate =
         |entry: &&Entry| entry.source == saying.source && is_same_call(entry, saying.facts);
     let says_so = |entry: &&Entry| entry.words(saying.target) == *saying.words;
-    let names_its_call = saying.facts.kind == Some(EventKind::Call) && saying.facts.call.is_some();
-    if names_its_call {
+    if names_its_call(saying.facts) {
         let mut candidates = history.entries.iter().filter(is_candidate);
         candidates.find(says_so)
     } else {
         history.counting().find(is_candidate).filter(says_so)
     }
+}
+
+/// A call webhook, which is about that call and nothing else.
+pub(super) fn names_its_call(facts: &Facts) -> bool {
+    facts.kind == Some(EventKind::Call) && facts.call.is_some()
 }
 
 /// An event without a call belongs to the call of the entry, and an entry without one to the

@@ -82,6 +82,8 @@ impl TargetHistory {
                     entry.state = EntryState::Absent;
                 }
             }
+            // Calls are taken as being under way.
+            Revision::SupersedeAmends { .. } => {}
             Revision::Echoed { delivery } => {
                 self.own_writes.retain(|write| write.delivery != *delivery);
             }
@@ -102,6 +104,8 @@ impl TargetHistory {
             members: sent.members.clone(),
             call: sent.call.clone(),
             timestamp: sent.timestamp,
+            // Asked of what is unsent alone.
+            has_clock: false,
             entry_id: None,
             there_since: None,
             state: match sent.withheld {

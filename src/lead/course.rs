@@ -75,6 +75,10 @@ pub struct Report {
     /// what the target has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over: Option<DeliveryId>,
+    /// The entry of ours that was changed in its place, as far as can be told: what is there now is
+    /// somebody else's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited: Option<DeliveryId>,
 }
 
 /// See the head of this file.
@@ -95,6 +99,33 @@ pub struct Course {
     pub returns: Vec<Return>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reported: Option<Report>,
+    /// What the lead is held by before it is known here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits: Option<Waits>,
+}
+
+/// What an event wants here that not just anybody may lead away from, and that waits for the lead's
+/// link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waits {
+    pub event: Sequence,
+    pub source: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_final: bool,
+    #[serde(flatten)]
+    pub words: Words,
+}
+
+impl Waits {
+    /// What the lead's course will be.
+    pub fn course(&self) -> Course {
+        Course {
+            words: self.words.clone(),
+            source: self.source.clone(),
+            is_final: self.is_final,
+            ..Course::default()
+        }
+    }
 }
 
 /// What an event makes of a course.
@@ -121,6 +152,11 @@ impl Course {
         self.words != *words && self.had.contains(words)
     }
 
+    /// Not only waited for.
+    fn is_begun(&self) -> bool {
+        !self.source.is_empty()
+    }
+
     /// The event that said it last: `applied`, the newest that was applied there, or a report.
     pub fn newest_word(&self, applied: Option<&Sequence>) -> Option<Sequence> {
         let told = self.reported.as_ref().map(|report| report.event);
@@ -135,7 +171,7 @@ impl Course {
 
     /// The course after `step`, whose own source is the one to be remembered.
     pub fn after(course: Option<&Self>, step: &Step<'_>, span: Span) -> Self {
-        let Some(course) = course else {
+        let Some(course) = course.filter(|course| course.is_begun()) else {
             return Self {
                 words: step.words.clone(),
                 source: step.source.to_owned(),
@@ -167,7 +203,7 @@ impl Course {
     /// The course once the target itself has said where the lead is: nobody decided it back, so
     /// that is no return.
     pub fn told(course: Option<&Self>, words: &Words, (source, is_final): (&str, bool)) -> Self {
-        let Some(course) = course else {
+        let Some(course) = course.filter(|course| course.is_begun()) else {
             return Self {
                 words: words.clone(),
                 source: source.to_owned(),

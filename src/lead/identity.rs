@@ -2,13 +2,16 @@
 //! ids of two systems. Pure over a [`Register`], so that the store and a replay in memory learn
 //! alike.
 //!
-//! An event's own LeadPing id is the newest word on its own lead id; another system's id that
-//! already belongs to a different LeadPing lead is left where it is.
+//! An event's own LeadPing id is the newest word on its own lead id. Another system's id that belongs
+//! to a different LeadPing lead contradicts it: `contradiction` has the rule. Whose lead such an event
+//! is about nobody knows, and nothing is learnt from it.
 
 use std::sync::Arc;
 
 use super::{LEADPING, LeadKey, LeadState, SystemId};
 use crate::event::Facts;
+
+mod contradiction;
 
 /// Where leads and links are kept.
 pub trait Register {
@@ -71,8 +74,8 @@ pub fn meet<R: Register>(
     facts: &Facts,
 ) -> Result<Subject, R::Error> {
     let ids = ids_of(source, facts);
-    let mut subject = resolve(register, &ids, facts.pearl_id.as_deref())?;
-    if subject.state.has_new_call(&facts.calls) {
+    let mut subject = meet_again(register, &ids, facts)?;
+    if subject.state.contradiction.is_none() && subject.state.has_new_call(&facts.calls) {
         Arc::make_mut(&mut subject.state).learn_calls(&facts.calls);
         if subject.lead.is_none() {
             subject = adopt(register, subject, &ids)?;
@@ -80,6 +83,27 @@ pub fn meet<R: Register>(
         register.save_lead(subject.lead, &subject.state)?;
     }
     Ok(subject)
+}
+
+/// The lead of an event with these ids, whose calls are known.
+pub fn meet_again<R: Register>(
+    register: &mut R,
+    ids: &[SystemId],
+    facts: &Facts,
+) -> Result<Subject, R::Error> {
+    let leads = leads_of(register, ids)?;
+    if let Some(why) = contradiction::among(register, ids, &leads)? {
+        let state = LeadState {
+            contradiction: Some(why),
+            ..LeadState::default()
+        };
+        return Ok(Subject {
+            lead: None,
+            state: Arc::new(state),
+            learnt: Vec::new(),
+        });
+    }
+    resolve_among(register, (ids, leads), facts.pearl_id.as_deref())
 }
 
 /// A lead of its own for an event that names only its own id.
@@ -108,10 +132,22 @@ pub fn resolve<R: Register>(
     ids: &[SystemId],
     pearl_id: Option<&str>,
 ) -> Result<Subject, R::Error> {
-    let leads = ids
-        .iter()
-        .map(|id| register.lead_of(id))
-        .collect::<Result<Vec<_>, _>>()?;
+    let leads = leads_of(register, ids)?;
+    resolve_among(register, (ids, leads), pearl_id)
+}
+
+fn leads_of<R: Register>(
+    register: &mut R,
+    ids: &[SystemId],
+) -> Result<Vec<Option<LeadKey>>, R::Error> {
+    ids.iter().map(|id| register.lead_of(id)).collect()
+}
+
+fn resolve_among<R: Register>(
+    register: &mut R,
+    (ids, leads): (&[SystemId], Vec<Option<LeadKey>>),
+    pearl_id: Option<&str>,
+) -> Result<Subject, R::Error> {
     let leadping = ids.iter().position(|id| id.system == LEADPING);
     // LeadPing's own id decides; else the first id that is known.
     let mut lead = match leadping {

@@ -63,7 +63,7 @@ impl Leads {
     /// The lead that an event is about, made if need be; `None`: it names no id at all.
     pub(super) fn meet(&mut self, source: &str, facts: &crate::event::Facts) -> Subject {
         let Ok(subject) = identity::meet(self, source, facts);
-        if subject.lead.is_some() {
+        if subject.lead.is_some() || subject.state.contradiction.is_some() {
             return subject;
         }
         let ids = identity::ids_of(source, facts);

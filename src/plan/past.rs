@@ -286,6 +286,7 @@ impl Has {
             members: unpacked(&self.members),
             call: self.call.as_deref().map(str::to_owned),
             timestamp: self.timestamp,
+            has_clock: false,
             entry_id: None,
             there_since: None,
             state: EntryState::There,

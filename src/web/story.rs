@@ -195,6 +195,10 @@ fn delivery_view(delivery: &DeliveryRow, now: Timestamp) -> DeliveryView {
                 Some(format!(
                     "held: it answered {status}, whose fault that is is being asked"
                 ))
+            })
+            .or_else(|| {
+                let newer = delivery.gave_way_to?;
+                Some(format!("not sent: event no. {} is newer", newer.0))
             }),
         entry_id: delivery.entry_id.clone(),
         due: (delivery.state == DeliveryState::Due).then(|| Moment::new(delivery.due_at, now)),

@@ -136,19 +136,27 @@ async fn an_edit_that_no_row_covers_counts_too_and_once() {
         ["unmapped:people:Duplicate: 1 events, 0 deliveries"]
     );
     crm(&world, "e2", "WON").await;
+    person(&world, "Converted", "By phone").await;
     assert_eq!(
         world.outcomes(LEADPING_LEAD),
         ["Not interested", "Won", "Won"]
     );
-    // Decided again later, it says nothing new.
+    // Decided again later, it says nothing new; but what it said.
     let covered = PEOPLE_TABLE.replace("\"Open\"", "\"Open\", \"Duplicate\"");
     world.replace_table("people", &covered).await;
     world.settle().await;
     assert_eq!(world.parked().await, [""; 0]);
+    let events = world.events("").await;
+    let told = &events[2]["decision"]["told"];
+    assert_eq!(
+        (&told["told"], &told["outcome"]),
+        (&json!("has"), &json!("Twice"))
+    );
     crm(&world, "e3", "WON").await;
+    crm(&world, "e4", "WON").await;
     assert_eq!(
         world.outcomes(LEADPING_LEAD),
-        ["Not interested", "Won", "Won"]
+        ["Not interested", "Won", "Won", "Won"]
     );
     world.finish().await;
 }

@@ -23,8 +23,9 @@ mod said;
 mod senders;
 mod told;
 
-/// None of the day: where two decisions of one event fall into one millisecond, the model cannot
-/// see an echo that the later one wrote over (seed 58), and that is not the bridge's fault.
+/// None of the day: where an event that waits was taken for the echo of a write under way, and that
+/// write gave way before the event was decided again, its record no longer shows the echo, and the
+/// model cannot know of it (seed 58, now and then). That is not the bridge's fault.
 const SEEDS: [u64; 6] = [1, 20_260_801, 0xB21D_6E00, 21, 22, 23];
 const STEPS: u32 = 60;
 const MOST_DRAINS: u32 = 2000;

@@ -148,6 +148,12 @@ impl Judge {
             .unwrap()
             .push((event.event.id, history.clone()));
         let source = &event.event.source;
+        if history.contradiction.is_some() {
+            return Decision {
+                cause: Some(ParkCause::invalid(source)),
+                ..decision(Verdict::Invalid, now)
+            };
+        }
         let covers = self.covers.load(Ordering::Relaxed);
         match body(&event.event)["do"].as_str() {
             Some("ignore") => return decision(Verdict::Ignored, now),

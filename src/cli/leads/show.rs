@@ -158,9 +158,10 @@ fn print_delivery(delivery: &Value) {
         .iter()
         .filter_map(|member| delivery[member].as_str())
         .collect();
-    let cause = match delivery["cause"].as_str() {
-        Some(cause) => format!(", {cause}"),
-        None => String::new(),
+    let cause = match (delivery["cause"].as_str(), &delivery["gave_way_to"]) {
+        (Some(cause), _) => format!(", {cause}"),
+        (None, Value::Null) => String::new(),
+        (None, newer) => format!(", not sent: event no. {newer} is newer"),
     };
     println!(
         "    {} {} {}{cause}",

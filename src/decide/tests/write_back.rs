@@ -29,11 +29,11 @@ leadping = { type = "CRM", outcome = "Open", lead = { enabled = true } }
 pub(super) struct Given {
     pub(super) status: &'static str,
     /// In the source's own system.
-    id: Option<String>,
+    pub(super) id: Option<String>,
     call: Option<&'static str>,
     pub(super) history: LeadHistory,
     places: BTreeMap<String, Place>,
-    policy: Policy,
+    pub(super) policy: Policy,
 }
 
 impl Given {
@@ -81,6 +81,7 @@ impl Given {
             members: members.as_object().cloned().unwrap(),
             call: call.map(str::to_owned),
             timestamp: at(0),
+            has_clock: false,
             entry_id: None,
             there_since: None,
             state: EntryState::There,
@@ -377,6 +378,7 @@ fn won_by(setter: &str) -> Given {
         is_final: false,
         had: Vec::new(),
         returns: Vec::new(),
+        waits: None,
     });
     given
 }

@@ -324,7 +324,7 @@ impl Scope {
         decision: &Decision,
     ) -> Result<(), StoreError> {
         let flow_key = self.recount_event(event, decision)?;
-        let stored = StoredDecision::of(decision, flow_key)?;
+        let stored = self.decided_again(event.event.sequence.0, decision, flow_key)?;
         let before = self.table_named_by(event.event.sequence.0)?;
         self.count_use(before.as_deref(), -1);
         self.count_use(decision.record.table.as_deref(), 1);
@@ -370,9 +370,9 @@ impl Scope {
             .prepare_cached(
                 "INSERT INTO delivery (id, event, lead, target, lead_id, members, call, timestamp,
                                        received_at, state, head, due_at, settled_at, token,
-                                       leased_at, attempts, source, entry)
+                                       leased_at, attempts, source, entry, has_clock)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                         (SELECT delivery FROM delivery WHERE id = ?18))",
+                         (SELECT delivery FROM delivery WHERE id = ?18), ?19)",
             )?
             .execute(rusqlite::params![
                 delivery.id.0.as_bytes(),
@@ -396,6 +396,7 @@ impl Scope {
                     .amends
                     .as_ref()
                     .map(|amended| *amended.entry.0.as_bytes()),
+                event.reading.facts.occurred_at.is_some(),
             ])?;
         self.count(&delivery.target, state, 1);
         let (Some(leave), Some(token)) = (leave, token) else {
@@ -435,7 +436,7 @@ impl Scope {
             let event = read_again(event, sitting.by);
             let facts = &event.reading.facts;
             let ids = ids_of(&event.event.source, facts);
-            let subject = identity::resolve(self, &ids, facts.pearl_id.as_deref())?;
+            let subject = identity::meet_again(self, &ids, facts)?;
             let decision = self.decide_for(&event, subject, sitting)?;
             self.update_decision(&event, &decision)?;
         }

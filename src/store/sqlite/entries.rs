@@ -28,6 +28,7 @@ struct Found {
     state: EntryState,
     entry_id: Option<String>,
     timestamp: i64,
+    has_clock: bool,
     settled_at: Option<i64>,
 }
 
@@ -41,7 +42,7 @@ impl Past<'_> {
     ) -> Result<Vec<Entry>, StoreError> {
         let mut statement = self.0.prepare_cached(
             r#"SELECT delivery, entry, id, members, call, source, event, state, fate_unknown, gone,
-                    entry_id, timestamp, settled_at
+                    entry_id, timestamp, settled_at, has_clock
              FROM delivery WHERE lead = ?1 AND target = ?2
              AND (?4 IS NULL OR lead_id = ?4) AND (members LIKE '{"lead":%') = ?5
              ORDER BY delivery DESC LIMIT ?3"#,
@@ -82,6 +83,7 @@ fn entry<'f>(
         members: serde_json::from_str(&newest.unwrap_or(set).members)?,
         call: call.cloned(),
         timestamp: from_ms(set.timestamp)?,
+        has_clock: set.has_clock,
         entry_id: set.entry_id.clone(),
         state: set.state,
         there_since: set.settled_at.map(from_ms).transpose()?,
@@ -115,5 +117,6 @@ fn found(row: &Row<'_>, shadowed: bool) -> Result<Found, StoreError> {
         entry_id: row.get(10)?,
         timestamp: row.get(11)?,
         settled_at: row.get(12)?,
+        has_clock: row.get(13)?,
     })
 }

@@ -115,7 +115,7 @@ fn peek(connection: &Connection, event: Undecided, by: &dyn Decider) -> Result<P
             let waiting = read_again(waiting, by);
             let facts = &waiting.reading.facts;
             let ids = ids_of(&waiting.event.source, facts);
-            let subject = identity::resolve(&mut foreseen, &ids, facts.pearl_id.as_deref())?;
+            let subject = identity::meet_again(&mut foreseen, &ids, facts)?;
             let history = past.history(&waiting, subject.lead, &subject.state, by)?;
             decided_first.push((waiting, history));
         }

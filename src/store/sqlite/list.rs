@@ -245,7 +245,8 @@ fn list_deliveries(connection: &Connection, event: i64) -> Result<Vec<DeliveryRo
     let mut statement = connection.prepare_cached(
         "SELECT d.id, d.target, d.lead_id, d.state, json_extract(d.members, '$.category'),
                 json_extract(d.members, '$.outcome'), d.cause, d.held_status, d.attempts, d.entry_id,
-                d.settled_at, d.due_at, a.http_status, a.result, a.duration_ms
+                d.settled_at, d.due_at, a.http_status, a.result, a.duration_ms,
+                d.gave_way_to
          FROM delivery d LEFT JOIN attempt a
               ON a.attempt = (SELECT max(attempt) FROM attempt WHERE delivery = d.delivery)
          WHERE d.event = ?1 ORDER BY d.delivery LIMIT 100",
@@ -269,6 +270,7 @@ fn list_deliveries(connection: &Connection, event: i64) -> Result<Vec<DeliveryRo
             held_http_status: row.get(7)?,
             attempts: row.get(8)?,
             entry_id: row.get(9)?,
+            gave_way_to: row.get::<_, Option<i64>>(15)?.map(Sequence),
             settled_at: settled_at.map(from_ms).transpose()?,
             due_at: from_ms(row.get(11)?)?,
             last_http_status: row.get(12)?,

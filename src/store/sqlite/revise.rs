@@ -10,6 +10,11 @@ use crate::decision::Revision;
 use crate::delivery::{DeliveryId, DeliveryState};
 use crate::event::Sequence;
 
+/// An unsent set, and with it what was to amend it.
+const SET_AND_AMENDS: &str = "(delivery = ?1 OR entry = ?1)";
+/// What was to amend it alone.
+const AMENDS: &str = "entry = ?1";
+
 impl Scope {
     /// `by`: the event that was decided.
     pub(super) fn revise(
@@ -40,15 +45,24 @@ impl Scope {
                         )?
                         .execute((into.0.as_bytes(), &members))?;
                 }
-                Revision::Supersede { delivery } => self.supersede(*delivery, now)?,
+                Revision::Supersede { delivery } => {
+                    self.supersede((*delivery, SET_AND_AMENDS), (by, now))?;
+                }
+                Revision::SupersedeAmends { entry } => {
+                    self.supersede((*entry, AMENDS), (by, now))?;
+                }
                 Revision::Echoed { delivery } => self.mark_echoed(*delivery, by)?,
             }
         }
         Ok(())
     }
 
-    /// An unsent set gives way, and with it what was to amend it.
-    fn supersede(&mut self, delivery: DeliveryId, now: Timestamp) -> Result<(), StoreError> {
+    /// What is unsent of a set, `which` of it, gives way to this event.
+    fn supersede(
+        &mut self,
+        (delivery, which): (DeliveryId, &str),
+        (by, now): (Sequence, Timestamp),
+    ) -> Result<(), StoreError> {
         let set: Option<i64> = self
             .connection
             .prepare_cached("SELECT delivery FROM delivery WHERE id = ?1")?
@@ -59,13 +73,13 @@ impl Scope {
         };
         let given_way = self
             .connection
-            .prepare_cached(
+            .prepare_cached(&format!(
                 "UPDATE delivery SET state = 'superseded', head = 0, held_status = NULL,
-                        settled_at = ?2
-                 WHERE (delivery = ?1 OR entry = ?1) AND state = 'due' AND fate_unknown = 0
+                        settled_at = ?2, gave_way_to = ?3
+                 WHERE {which} AND state = 'due' AND fate_unknown = 0
                  RETURNING event, lead, target",
-            )?
-            .query_map((set, to_ms(now)), |row| {
+            ))?
+            .query_map((set, to_ms(now), by.0), |row| {
                 Ok((
                     row.get::<_, i64>(0)?,
                     row.get::<_, i64>(1)?,

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::{StoreError, Undecided};
+use super::writer::Scope;
 use crate::decision::{Decision, DecisionRecord, ParkCause, Verdict};
 use crate::event::EventState;
 
@@ -37,6 +38,30 @@ impl StoredDecision {
             text: serde_json::to_string(&decision.record)?,
             flow_key,
         })
+    }
+}
+
+impl Scope {
+    /// Of an event that is recorded already. What it told when it came stays told, whatever was told
+    /// since.
+    pub(super) fn decided_again(
+        &self,
+        event: i64,
+        decision: &Decision,
+        flow_key: i64,
+    ) -> Result<StoredDecision, StoreError> {
+        let told: Option<String> = self
+            .connection
+            .prepare_cached(
+                "SELECT json_extract(decision, '$.told') FROM event WHERE sequence = ?1",
+            )?
+            .query_row([event], |row| row.get(0))?;
+        let Some(told) = told else {
+            return StoredDecision::of(decision, flow_key);
+        };
+        let mut decision = decision.clone();
+        decision.record.told = Some(serde_json::from_str(&told)?);
+        StoredDecision::of(&decision, flow_key)
     }
 }
 

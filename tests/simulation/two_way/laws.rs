@@ -13,7 +13,7 @@ use leadping_bridge::store::{EventPage, EventRow, Store};
 use serde_json::Value;
 
 use super::ground::{LEADS, crm_id, leadping_id, voice_id};
-use super::reference::{Expected, Fate, Lead, Reference, Seen};
+use super::reference::{Expected, Fate, Lead, Reference, Seen, Sent};
 use super::said::{Members, Said, members};
 use super::senders::Senders;
 use crate::world::World;
@@ -66,16 +66,23 @@ pub fn check(mut world: World, driven: &Driven<'_>) -> Tally {
         }
     }
     for (sequence, seen) in &run.seen {
-        // What was parked may have been decided more than once: it shows its last decision.
+        // What was parked may have been decided more than once, and have told only later.
         let waited = reference.waited.contains(sequence);
+        let is_told = reference.told.contains(sequence);
         assert!(
-            waited || seen.is_told == reference.told.contains(sequence),
+            seen.is_told == is_told || (waited && seen.is_told),
             "event {sequence}: {:?}\nof lead: {}",
             run.events[sequence],
             story(&run, run.events[sequence].lead)
         );
     }
     tally.insert("told".to_owned(), reference.told.len().try_into().unwrap());
+    let takes_back = |row: &&EventRow| {
+        let told = row.decision.as_ref().and_then(|it| it.told.as_ref());
+        matches!(told, Some(Told::Has { supersedes, .. }) if !supersedes.is_empty())
+    };
+    let taken_back = run.rows.values().filter(takes_back).count();
+    tally.insert("taken back".to_owned(), taken_back.try_into().unwrap());
     for lead in 0..LEADS {
         if let Some(at) = reference.leads.get(&lead) {
             each_system_has_what_the_rules_say(&world, (lead, at), &story(&run, lead));
@@ -156,7 +163,12 @@ fn seen(row: &EventRow) -> Seen {
         let ended = delivery.settled_at.unwrap_or(Timestamp::MIN);
         (
             delivery.target.clone(),
-            (delivery.id.to_string(), ended, fate),
+            Sent {
+                id: delivery.id.to_string(),
+                ended,
+                fate,
+                gave_way_to: delivery.gave_way_to.map(|newer| newer.0),
+            },
         )
     });
     let verdicts = row

@@ -27,10 +27,20 @@ pub enum Fate {
     GaveWay,
 }
 
+/// A delivery, as it ended.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    pub id: String,
+    pub ended: Timestamp,
+    pub fate: Fate,
+    /// The event that it gave way to.
+    pub gave_way_to: Option<i64>,
+}
+
 /// What the world shows of one event.
 pub struct Seen {
-    /// Target → its delivery's id, when that ended, its fate.
-    pub deliveries: BTreeMap<String, (String, Timestamp, Fate)>,
+    /// By target.
+    pub deliveries: BTreeMap<String, Sent>,
     /// The write that it was taken for the echo of.
     pub echo_of: Option<String>,
     /// What its sender says was taken for what it has.
@@ -55,6 +65,7 @@ pub struct Write {
     pub members: Members,
     pub ended: Timestamp,
     pub fate: Fate,
+    pub gave_way_to: Option<i64>,
     /// From the event after this one on everybody knew that it was refused.
     known_after: i64,
     echoed_by: Option<i64>,
@@ -65,6 +76,7 @@ pub(super) struct Entry {
     pub(super) id: String,
     pub(super) event: i64,
     pub(super) at: Timestamp,
+    pub(super) has_clock: bool,
     source: String,
     call: Option<String>,
 }
@@ -77,7 +89,9 @@ pub struct AtTarget {
     pub(super) applied: i64,
     pub(super) words: Option<Words>,
     pub(super) report: Option<Report>,
-    setter: String,
+    /// Writes that have given way by now.
+    pub(super) given_way: BTreeSet<String>,
+    pub(super) setter: String,
     is_final: bool,
     had: BTreeSet<Words>,
     returns: Vec<Timestamp>,
@@ -106,10 +120,12 @@ pub struct Lead {
     /// Source → newest stamp that was applied, and the newest event.
     pub(super) stamps: BTreeMap<String, (Option<Timestamp>, i64)>,
     waiting: BTreeSet<i64>,
+    /// What holds the lead before it is known at LeadPing: the event, its source, what it wants.
+    held: Option<(i64, String, bool, Words)>,
 }
 
 /// 0 is strongest.
-fn rank(source: &str) -> usize {
+pub(super) fn rank(source: &str) -> usize {
     let order = ["crm", "voice"];
     order
         .iter()
@@ -183,6 +199,10 @@ impl Reference<'_> {
                 for (target, members) in first.into_iter().chain(others) {
                     let verdict = lead.weigh(&case, target, &members, is_overruled);
                     is_overruled |= target == "leadping" && verdict == "outranked";
+                    if verdict == "unlinked" {
+                        is_overruled |= lead.is_held_from(&case, &words(target, &members));
+                        lead.hold(&case, words(target, &members));
+                    }
                     expected.verdicts.insert(target, verdict);
                 }
                 lead.note(said, &expected);
@@ -246,6 +266,26 @@ impl Lead {
     fn is_one(&self, one: &Said, other: &Said) -> bool {
         let mut known = self.together.iter();
         known.any(|known| !known.is_disjoint(&one.names) && !known.is_disjoint(&other.names))
+    }
+
+    /// What waits for the lead's link, recorded before, is not left by a weaker source.
+    fn is_held_from(&self, case: &Case<'_>, wanted: &Words) -> bool {
+        let said = case.said;
+        self.held.as_ref().is_some_and(|(event, by, is_final, to)| {
+            let leaves = (is_terminal(to) && to.0 != wanted.0) || (*is_final && to != wanted);
+            *event < said.sequence && leaves && rank(&said.source) > rank(by)
+        })
+    }
+
+    fn hold(&mut self, case: &Case<'_>, wanted: Words) {
+        let said = case.said;
+        let own = said.sequence;
+        let stays = self.held.as_ref().is_some_and(|(event, by, ..)| {
+            *event > own || (*event < own && rank(&said.source) > rank(by))
+        });
+        if !stays && (is_terminal(&wanted) || case.is_final) {
+            self.held = Some((own, said.source.clone(), case.is_final, wanted));
+        }
     }
 
     fn knows(&self, said: &Said, system: System) -> bool {
@@ -336,13 +376,21 @@ impl Lead {
 }
 
 impl AtTarget {
-    fn is_gone(write: &Write, turn: i64) -> bool {
+    fn is_gone(&self, write: &Write, turn: i64) -> bool {
         match write.fate {
             Fate::Delivered => false,
             Fate::Refused => write.known_after < turn,
-            // It gives way when something newer is set.
-            Fate::GaveWay => false,
+            Fate::GaveWay => self.given_way.contains(&write.id),
         }
+    }
+
+    /// What the world had give way to this event has done so from now on.
+    pub(super) fn let_give_way(&mut self, to: i64) -> Vec<String> {
+        let writes = self.writes.iter();
+        let gone = writes.filter(|write| write.gave_way_to == Some(to));
+        let gone: Vec<String> = gone.map(|write| write.id.clone()).collect();
+        self.given_way.extend(gone.iter().cloned());
+        gone
     }
 
     /// The entry's set and amends that count, oldest first.
@@ -352,7 +400,7 @@ impl AtTarget {
         turn: i64,
     ) -> impl DoubleEndedIterator<Item = &'a Write> {
         let writes = self.writes.iter().filter(|write| write.entry == entry.id);
-        writes.filter(move |write| !Self::is_gone(write, turn))
+        writes.filter(move |write| !self.is_gone(write, turn))
     }
 
     /// `None`: it never got there, or gave way.
@@ -362,18 +410,8 @@ impl AtTarget {
             .any(|write| write.id == entry.id);
         let newest = self.writes_of(entry, turn).next_back();
         newest
-            .filter(|_| has_set && !self.gave_way(entry))
+            .filter(|_| has_set)
             .map(|write| write.members.clone())
-    }
-
-    /// A set gives way to the next one.
-    fn gave_way(&self, entry: &Entry) -> bool {
-        let set = self.writes.iter().find(|write| write.id == entry.id);
-        let is_newest = self
-            .entries
-            .last()
-            .is_some_and(|newest| newest.id == entry.id);
-        !is_newest && set.is_some_and(|set| set.fate == Fate::GaveWay)
     }
 
     fn words_of(&self, target: &str, entry: &Entry, turn: i64) -> Words {
@@ -397,7 +435,11 @@ impl AtTarget {
         if let Some(place) = self.entry_detailed(case, target, &wanted) {
             let entry = self.entries[place].clone();
             let is_newest = place + 1 == self.entries.len();
-            match self.members_of(&entry, turn) {
+            let members_there = self.members_of(&entry, turn);
+            if self.is_told_over(said, &entry, members_there.is_some()) {
+                return "stale";
+            }
+            match members_there {
                 Some(has) => return self.detail(case, (target, place), (has, members)),
                 None if !is_newest => return "stale",
                 // What did not get there then is sent now.
@@ -501,18 +543,21 @@ impl AtTarget {
     }
 
     fn set(&mut self, case: &Case<'_>, target: &str, members: Members) {
+        let gave_way = self.let_give_way(case.said.sequence);
+        assert!(
+            case.supersede || gave_way.is_empty(),
+            "nothing gives way in a queue"
+        );
         self.write(case, target, (None, members));
         let id = self.writes.last().unwrap().id.clone();
         self.entries.push(Entry {
             id,
             event: case.said.sequence,
             at: case.said.stamp.unwrap_or(case.said.received_at),
+            has_clock: case.said.stamp.is_some(),
             source: case.said.source.clone(),
             call: case.said.call.clone(),
         });
-        let may_give_way = case.supersede;
-        let gave_way = self.writes.iter().any(|write| write.fate == Fate::GaveWay);
-        assert!(may_give_way || !gave_way, "nothing gives way in a queue");
     }
 
     fn write(
@@ -523,11 +568,19 @@ impl AtTarget {
     ) {
         let said = case.said;
         let sent = case.seen.deliveries.get(target).cloned();
-        let (id, ended, fate) = sent.unwrap_or_else(|| {
+        let sent = sent.unwrap_or_else(|| Sent {
             // The verdicts differ, then.
-            let id = format!("nothing, for {}", said.sequence);
-            (id, said.received_at, Fate::Delivered)
+            id: format!("nothing, for {}", said.sequence),
+            ended: said.received_at,
+            fate: Fate::Delivered,
+            gave_way_to: None,
         });
+        let Sent {
+            id,
+            ended,
+            fate,
+            gave_way_to,
+        } = sent;
         self.writes.push(Write {
             entry: entry.unwrap_or_else(|| id.clone()),
             id,
@@ -535,15 +588,15 @@ impl AtTarget {
             members,
             ended,
             fate,
+            gave_way_to,
             known_after: case.known_after(),
             echoed_by: None,
         });
     }
 
     pub(super) fn leaves_terminal(&self, wanted: &Words) -> bool {
-        let terminal = format!("\"{TERMINAL}\"");
         self.words.as_ref().is_some_and(|now| {
-            (now.0 == terminal && wanted.0 != terminal) || (self.is_final && now != wanted)
+            (is_terminal(now) && !is_terminal(wanted)) || (self.is_final && now != wanted)
         })
     }
 
@@ -597,6 +650,10 @@ impl AtTarget {
         });
         there.collect()
     }
+}
+
+fn is_terminal(words: &Words) -> bool {
+    words.0 == format!("\"{TERMINAL}\"")
 }
 
 /// As the id of its delivery tells.

@@ -3,7 +3,8 @@
 
 use jiff::Timestamp;
 
-use super::reference::{AtTarget, Entry, Fate, Heard, Lead, Words};
+use super::reference::{AtTarget, Entry, Fate, Heard, Lead, Words, rank};
+use super::said::Said;
 
 /// What a system said last that was not what was written there.
 #[derive(Debug, Clone)]
@@ -12,6 +13,8 @@ pub struct Report {
     stamp: Option<Timestamp>,
     words: Words,
     pub(super) over: Option<String>,
+    /// Our entry, changed in its place as far as can be told.
+    edited: Option<String>,
 }
 
 /// Newer by the clock that both have, else as recorded.
@@ -51,30 +54,49 @@ impl AtTarget {
         if before.is_some_and(|before| is_after((before.stamp, before.event), own)) {
             return false;
         }
-        let is_there = |entry: &&Entry| self.members_of(entry, heard.turn).is_some();
-        let has = self.counting().find(is_there).cloned();
+        let has = self.has(heard.turn);
         if has.as_ref().is_some_and(|has| has.event > said.sequence) {
             return false;
         }
         let there = self.there(heard);
         let words = said.tells();
+        let gave_way = self.let_give_way(said.sequence);
+        let has = self.has(heard.turn);
         let is_coming = has.as_ref().map(|has| &has.id) != there.as_ref().map(|there| &there.id);
         let counts = match &there {
             Some(there) => self.is_over(there, heard),
             None => {
                 let before = self.report.as_ref();
-                !is_coming && before.is_none_or(|before| before.words != words)
+                (!is_coming || !gave_way.is_empty())
+                    && before.is_none_or(|before| before.words != words)
             }
         };
         if !counts {
+            assert!(
+                gave_way.is_empty(),
+                "{gave_way:?} gave way to nothing: {said:?}"
+            );
             return false;
         }
-        let is_news = there.is_some() || self.report.is_some();
+        for entry in self.entries.iter().filter(|it| gave_way.contains(&it.id)) {
+            self.may_give_way(said, &words, entry);
+        }
+        let is_news = there.is_some() || self.report.is_some() || !gave_way.is_empty();
+        let may_be_edit = |there: &&Entry| {
+            let marker = said.marker.as_ref();
+            said.own() == "leadping" && marker.is_none_or(|marker| *marker == there.id)
+        };
+        let edited = there.as_ref().filter(may_be_edit);
+        let edited = edited.map(|there| there.id.clone());
         let over = there.map(|there| there.id);
+        let is_over = |id: &String| gave_way.contains(id) || over.as_ref() == Some(id);
+        let newest = self.counting().map(|entry| entry.id.clone()).find(is_over);
+        let over = newest.filter(|_| !is_coming).or(over);
         self.report = Some(Report {
             event: said.sequence,
             stamp: said.stamp,
             words: words.clone(),
+            edited: edited.or_else(|| self.report.as_ref()?.edited.clone()),
             over: over.or_else(|| self.report.take()?.over),
         });
         if !is_coming {
@@ -85,6 +107,34 @@ impl AtTarget {
             }
         }
         true
+    }
+
+    fn has(&self, turn: i64) -> Option<Entry> {
+        let is_there = |entry: &&Entry| self.members_of(entry, turn).is_some();
+        self.counting().find(is_there).cloned()
+    }
+
+    /// Only what is older, and not a stronger source's last word.
+    fn may_give_way(&self, said: &Said, words: &Words, entry: &Entry) {
+        let clock = said.stamp.map(|at| at.as_second());
+        let theirs = entry.has_clock.then(|| entry.at.as_second());
+        let is_newer = match (clock, theirs) {
+            (Some(ours), Some(theirs)) if ours != theirs => ours > theirs,
+            _ => said.sequence > entry.event,
+        };
+        let is_outranked = self.leaves_terminal(words) && rank(&said.source) > rank(&self.setter);
+        assert!(
+            is_newer && !is_outranked && said.own() != "nlpearl",
+            "{entry:?} gave way to {said:?}"
+        );
+    }
+
+    /// Whether more about this entry of ours would go over what the target itself said since.
+    pub(super) fn is_told_over(&self, said: &Said, entry: &Entry, is_there: bool) -> bool {
+        self.report.as_ref().is_some_and(|report| match is_there {
+            true => report.edited.as_ref() == Some(&entry.id),
+            false => said.is_of_call && report.event > entry.event,
+        })
     }
 
     /// What was there when it came.
