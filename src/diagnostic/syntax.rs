@@ -2,6 +2,7 @@
 //! what was probably meant. One for each line: the others are mostly its consequences.
 
 mod recovery;
+mod unseen;
 
 use std::ops::Range;
 
@@ -65,7 +66,10 @@ fn say(text: &str, error: &toml::de::Error) -> Said {
     let message = error.message();
     let (what, expected) = message.split_once(", expected ").unwrap_or((message, ""));
     let line = line_of(text, span.start);
-    if let Some(said) = typographic(text, &line).or_else(|| other_language(text, &span, &line)) {
+    let said = typographic(text, &line)
+        .or_else(|| unseen::said(text, &line))
+        .or_else(|| other_language(text, &span, &line));
+    if let Some(said) = said {
         return said;
     }
     let is_string = what.starts_with("invalid ") && what.ends_with(" string");
@@ -242,19 +246,27 @@ fn other_language(text: &str, span: &Range<usize>, line: &Range<usize>) -> Optio
     }
 }
 
-/// Between plain quotes, and in comments, they are text.
 fn first_typographic(line: &str) -> Option<usize> {
+    let mut signs = outside_quotes(line);
+    signs.find_map(|(at, sign)| TYPOGRAPHIC.contains(&sign).then_some(at))
+}
+
+/// The signs of a line that are no text: not between plain quotes, nor in a comment.
+fn outside_quotes(line: &str) -> impl Iterator<Item = (usize, char)> {
     let mut open = None;
-    for (at, character) in line.char_indices() {
-        match (open, character) {
-            (None, '"' | '\'') => open = Some(character),
-            (None, '#') => return None,
-            (None, sign) if TYPOGRAPHIC.contains(&sign) => return Some(at),
+    let signs = line.char_indices().map(move |(at, sign)| {
+        let is_text = open.is_some();
+        match (open, sign) {
+            (None, '"' | '\'') => open = Some(sign),
             (Some(quote), closing) if quote == closing => open = None,
             _ => {}
         }
-    }
-    None
+        (at, sign, is_text)
+    });
+    signs
+        .take_while(|(_, sign, is_text)| *is_text || *sign != '#')
+        .filter(|(_, _, is_text)| !is_text)
+        .map(|(at, sign, _)| (at, sign))
 }
 
 /// A text that is not closed before the line, or the file, ends.

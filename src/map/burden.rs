@@ -26,6 +26,13 @@ pub fn too_many_templates<'r>(
         .collect()
 }
 
+/// Whether these rows of one status and kind are too many to be tried for one event.
+pub fn is_over<'r>(rows: impl Iterator<Item = &'r Row>) -> bool {
+    rows.filter(|row| row.when.is_some())
+        .nth(MAX_CONDITIONS)
+        .is_some()
+}
+
 /// The first row with which it becomes too many.
 pub fn check<'r>(file: &SourceFile, rows: impl Iterator<Item = &'r Row>) -> Option<Finding> {
     let mut burdens: HashMap<(Option<&Status>, EventKind), usize> = HashMap::new();

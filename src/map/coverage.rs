@@ -10,6 +10,7 @@ use std::ops::Range;
 use crate::config::SourceKind;
 use crate::diagnostic::{Finding, SourceFile};
 use crate::event::{EventKind, Status};
+use crate::map::burden;
 use crate::map::lint::Logic;
 use crate::map::possible::{World, guard_of};
 use crate::map::reader::RowRead;
@@ -162,16 +163,22 @@ impl Coverage<'_> {
         let mut touching: Option<&RowRead> = None;
         for event in systems::kinds_of(self.kind, status) {
             let takers = self.takers(index, (Some(status), *event));
+            if burden::is_over(takers.iter().map(|read| &read.row)) {
+                continue;
+            }
             let covers = |read: &&RowRead| !read.is_sound || read.row.is_unconditional();
             if takers.iter().any(covers) {
                 continue;
             }
             let rest = takers.iter().map(|read| guard_of(&read.row).negated());
             let rest = Logic::All(rest.collect());
-            if self.world(Some(status), *event).allows(&rest) {
+            let world = self.world(Some(status), *event);
+            if world.allows(&rest) {
                 open.push(event.as_str());
                 let number = |read: &&RowRead| read.row.reference.number;
-                let last = takers.last().copied();
+                // A condition on another status takes nothing of this one.
+                let takes_some = |read: &&&RowRead| world.allows(&guard_of(&read.row));
+                let last = takers.iter().rev().find(takes_some).copied();
                 touching = touching.into_iter().chain(last).max_by_key(number);
             }
         }
@@ -226,6 +233,10 @@ impl Coverage<'_> {
 
 /// The lines of the earlier rows that leave nothing of a status and kind; none at all: `None`.
 fn shadowing(world: &World<'_>, earlier: &[&RowRead], row: &Row) -> Option<Vec<u32>> {
+    // What is refused for their number is not weighed.
+    if burden::is_over(earlier.iter().map(|read| &read.row)) {
+        return None;
+    }
     let sound = || earlier.iter().filter(|read| read.is_sound);
     let line = |read: &&&RowRead| vec![read.row.reference.line];
     // Mostly one row alone takes all, and mostly without a condition.

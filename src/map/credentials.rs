@@ -62,6 +62,12 @@ pub fn check(file: &SourceFile, document: &DeTable<'_>) -> Vec<Finding> {
         .collect()
 }
 
+/// Whether there are some in a text of TOML.
+pub fn are_in(text: &str) -> bool {
+    let (document, _) = DeTable::parse_recoverable(text);
+    !places(text, document.get_ref()).is_empty()
+}
+
 /// Makes the credentials unreadable in what the findings show and say.
 pub fn hide(file: &SourceFile, findings: &mut [Finding]) {
     let secrets: Vec<Range<usize>> = findings

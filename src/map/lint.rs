@@ -26,7 +26,7 @@ pub use asked::Asked;
 pub use claims::{Claim, Relation};
 pub use logic::{Atom, Fact, Logic, Subject};
 use needs::Needs;
-pub use needs::{Need, Proven, is_proven};
+pub use needs::{Need, Proven, is_proven, kind_proven};
 pub use outline::{Outline, Part};
 pub use stray::Stray;
 use walk::Walk;

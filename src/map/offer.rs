@@ -6,8 +6,11 @@
 
 use std::fmt::Write as _;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::config::SourceKind;
 use crate::event::{Facts, Status};
+use crate::map::credentials;
 use crate::map::row::{MemberValue, RowResult};
 use crate::map::table::Table;
 use crate::systems::leadping::vocabulary::CATEGORIES;
@@ -20,11 +23,13 @@ const LONGEST_STATUS: usize = 200;
 const SHOWN: usize = 40;
 /// The longest word of a sender that becomes an outcome as it is.
 const LONGEST_OUTCOME: usize = 60;
+/// What a status is called whose own word cannot stand in a table.
+const NAMELESS: &str = "A status of its own";
 
 /// The row for an event of these facts; `None` where a row cannot just be put behind the others.
 pub fn offer(table: &Table, facts: &Facts) -> Option<String> {
     let status = facts.status.as_ref()?;
-    if is_too_long(status) {
+    if is_too_long(status) || is_credential(status) {
         return None;
     }
     let mut row = String::from("[[row]]\n");
@@ -36,7 +41,8 @@ pub fn offer(table: &Table, facts: &Facts) -> Option<String> {
     // Whoever is named in it is not shown.
     let sub_status = facts.sub_status.as_ref();
     let shown = mask::facts(facts).sub_status;
-    if let Some(sub_status) = sub_status.filter(|_| shown.as_ref() == sub_status) {
+    let is_shown = |word: &&String| shown.as_ref() == Some(*word) && !is_credential_in(word);
+    if let Some(sub_status) = sub_status.filter(is_shown) {
         let only = quoted(sub_status);
         let _ = writeln!(row, "# sub_status = {only}    # to take these alone");
     }
@@ -53,8 +59,23 @@ fn is_too_long(status: &Status) -> bool {
     status.to_string().chars().count() > LONGEST_STATUS
 }
 
+/// What no table may hold, and nobody is shown.
+fn is_credential(status: &Status) -> bool {
+    matches!(status, Status::Name(name) if is_credential_in(name))
+}
+
+fn is_credential_in(word: &str) -> bool {
+    credentials::are_in(&format!("outcome = {}", quoted(word)))
+}
+
 /// What to do about a status for which no row is offered, and why none is.
 pub fn instead(status: &Status, source: &str) -> Option<String> {
+    if is_credential(status) {
+        return Some(String::from(
+            "its status looks like a credential, which no table may hold and no page shows: no \
+             row is offered; have the sender put a status there, and the credential replaced",
+        ));
+    }
     is_too_long(status).then(|| {
         let length = status.to_string().chars().count();
         let beginning = begins(status);
@@ -89,9 +110,10 @@ pub fn matching(kind: SourceKind, status: &Status) -> String {
 }
 
 /// The status as it is written in a table: `77`, `"LOST"`, with what TOML wants escaped; of one that
-/// is nobody's, the beginning.
+/// is nobody's, the beginning; of one that looks like a credential, nothing.
 pub fn in_toml(status: &Status) -> String {
     match status {
+        Status::Name(_) if is_credential(status) => quoted(&"*".repeat(8)),
         Status::Name(name) if is_too_long(status) => {
             let first: String = name.chars().take(SHOWN).collect();
             quoted(&format!("{first}…"))
@@ -132,7 +154,11 @@ fn name(table: &Table, status: &Status) -> Option<String> {
     if taken.is_empty() && !table.rows().is_empty() {
         return None;
     }
-    let word = word(table.kind, status);
+    // Two of them may be pasted into one table.
+    let word = match word(table.kind, status) {
+        word if word == NAMELESS => format!("{word} ({})", tag(status)),
+        word => word,
+    };
     let names = [word.clone(), format!("{word}, otherwise")];
     names
         .into_iter()
@@ -152,8 +178,15 @@ fn word(kind: SourceKind, status: &Status) -> String {
         {
             name.clone()
         }
-        (Status::Name(_), _) => String::from("A status of its own"),
+        (Status::Name(_), _) => NAMELESS.to_owned(),
     }
+}
+
+/// Four digits that tell a status from others.
+fn tag(status: &Status) -> String {
+    let digest = Sha256::digest(status.to_string());
+    let digits = digest.iter().take(2).map(|byte| format!("{byte:02x}"));
+    digits.collect()
 }
 
 fn result(table: &Table, status: &Status) -> Option<String> {

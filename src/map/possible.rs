@@ -279,22 +279,17 @@ impl Values {
         if let Some(values) = named {
             return values.iter().filter(|value| self.has(value)).any(fits);
         }
-        let constants: Vec<&Value> = facts
-            .iter()
-            .filter_map(|fact| match fact {
-                Fact::Ordered { constant, .. } => Some(constant),
-                _ => None,
-            })
-            .collect();
-        let numbers: Vec<f64> = constants
-            .iter()
-            .filter(|constant| constant.is_number())
-            .filter_map(|constant| f64::try_from((*constant).clone()).ok())
-            .collect();
-        if constants.is_empty() || numbers.len() < constants.len() {
+        let mut ordered = facts.iter().filter_map(|fact| match fact {
+            Fact::Ordered { constant, .. } => Some(constant),
+            _ => None,
+        });
+        let is_ordered = ordered.clone().next().is_some();
+        if !is_ordered || !ordered.all(Value::is_number) {
             // Whatever is not named is possible, and so is every text in between.
             return true;
         }
+        // What must not be counts too: the number beside it may be the only one that is left.
+        let numbers = facts.iter().flat_map(|fact| numbers_of(fact)).collect();
         self.neighbours(numbers).iter().any(|number| {
             let value = Value::from(*number);
             self.has(&value) && fits(&value)
@@ -317,6 +312,7 @@ impl Values {
                 number + 1.0,
                 number.floor(),
                 number.ceil(),
+                number + 2.0,
             ]);
             if let Some(next) = numbers.get(index + 1) {
                 all.push((number + next) / 2.0);
@@ -334,6 +330,21 @@ impl Values {
             }
             _ => !self.are_numbers,
         }
+    }
+}
+
+/// The numbers that make a difference to a question.
+fn numbers_of(fact: &Fact) -> Vec<f64> {
+    let number = |value: &Value| {
+        let number = value.is_number().then(|| f64::try_from(value.clone()));
+        number.and_then(Result::ok)
+    };
+    match fact {
+        Fact::Ordered { constant, .. } => number(constant).into_iter().collect(),
+        Fact::Among { values, .. } => values.iter().filter_map(number).collect(),
+        // 0 alone counts as false.
+        Fact::Holds { .. } => vec![0.0],
+        Fact::Defined { .. } | Fact::Open => Vec::new(),
     }
 }
 

@@ -4,7 +4,7 @@
 
 use crate::config::SourceKind;
 use crate::event::{EventKind, Status};
-use crate::map::lint::{Need, is_proven};
+use crate::map::lint::{Need, is_proven, kind_proven};
 use crate::map::place::TextPlace;
 use crate::map::reader::Reader;
 use crate::map::row::{Row, RowResult};
@@ -49,7 +49,8 @@ fn report(
     (key, needs, place): (&str, &[Need], &TextPlace),
 ) {
     for need in needs {
-        let Some(why) = may_lack(kind, row, &need.path) else {
+        let on = row.on.or(need.on).or_else(|| kind_proven(proven));
+        let Some(why) = may_lack_on((kind, row), on, &need.path) else {
             continue;
         };
         let span = place.at(&need.range);
@@ -67,7 +68,7 @@ fn report(
             need.path
         );
         let is_of_calls = need.path.starts_with("call.") && kind == SourceKind::Nlpearl;
-        if is_of_calls && row.on.is_none() {
+        if is_of_calls && on.is_none() {
             hint += ", or narrow the row with `on = \"call\"`";
         }
         reader.error(span, message).hint = Some(hint);
@@ -78,17 +79,29 @@ const NOT_NAMED: &str = "not every webhook names it";
 
 /// Why a value may be missing in events that come to this row.
 pub fn may_lack(kind: SourceKind, row: &Row, path: &str) -> Option<&'static str> {
+    may_lack_on((kind, row), row.on, path)
+}
+
+/// `on`: the kind of the events, where `on` or a condition leaves no other.
+fn may_lack_on(
+    (kind, row): (SourceKind, &Row),
+    on: Option<EventKind>,
+    path: &str,
+) -> Option<&'static str> {
     let mut parts = path.split('.');
     match (parts.next()?, parts.next()?) {
         ("call", _) if kind == SourceKind::Capillary => Some("Capillary sends no calls"),
         ("call", _) if kind == SourceKind::Leadping => Some("LeadPing sends no calls"),
         ("call", _) if kind == SourceKind::Generic => Some(NOT_NAMED),
-        ("call", "recording") if row.on == Some(EventKind::Call) => Some("not every call has one"),
+        // A voicemail has no mood.
+        ("call", "recording" | "sentiment") if on == Some(EventKind::Call) => {
+            Some("not every call has one")
+        }
         // The start of a call knows nothing of its end.
-        ("call", "summary" | "sentiment") if row.on == Some(EventKind::Call) => {
+        ("call", "summary") if on == Some(EventKind::Call) => {
             takes_a_start(row).then_some("the webhook of a call's start comes to this row too")
         }
-        ("call", _) if row.on == Some(EventKind::Call) => None,
+        ("call", _) if on == Some(EventKind::Call) => None,
         ("call", _) => Some("lead webhooks come to this row too"),
         ("collected", _) => Some("not every conversation collects it"),
         ("previous", _) => Some("a lead's first event has nothing before it"),

@@ -16,6 +16,8 @@ mod together;
 mod files;
 mod offers;
 mod slips;
+mod numbers;
+mod silent;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -5,6 +5,7 @@
 //! that works is enough. What the sender alone knows (`body`, `collected`) is first left out, which
 //! a template has to bear wherever it may be missing; then `sent` tries it as text and as 0.
 
+mod branches;
 mod samples;
 mod sent;
 
@@ -105,9 +106,37 @@ pub fn check(reader: &mut Reader<'_>, kind: SourceKind, row: &Row) {
         if let Some(why) = verdict(&outcomes) {
             reader.tried += outcomes.len() * COST_OF_STATEMENTS;
             report(reader, (member.name, place.whole()), &why);
-        } else if let Some(sample) = full(&samples) {
+            continue;
+        }
+        if member.is_required {
+            check_branches(reader, &samples, when, &tried);
+        }
+        if let Some(sample) = full(&samples) {
             sent::check(reader, sample, when, &tried);
         }
+    }
+}
+
+/// Of one event with everything and one with nothing optional.
+fn check_branches(
+    reader: &mut Reader<'_>,
+    samples: &[Sample],
+    when: Option<&When>,
+    tried: &Tried<'_>,
+) {
+    let bases: Vec<&Sample> = full(samples).into_iter().chain(samples.first()).collect();
+    if tried.logics.is_empty() {
+        return;
+    }
+    let events = branches::named_in(when, tried);
+    let cost = events.len() * bases.len() * tried.cost;
+    if reader.tried + cost > MOST_WORK {
+        return;
+    }
+    reader.tried += cost;
+    if let Some(where_it_is) = branches::empty_with(&bases, &events, when, tried) {
+        let why = format!("{EMPTY}, where {where_it_is}");
+        report(reader, (tried.name, tried.place.whole()), &why);
     }
 }
 

@@ -20,7 +20,7 @@ const SIGNS: &[(&str, &str)] = &[
     ("!", "write `not`"),
     ("?", "write `a if condition else b`"),
     ("&", "write `and`"),
-    (";", "take it out"),
+    (";", TAKE_OUT),
     ("\u{201c}", QUOTES),
     ("\u{201d}", QUOTES),
     ("\u{201e}", QUOTES),
@@ -29,8 +29,18 @@ const SIGNS: &[(&str, &str)] = &[
     ("\u{2264}", "write `<=`"),
     ("\u{2265}", "write `>=`"),
     ("\u{2260}", "write `!=`"),
-    ("\u{a0}", "write a plain blank"),
+    ("\u{a0}", BLANK),
+    ("\u{202f}", BLANK),
+    ("\u{2007}", BLANK),
+    ("\u{3000}", BLANK),
+    ("\u{200b}", TAKE_OUT),
+    ("\u{200c}", TAKE_OUT),
+    ("\u{200d}", TAKE_OUT),
+    ("\u{2060}", TAKE_OUT),
+    ("\u{feff}", TAKE_OUT),
 ];
+const TAKE_OUT: &str = "take it out";
+const BLANK: &str = "write a plain blank";
 const QUOTES: &str = "write a plain quote: '";
 /// Signs of ours, which the ones above are not to be found in.
 const OURS: &[&str] = &["==", "!=", "<=", ">="];
@@ -106,6 +116,16 @@ const CALLED: &[(&str, &str)] = &[
     ("number", "float"),
     ("coalesce", "default"),
     ("or", "default"),
+    ("equalto", "eq"),
+    ("equals", "eq"),
+    ("==", "eq"),
+    ("!=", "ne"),
+    ("<", "lt"),
+    ("lessthan", "lt"),
+    ("<=", "le"),
+    (">", "gt"),
+    ("greaterthan", "gt"),
+    (">=", "ge"),
 ];
 
 /// Every foreign sign and word in the code of a source, each at its place.
@@ -163,11 +183,16 @@ fn scan(source: &str, range: Range<usize>, faults: &mut Vec<Fault>) {
 }
 
 fn fault(at: usize, sign: &str, hint: &str) -> Fault {
-    Fault::new(
-        at..at + sign.len(),
-        format!("does not compile: there is no `{sign}`"),
-    )
-    .hint(Some(hint.to_owned()))
+    let is_unseen = |_: &char| matches!(hint, BLANK | TAKE_OUT);
+    let unseen = sign.chars().find(|sign| !sign.is_ascii()).filter(is_unseen);
+    let message = match unseen {
+        Some(sign) => format!(
+            "does not compile: an invisible character stands here: U+{:04X}",
+            u32::from(sign)
+        ),
+        None => format!("does not compile: there is no `{sign}`"),
+    };
+    Fault::new(at..at + sign.len(), message).hint(Some(hint.to_owned()))
 }
 
 /// The length of a text in quotes, all of the rest if it does not end.

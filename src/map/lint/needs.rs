@@ -10,6 +10,7 @@ use minijinja::machinery::ast;
 
 use super::logic::Order;
 use super::syntax::{chain, range_of};
+use crate::event::EventKind;
 
 /// A value that must be there for the expression to be evaluated.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,9 +18,11 @@ pub struct Need {
     /// Such as `call.summary`.
     pub path: String,
     pub range: Range<usize>,
+    /// It is looked at only where the event is of this kind.
+    pub on: Option<EventKind>,
 }
 
-/// Paths that are surely there.
+/// Paths that are surely there; and the kind of the event, where it is known (`kind_proven`).
 pub type Proven = Vec<String>;
 
 /// Tests that a missing value passes or fails without ado.
@@ -83,6 +86,7 @@ impl<'a> Needs<'a> {
                 self.found.push(Need {
                     path,
                     range: range_of(expression),
+                    on: kind_proven(proven),
                 });
             }
             return;
@@ -229,17 +233,22 @@ fn proven_by_comparison(expression: &ast::Expr<'_>, truth: bool) -> Proven {
     };
     let mut proven = Vec::new();
     for (side, other, side_is_left) in [(left, right, true), (right, left, false)] {
+        let compared = |value: &Value, constant: &Value| match side_is_left {
+            true => compare(value, operator, constant),
+            false => compare(constant, operator, value),
+        };
+        if let (Some((path, _)), Some(constant)) = (fallback(side), other.as_const())
+            && path == KIND
+        {
+            proven.extend(only_kind(|kind| compared(&kind, &constant) == Some(truth)));
+        }
         match fallback(side) {
             Some((path, None)) => proven.push(path),
             Some((path, Some(value))) => {
                 let Some(constant) = other.as_const() else {
                     continue;
                 };
-                let outcome = if side_is_left {
-                    compare(&value, operator, &constant)
-                } else {
-                    compare(&constant, operator, &value)
-                };
+                let outcome = compared(&value, &constant);
                 if outcome == Some(!truth) {
                     proven.push(path);
                 }
@@ -248,6 +257,28 @@ fn proven_by_comparison(expression: &ast::Expr<'_>, truth: bool) -> Proven {
         }
     }
     proven
+}
+
+const KIND: &str = "event.kind";
+
+/// What stands among the paths where events are of this kind alone: no path, and like none.
+fn of_kind(kind: EventKind) -> String {
+    format!("{KIND} == '{}'", kind.as_str())
+}
+
+/// That one kind alone comes this far, if it is so.
+fn only_kind(comes: impl Fn(Value) -> bool) -> Option<String> {
+    let mut coming = EventKind::ALL
+        .into_iter()
+        .filter(|kind| comes(Value::from(kind.as_str())));
+    let only = coming.next()?;
+    coming.next().is_none().then(|| of_kind(only))
+}
+
+/// The one kind of which events are here, if conditions leave no other.
+pub fn kind_proven(proven: &[String]) -> Option<EventKind> {
+    let is_said = |kind: &EventKind| proven.contains(&of_kind(*kind));
+    EventKind::ALL.into_iter().find(is_said)
 }
 
 /// `x`, or `x | default(constant)`.

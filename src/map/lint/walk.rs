@@ -260,10 +260,26 @@ impl<'a> Walk<'a> {
                 None,
             );
         }
+        self.named_test(filter);
         if let Some(expression) = &filter.expr {
             self.expression(expression);
         }
         self.arguments(&filter.args);
+    }
+
+    /// `select('eq', 5)`: the test is named by a text, which the engine looks up when it is run.
+    fn named_test(&mut self, filter: &ast::Spanned<ast::Filter<'a>>) {
+        let place = match filter.name {
+            "select" | "reject" => 0,
+            "selectattr" | "rejectattr" => 1,
+            _ => return,
+        };
+        if let Some(ast::CallArg::Pos(test)) = filter.args.get(place)
+            && let Some(name) = test.as_const()
+            && let Some(name) = name.as_str()
+        {
+            self.known(name, TESTS, "test", range_of(test));
+        }
     }
 
     fn call(&mut self, call: &ast::Spanned<ast::Call<'a>>) {

@@ -204,3 +204,37 @@ fn no_row_is_offered_where_none_can_be_pasted() {
     };
     assert_eq!(offer::offer(&table.unwrap(), &facts), None);
 }
+
+#[test]
+fn two_odd_statuses_are_pasted_under_names_of_their_own() {
+    let mut text = VOICE.to_owned();
+    for word in ["{{ one }}", "{{ two }}"] {
+        let row = paste(SourceKind::Nlpearl, &text, &voice(word));
+        assert!(row.contains("name = \"A status of its own ("), "{row}");
+        text = format!("{text}\n{row}");
+    }
+    load(SourceKind::Nlpearl, &text);
+}
+
+#[test]
+fn a_status_that_looks_like_a_credential_is_not_offered_nor_shown() {
+    let secret = "sk_live_4f9aQ2mV8xTb71LkPz";
+    let status = Status::Name(secret.to_owned());
+    let facts = Facts {
+        status: Some(status.clone()),
+        ..Facts::default()
+    };
+    let (table, _) = parse(SourceKind::Nlpearl, VOICE);
+    assert_eq!(offer::offer(&table.unwrap(), &facts), None);
+    let instead = offer::instead(&status, "voice").unwrap();
+    assert!(instead.contains("looks like a credential"), "{instead}");
+    assert!(!instead.contains(&secret[..8]), "{instead}");
+    assert_eq!(offer::in_toml(&status), "\"********\"");
+    let facts = Facts {
+        sub_status: Some(secret.to_owned()),
+        ..facts_of(SourceKind::Capillary, &crm("Reopened", "x"))
+    };
+    let (table, _) = parse(SourceKind::Capillary, CRM);
+    let row = offer::offer(&table.unwrap(), &facts).unwrap();
+    assert!(!row.contains("sub_status"), "{row}");
+}

@@ -58,6 +58,37 @@ impl Sample {
         look(&Context::new(&input))
     }
 
+    /// The same event, with this value at a path; `None`: it cannot have it.
+    pub fn with(mut self, path: &str, value: &Json) -> Option<Self> {
+        let is_call = self.facts.kind == Some(EventKind::Call);
+        match path.split_once('.')? {
+            ("lead", "calls") => {
+                self.calls = u32::try_from(value.as_i64()?).ok()?;
+                // The webhook of a call counts that call.
+                if is_call && self.calls == 0 {
+                    return None;
+                }
+            }
+            ("call", member) if is_call => set_call(&mut self.facts, member, value)?,
+            ("collected", _) => {
+                let mut collected = json!({ "collected": self.facts.collected });
+                put(&mut collected, &path.split('.').collect::<Vec<_>>(), value);
+                self.facts.collected = collected["collected"].as_object()?.clone();
+            }
+            ("body", inside) => {
+                let mut body: Json = serde_json::from_str(&self.body).ok()?;
+                put(&mut body, &inside.split('.').collect::<Vec<_>>(), value);
+                self.body = body.to_string();
+            }
+            ("previous", "category") => {
+                let category = value.as_str()?;
+                self.previous.as_mut()?.category = Some(category.to_owned());
+            }
+            _ => return None,
+        }
+        Some(self)
+    }
+
     /// The same event, with this value wherever a path leads into what the sender decides.
     pub fn sending(&self, paths: &BTreeSet<String>, value: &Json) -> Self {
         let (mut collected, mut body) = (json!({}), json!({}));
@@ -78,6 +109,17 @@ impl Sample {
         sample.body = body.to_string();
         sample
     }
+}
+
+fn set_call(facts: &mut Facts, member: &str, value: &Json) -> Option<()> {
+    match member {
+        "duration" => facts.call_duration = Some(value.as_f64().filter(|length| *length >= 0.0)?),
+        "sentiment" => facts.call_sentiment = Some(value.as_i64()?),
+        "transferred" => facts.call_transferred = Some(value.as_bool()?),
+        "summary" => facts.call_summary = Some(value.as_str()?.to_owned()),
+        _ => return None,
+    }
+    Some(())
 }
 
 /// The bare one comes first, the full ones last.
