@@ -4,12 +4,15 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::leads::Leads;
 use super::past::{Names, Past, unpacked};
 use super::tally::MOST_KEYS;
 use super::{Sides, words};
 use crate::delivery::Slot;
+use crate::lead::LEADPING;
+use crate::systems::leadping::record;
 
 const OTHERS: &str = "(others)";
 const NOTHING: &str = "nothing";
@@ -83,12 +86,39 @@ fn differing(pasts: Sides<Option<&Past>>, names: &Names) -> Vec<(String, String,
     let said = |past: Option<&Past>| past.map(|past| said(past, names)).unwrap_or_default();
     let (before, after) = (said(pasts.current), said(pasts.candidate));
     let slots: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let nothing = Said::default();
     let differing = slots.into_iter().filter_map(|slot| {
-        let (before, after) = (before.get(slot), after.get(slot));
-        let words = |said: Option<&String>| said.cloned().unwrap_or(String::from(NOTHING));
-        (before != after).then(|| (place(slot), words(before), words(after)))
+        let of = |said: &'_ BTreeMap<String, Said>| said.get(slot).unwrap_or(&nothing).clone();
+        let (before, after) = (of(&before), of(&after));
+        let others: Vec<&str> = words::differing(&before.members, &after.members).collect();
+        let ends = match (before.words != after.words, others.as_slice()) {
+            (true, _) => (before.words, after.words),
+            (false, []) => return None,
+            (false, others) => {
+                let after = format!("{} with other {}", after.words, others.join(", "));
+                (before.words, after)
+            }
+        };
+        Some((place(slot), ends.0, ends.1))
     });
     differing.collect()
+}
+
+/// How a lead ends in one place.
+#[derive(Debug, Clone)]
+struct Said {
+    words: String,
+    /// What was sent last; of a record what all calls come to.
+    members: Map<String, Value>,
+}
+
+impl Default for Said {
+    fn default() -> Self {
+        Self {
+            words: String::from(NOTHING),
+            members: Map::new(),
+        }
+    }
 }
 
 /// The slot without the lead's address there.
@@ -98,20 +128,31 @@ fn place(slot: &str) -> String {
 }
 
 /// Slot → what was last said there.
-fn said(past: &Past, names: &Names) -> BTreeMap<String, String> {
-    let mut said = BTreeMap::new();
-    for (name, members) in past.newest_members() {
+fn said(past: &Past, names: &Names) -> BTreeMap<String, Said> {
+    let mut said: BTreeMap<String, Said> = BTreeMap::new();
+    for (name, entries) in past.members() {
         let slot = names.name(name);
         let parsed = Slot::parse(slot);
-        if !parsed.is_disposition() {
-            let members = unpacked(members);
-            said.insert(slot.to_owned(), words::of_members(parsed, &members));
-        }
+        let mut entries = entries.map(unpacked);
+        let new = if parsed.is_record {
+            let mut entries: Vec<Map<String, Value>> = entries.collect();
+            entries.reverse();
+            let members = record::together(entries.iter().filter_map(record::changes));
+            let words = words::listed(&members);
+            (!members.is_empty()).then_some(Said { words, members })
+        } else {
+            entries.next().map(|members| Said {
+                words: words::of_members(parsed, &members),
+                members,
+            })
+        };
+        said.extend(new.map(|new| (slot.to_owned(), new)));
     }
+    // What LeadPing itself says, too.
     if let Some(previous) = past.previous() {
         let (category, outcome) = (previous.category.as_deref(), previous.outcome.as_deref());
-        let words = words::disposition(category, outcome);
-        said.insert(String::from(crate::lead::LEADPING), words);
+        let own = said.entry(String::from(LEADPING)).or_default();
+        own.words = words::disposition(category, outcome);
     }
     said
 }

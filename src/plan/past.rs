@@ -73,11 +73,11 @@ impl Past {
         self.previous.as_deref()
     }
 
-    /// Slot → the members of its newest entry, packed.
-    pub(super) fn newest_members(&self) -> impl Iterator<Item = (Name, &str)> {
-        self.targets.iter().filter_map(|target| {
-            let newest = target.entries.first()?;
-            Some((target.name, &*newest.members))
+    /// Slot → the members of its entries, packed, the newest first.
+    pub(super) fn members(&self) -> impl Iterator<Item = (Name, impl Iterator<Item = &str>)> {
+        self.targets.iter().map(|target| {
+            let entries = target.entries.iter();
+            (target.name, entries.map(|entry| &*entry.members))
         })
     }
 

@@ -233,7 +233,10 @@ fn example(pair: &Pair<'_>) -> Example {
     if before == after {
         let members = differing_members(current, candidate).join(", ");
         before.push_str(" as it is");
-        after.push_str(&format!(" with other {members}"));
+        after.push_str(&match members.as_str() {
+            "" => String::from(" in another way (`final`, or what is amended)"),
+            members => format!(" with other {members}"),
+        });
     }
     Example {
         event: pair.event.id,
@@ -252,13 +255,8 @@ fn differing_members(current: &Decision, candidate: &Decision) -> Vec<String> {
         Some((left, candidate.deliveries.iter().find(same_slot)?))
     });
     let mut differing: Vec<String> = pairs
-        .flat_map(|(left, right)| {
-            let names = left.members.keys().chain(right.members.keys());
-            names
-                .filter(|name| left.members.get(*name) != right.members.get(*name))
-                .cloned()
-                .collect::<Vec<_>>()
-        })
+        .flat_map(|(left, right)| words::differing(&left.members, &right.members))
+        .map(str::to_owned)
         .collect();
     differing.sort();
     differing.dedup();

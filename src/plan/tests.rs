@@ -258,15 +258,16 @@ fn a_changed_row_changes_what_is_sent_and_how_leads_end() {
 }
 
 #[test]
-fn only_another_member_is_a_difference_that_leaves_the_end_alone() {
+fn another_member_alone_is_an_end_of_its_own() {
     let changed = SUCCESS.replace("type = \"Call\",", "type = \"Call\", notes = \"by phone\",");
     check(
         SUCCESS,
         &changed,
         &Traffic::default().voice("1", 100),
         &[
-            "1 of 1 events, 0 of 1 leads",
+            "1 of 1 events, 1 of 1 leads",
             "success: 1 → 1, 1",
+            "leads 1 Qualified / Interested → Qualified / Interested with other notes",
             "calls: 1 → 1, 0 s",
         ],
     );

@@ -7,6 +7,7 @@ use crate::decision::{Decision, PlannedDelivery, Verdict};
 use crate::delivery::Slot;
 use crate::lead::LEADPING;
 use crate::lead::course::Words;
+use crate::systems::leadping::record;
 
 /// The longest value of one member that is shown.
 const MOST_OF_A_VALUE: usize = 40;
@@ -79,8 +80,7 @@ pub(super) fn place(slot: Slot<'_>) -> &str {
 /// What these members say, in short.
 pub(super) fn of_members(slot: Slot<'_>, members: &Map<String, Value>) -> String {
     if slot.is_record {
-        let changes = members.values().next().and_then(Value::as_object);
-        return changes.map_or_else(String::new, listed);
+        return record::changes(members).map_or_else(String::new, listed);
     }
     let words = Words::of(slot.target, members);
     match (slot.target, &words.outcome) {
@@ -95,8 +95,21 @@ pub(super) fn disposition(category: Option<&str>, outcome: Option<&str>) -> Stri
     format!("{} / {}", category.unwrap_or("-"), outcome.unwrap_or("-"))
 }
 
+/// The names of the members in which these differ.
+pub(super) fn differing<'m>(
+    left: &'m Map<String, Value>,
+    right: &'m Map<String, Value>,
+) -> impl Iterator<Item = &'m str> {
+    let names = left
+        .keys()
+        .chain(right.keys().filter(|name| !left.contains_key(*name)));
+    names
+        .filter(|name| left.get(*name) != right.get(*name))
+        .map(String::as_str)
+}
+
 /// `enabled false, tagNames ["won"]`.
-fn listed(members: &Map<String, Value>) -> String {
+pub(super) fn listed(members: &Map<String, Value>) -> String {
     let members = members.iter().map(|(name, value)| {
         let value = match value {
             Value::String(text) => text.clone(),

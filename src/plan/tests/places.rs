@@ -129,6 +129,41 @@ leadping = { lead = { enabled = true } }
 }
 
 #[test]
+fn a_record_ends_as_all_its_changes_together() {
+    let rows = |tag: &str| {
+        format!(
+            r#"kind = "capillary"
+[[row]]
+status = "WON"
+leadping = {{ lead = {{ tagNames = ["{tag}"] }} }}
+[[row]]
+status = "LOST"
+leadping = {{ lead = {{ enabled = false }} }}
+"#
+        )
+    };
+    let traffic = Traffic::default().crm("1", "WON").crm("1", "LOST");
+    let comparison = compared(&rows("x"), &rows("y"), &traffic);
+    let ends = &comparison.lead_ends;
+    assert_eq!(comparison.leads_differ, 1);
+    assert_eq!(ends[0].before, r#"enabled false, tagNames ["x"]"#);
+    assert_eq!(ends[0].after, r#"enabled false, tagNames ["y"]"#);
+}
+
+#[test]
+fn what_differs_in_no_member_is_told_as_that() {
+    let traffic = Traffic::default().crm("1", "WON");
+    let last = WON.replacen(
+        "outcome = \"Won\" }",
+        "outcome = \"Won\" }\nfinal = true",
+        1,
+    );
+    let comparison = compared(WON, &last, &traffic);
+    let after = "Converted / Won in another way (`final`, or what is amended)";
+    check_ends(&comparison, &[], ("Converted / Won as it is", after));
+}
+
+#[test]
 fn terminal_categories_are_entered_left_and_ended_in() {
     let traffic = Traffic::default()
         .crm("1", "WON")

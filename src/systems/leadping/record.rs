@@ -63,6 +63,19 @@ pub fn update(lead_id: &str, answer: &[u8], changes: &Map<String, Value>) -> Upd
     Update::Write(Request::new(Method::Put, &["leads", lead_id], Some(body)))
 }
 
+/// What several changes, oldest first, come to together.
+pub fn together<'c>(changes: impl Iterator<Item = &'c Map<String, Value>>) -> Map<String, Value> {
+    const LISTS: [&str; 2] = ["tagIds", "tagNames"];
+    let nothing = Map::new();
+    let empty = |list: &str| (list.to_owned(), Value::Array(Vec::new()));
+    let mut all = Map::from_iter(LISTS.map(empty));
+    for (member, value) in changes.flatten() {
+        change(&mut all, &nothing, (member, value));
+    }
+    all.retain(|_, value| value.as_array().is_none_or(|list| !list.is_empty()));
+    all
+}
+
 /// The record, if the answer is the one of this lead.
 fn record_in(lead_id: &str, answer: &[u8]) -> Option<Map<String, Value>> {
     let Ok(Value::Object(record)) = serde_json::from_slice(answer) else {
