@@ -4,8 +4,9 @@
 //! looks at a clock, a store or a socket. The verdicts are tried in the contract's order, the
 //! first that holds wins: those on the event here, those per target in `weigh`, which asks `write`
 //! (set or amend), `authority` (who may leave what) and `budget` (is this a loop); `echo` is asked
-//! before all of them, `waiting` what holds a lead that is not known at LeadPing yet, and `told` what the event says of its own system, with `give_way`, what it takes
-//! back of that. `policy` is what the configuration says about it.
+//! before all of them, `waiting` what holds a lead that is not known at LeadPing yet, `elsewhere` what
+//! the event's word at LeadPing means for its other wishes, and `told` what the event says of its own
+//! system, with `give_way`, what it takes back of that. `policy` is what the configuration says about it.
 
 use std::cell::LazyCell;
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use jiff::Timestamp;
 mod authority;
 mod budget;
 mod echo;
+mod elsewhere;
 mod give_way;
 mod policy;
 mod told;
@@ -30,6 +32,7 @@ use crate::event::{Event, Facts, Reading, Standing};
 use crate::lead::{LeadHistory, Only, Previous};
 
 use echo::Heard;
+use elsewhere::Bearing;
 use weigh::{Case, Weighed};
 
 use crate::map::{self, MapInput, Mapped, RowRef, Table, Wish};
@@ -213,7 +216,7 @@ fn plan(
         ..AppliedChange::default()
     };
     let only = question.history.only.as_ref();
-    let overruled = LazyCell::new(|| overruled(question, &wishes));
+    let bearing = LazyCell::new(|| Bearing::of(question, &wishes));
     for wish in &wishes {
         if only.is_some_and(|only| only.target != wish.target) {
             continue;
@@ -236,11 +239,8 @@ fn plan(
             let case = Case::at(question, wish, (address, &slot));
             let weighed = match heard {
                 Some((_, Heard::Echo(of))) => Weighed::echo_of(of),
-                _ if case.slot.is_disposition() => case.weigh(),
-                _ => match (case.newer(), &*overruled) {
-                    (None, Some(verdict)) => verdict.clone().into(),
-                    _ => case.weigh(),
-                },
+                _ if case.slot.is_disposition() || case.newer().is_some() => case.weigh(),
+                _ => bearing.on(&case).unwrap_or_else(|| case.weigh()),
             };
             let part = Part {
                 wish,
@@ -265,22 +265,6 @@ fn plan(
     let is_news = !change.is_only_told || !change.courses.is_empty();
     made.applied = is_news.then_some(change);
     made
-}
-
-/// A lead has one truth: what a stronger source keeps the event from saying at LeadPing, it does
-/// not say elsewhere either.
-fn overruled(question: &Question<'_>, wishes: &[Wish]) -> Option<TargetVerdict> {
-    wishes.iter().find_map(|wish| {
-        let addresses = match addresses_of(question, wish) {
-            Ok(addresses) => addresses,
-            Err((verdict, _)) => return waiting::overrules(question, wish, &verdict),
-        };
-        let address = addresses.first()?;
-        let slot = delivery::slot(&wish.target, address, &wish.members);
-        let case = Case::at(question, wish, (address, &slot));
-        let verdict = case.slot.is_disposition().then(|| case.weigh().verdict)?;
-        matches!(verdict, TargetVerdict::Outranked { .. }).then_some(verdict)
-    })
 }
 
 /// Whether a decision about one place is about this slot. If the lead is no more where it was, it

@@ -87,7 +87,8 @@ pub enum EntryState {
     Unsent,
     /// A try of it is open, or its fate is not known.
     OnItsWay,
-    /// At the target; in shadow mode also what was withheld.
+    /// At the target, by its answer or because the write came back as a webhook; in shadow mode also
+    /// what was withheld.
     There,
     /// Parked, discarded, superseded, withheld, or gone from the target's history.
     Absent,
@@ -112,7 +113,7 @@ pub struct Entry {
     /// The target's id of it, once known.
     pub entry_id: Option<String>,
     pub state: EntryState,
-    /// When the target was known to have it.
+    /// When the target was known to have it: by its answer, or by the echo if that came before.
     pub there_since: Option<Timestamp>,
 }
 

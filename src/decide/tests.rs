@@ -18,6 +18,7 @@ use crate::map::parse_table;
 mod authority;
 mod echo;
 mod edits;
+mod elsewhere;
 mod give_way;
 mod laws;
 mod looping;

@@ -13,7 +13,7 @@ use super::echo::{self, Heard};
 use super::{Question, Reported, authority, give_way};
 use crate::decision::{AppliedChange, Decision, Revision, Told};
 use crate::delivery::{self, DeliveryId, Slot};
-use crate::event::{EventKind, Facts, Standing};
+use crate::event::{EventKind, Facts, Sequence, Standing};
 use crate::lead::course::{Course, Report, Words};
 use crate::lead::{Applied, Entry, EntryState, LEADPING, LeadHistory, Previous, TargetHistory};
 use crate::systems::leadping::vocabulary::canonical_category;
@@ -107,6 +107,36 @@ fn is_after(newest: &Applied, question: &Question<'_>) -> bool {
         (Some(ours), Some(theirs)) if ours != theirs => ours < theirs,
         _ => newest.sequence >= question.event.sequence,
     }
+}
+
+/// What LeadPing has said, or was decided for it, since it reported this: an event that waited, or
+/// comes late, is not where the lead is any more.
+pub(super) fn overtaken(question: &Question<'_>) -> Option<Sequence> {
+    let own = question.event;
+    let reported = question.policy.reports.get(&own.source)?;
+    let history = question.history.targets.get(&reported.target)?;
+    if reported.kind != LEADPING {
+        return None;
+    }
+    let told = history.reported().filter(|report| {
+        let newest = Applied {
+            sequence: report.event,
+            occurred_at: report.occurred_at,
+        };
+        report.event != own.sequence && is_after(&newest, question)
+    });
+    let has = history.has().filter(|has| has.event > own.sequence);
+    let told = told.map(|report| report.event);
+    told.max(has.map(|has| has.event))
+}
+
+/// Whether the event tells something else than what we wrote in its own system, and that by a clock:
+/// it was changed there again, whatever it says.
+pub(super) fn is_news_by_its_clock(question: &Question<'_>) -> bool {
+    let own = question.event.sequence;
+    let mut targets = question.history.targets.values();
+    let is_own = |report: &Report| report.event == own && report.occurred_at.is_some();
+    targets.any(|history| history.reported().is_some_and(is_own))
 }
 
 /// What the event tells of one slot of its own system; `None`: nothing that changes anything.

@@ -168,6 +168,17 @@ impl<'a> Case<'a> {
             .filter(|applied| *applied > event.sequence)
     }
 
+    /// The verdict on what is older than this event: nothing is written for it.
+    pub(super) fn overtaken_by(&self, newest: Sequence) -> Weighed {
+        match self.history.has() {
+            Some(has) if self.is_unchanged(has) => TargetVerdict::Unchanged {
+                since: has.delivery,
+            },
+            _ => TargetVerdict::Stale { newest },
+        }
+        .into()
+    }
+
     /// The report that came since, where the event is more about that entry and nothing else.
     fn told_since(&self, entry: &Entry) -> Option<Sequence> {
         let reported = self.history.reported()?;
@@ -183,7 +194,7 @@ impl<'a> Case<'a> {
     }
 
     /// Only LeadPing keeps entries; elsewhere a status is a status.
-    fn entry_detailed(&self, words: &Words) -> Option<&Entry> {
+    pub(super) fn entry_detailed(&self, words: &Words) -> Option<&Entry> {
         if !self.slot.is_disposition() || self.wish.write == Some(Write::Set) {
             return None;
         }

@@ -31,7 +31,7 @@ impl LeadHistory {
         }
         for target in next.targets.values_mut() {
             for revision in &decision.revisions {
-                target.revise(revision);
+                target.revise(revision, event);
             }
         }
         for sent in &decision.deliveries {
@@ -65,7 +65,7 @@ impl TargetHistory {
         entries.find(|entry| entry.delivery == delivery)
     }
 
-    fn revise(&mut self, revision: &Revision) {
+    fn revise(&mut self, revision: &Revision, by: &Event) {
         match revision {
             Revision::Call { entry, call } => {
                 if let Some(entry) = self.entry(*entry) {
@@ -86,6 +86,11 @@ impl TargetHistory {
             Revision::SupersedeAmends { .. } => {}
             Revision::Echoed { delivery } => {
                 self.own_writes.retain(|write| write.delivery != *delivery);
+                let coming = self.entry(*delivery);
+                if let Some(entry) = coming.filter(|it| it.state == EntryState::OnItsWay) {
+                    entry.state = EntryState::There;
+                    entry.there_since = Some(by.received_at);
+                }
             }
         }
     }

@@ -22,6 +22,7 @@ on_every_engine!(
     what_is_under_way_does_not_give_way,
     an_entry_takes_its_call_from_the_first_event_that_names_one,
     an_echo_is_awaited_once_from_the_lease_to_the_end_of_its_window,
+    a_write_that_came_back_is_there_whether_its_answer_came_or_not,
     a_refused_write_awaits_no_echo,
     retention_keeps_the_newest_detail,
     withheld_entries_count_in_shadow_mode_only,
@@ -293,6 +294,33 @@ async fn an_echo_is_awaited_once_from_the_lease_to_the_end_of_its_window(engine:
     assert_eq!(awaited(&mut scene).await, [], "an echo comes once");
     scene.reopen().await;
     assert_eq!(awaited(&mut scene).await, []);
+}
+
+async fn a_write_that_came_back_is_there_whether_its_answer_came_or_not(engine: Engine) {
+    let mut scene = Scene::on(engine);
+    scene.carry(say("", "Won")).await;
+    let lease = scene.take_one().await;
+    let unsure = Outcome::Retry {
+        at: at(900),
+        fate_unknown: true,
+        patience: None,
+    };
+    scene.settle(&lease, unsure).await;
+    let entry = newest(&mut scene).await;
+    let stands = (EntryState::OnItsWay, None);
+    assert_eq!((entry.state, entry.there_since), stands);
+    scene.advance(1_000);
+    let echo = json!({ "own": "v1", "leadping": "L1", "do": "echo" });
+    scene.carry_from("mirror", echo).await;
+    let stands = (EntryState::There, Some(at(1_000)));
+    let entry = newest(&mut scene).await;
+    assert_eq!((entry.state, entry.there_since), stands);
+    // The look-up that finds it changes nothing about that.
+    scene.advance(1_000);
+    let lease = scene.take_one().await;
+    scene.deliver(&lease, "e1").await;
+    let entry = newest(&mut scene).await;
+    assert_eq!((entry.state, entry.there_since), stands);
 }
 
 async fn a_refused_write_awaits_no_echo(engine: Engine) {

@@ -30,6 +30,8 @@ struct Found {
     timestamp: i64,
     has_clock: bool,
     settled_at: Option<i64>,
+    /// When its own echo was received.
+    heard_at: Option<i64>,
 }
 
 impl Past<'_> {
@@ -42,7 +44,8 @@ impl Past<'_> {
     ) -> Result<Vec<Entry>, StoreError> {
         let mut statement = self.0.prepare_cached(
             r#"SELECT delivery, entry, id, members, call, source, event, state, fate_unknown, gone,
-                    entry_id, timestamp, settled_at, has_clock
+                    entry_id, timestamp, settled_at, has_clock,
+                    (SELECT received_at FROM event WHERE sequence = echoed_by)
              FROM delivery WHERE lead = ?1 AND target = ?2
              AND (?4 IS NULL OR lead_id = ?4) AND (members LIKE '{"lead":%') = ?5
              ORDER BY delivery DESC LIMIT ?3"#,
@@ -85,8 +88,17 @@ fn entry<'f>(
         timestamp: from_ms(set.timestamp)?,
         has_clock: set.has_clock,
         entry_id: set.entry_id.clone(),
-        state: set.state,
-        there_since: set.settled_at.map(from_ms).transpose()?,
+        // What comes back has arrived, whether its answer came or not.
+        state: match (set.state, set.heard_at) {
+            (EntryState::OnItsWay, Some(_)) => EntryState::There,
+            (state, _) => state,
+        },
+        there_since: [set.settled_at, set.heard_at]
+            .into_iter()
+            .flatten()
+            .min()
+            .map(from_ms)
+            .transpose()?,
     })
 }
 
@@ -118,5 +130,6 @@ fn found(row: &Row<'_>, shadowed: bool) -> Result<Found, StoreError> {
         timestamp: row.get(11)?,
         settled_at: row.get(12)?,
         has_clock: row.get(13)?,
+        heard_at: row.get(14)?,
     })
 }

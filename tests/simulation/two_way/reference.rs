@@ -69,6 +69,8 @@ pub struct Write {
     /// From the event after this one on everybody knew that it was refused.
     known_after: i64,
     echoed_by: Option<i64>,
+    /// Then it was there, whether its answer had come or not.
+    pub(super) heard_at: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone)]
@@ -195,13 +197,22 @@ impl Reference<'_> {
                 let (first, others): (Vec<_>, Vec<_>) = calls
                     .into_iter()
                     .partition(|(target, _)| *target == "leadping");
-                let mut is_overruled = false;
+                let mut bearing = match first.first() {
+                    Some(_) => Bearing::Free,
+                    None => lead.bearing_without_a_word(&case),
+                };
                 for (target, members) in first.into_iter().chain(others) {
-                    let verdict = lead.weigh(&case, target, &members, is_overruled);
-                    is_overruled |= target == "leadping" && verdict == "outranked";
+                    let wanted = words(target, &members);
+                    let detailed = lead.detailed(&case, target, &wanted);
+                    let verdict = lead.weigh(&case, target, &members, bearing);
+                    if target == "leadping" {
+                        bearing = lead.bearing(&case, verdict, detailed);
+                    }
                     if verdict == "unlinked" {
-                        is_overruled |= lead.is_held_from(&case, &words(target, &members));
-                        lead.hold(&case, words(target, &members));
+                        if lead.is_held_from(&case, &wanted) {
+                            bearing = Bearing::Overruled;
+                        }
+                        lead.hold(&case, wanted);
                     }
                     expected.verdicts.insert(target, verdict);
                 }
@@ -222,6 +233,18 @@ impl Reference<'_> {
         }
         self.expected.insert(sequence, expected);
     }
+}
+
+/// What an event's word at LeadPing means for what else it wants.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Bearing {
+    Free,
+    /// A stronger source holds the lead.
+    Overruled,
+    /// More about what the lead is no more.
+    Old,
+    /// More about what it is since this event.
+    Since(i64),
 }
 
 /// An event when it is decided.
@@ -288,6 +311,57 @@ impl Lead {
         }
     }
 
+    /// The entry that the event is more about: its event, and whether it is the newest.
+    fn detailed(&self, case: &Case<'_>, target: &str, wanted: &Words) -> Option<(i64, bool)> {
+        let at = self.at.get(target)?;
+        let entry = &at.entries[at.entry_detailed(case, target, wanted)?];
+        let newest = at.counting().next();
+        let is_newest = newest.is_some_and(|newest| newest.id == entry.id);
+        Some((entry.event, is_newest))
+    }
+
+    fn bearing(&self, case: &Case<'_>, verdict: &str, detailed: Option<(i64, bool)>) -> Bearing {
+        let own = case.said.sequence;
+        // Its own system was changed again, whatever it says.
+        let is_news = case.said.stamp.is_some()
+            && self.at.values().any(|at| {
+                let report = at.report.as_ref();
+                report.is_some_and(|report| report.event == own)
+            });
+        match (verdict, detailed) {
+            ("outranked", _) => Bearing::Overruled,
+            ("unlinked", _) | (_, None) => Bearing::Free,
+            ("delivery", _) if !case.said.is_of_call => Bearing::Free,
+            (_, Some((event, _))) if is_news && event != own => Bearing::Free,
+            ("stale", _) | (_, Some((_, false))) => Bearing::Old,
+            (_, Some((event, true))) => Bearing::Since(event),
+        }
+    }
+
+    /// What says nothing at LeadPing does not lead away from what a stronger source holds; and what
+    /// LeadPing itself said counts until it says, or is told, something else.
+    fn bearing_without_a_word(&self, case: &Case<'_>) -> Bearing {
+        let said = case.said;
+        let at = self.at.get("leadping");
+        if said.own() == "leadping" {
+            let is_old = at.is_some_and(|at| {
+                let has = at.has(case.turn);
+                at.has_said_since(said) || has.is_some_and(|has| has.event > said.sequence)
+            });
+            return if is_old { Bearing::Old } else { Bearing::Free };
+        }
+        let is_weaker = |than: &str| rank(&said.source) > rank(than);
+        let is_held = match (self.knows(said, System::Leadping), &self.held) {
+            (false, Some((event, by, ..))) => *event < said.sequence && is_weaker(by),
+            _ => at.is_some_and(|at| at.is_held() && is_weaker(&at.setter)),
+        };
+        if is_held {
+            Bearing::Overruled
+        } else {
+            Bearing::Free
+        }
+    }
+
     fn knows(&self, said: &Said, system: System) -> bool {
         let mut known = self.together.iter();
         known.any(|known| known.contains(&system) && !known.is_disjoint(&said.names))
@@ -308,7 +382,7 @@ impl Lead {
         case: &Case<'_>,
         target: &'static str,
         members: &Members,
-        is_overruled: bool,
+        bearing: Bearing,
     ) -> &'static str {
         let said = case.said;
         let (system, nowhere) = match target {
@@ -328,7 +402,8 @@ impl Lead {
         let verdict = match () {
             () if is_echo => "echo",
             () if is_late || at.applied > said.sequence => "stale",
-            () if is_overruled => "outranked",
+            () if bearing == Bearing::Overruled => "outranked",
+            () if at.is_overtaken(said, target, bearing) => at.has_it(case.turn, members),
             () => at.weigh(case, target, members),
         };
         // An echo is news at no other target than its own.
@@ -369,6 +444,7 @@ impl Lead {
         };
         if let Some(write) = taken {
             write.echoed_by = Some(said.sequence);
+            write.heard_at = Some(said.received_at);
             return true;
         }
         false
@@ -482,6 +558,30 @@ impl AtTarget {
         "delivery"
     }
 
+    fn is_held(&self) -> bool {
+        self.is_final || self.words.as_ref().is_some_and(is_terminal)
+    }
+
+    /// A campaign that goes on is told to stop again.
+    fn is_overtaken(&self, said: &Said, target: &str, bearing: Bearing) -> bool {
+        match (bearing, &self.report) {
+            (Bearing::Old, _) => true,
+            (Bearing::Since(since), Some(report)) => {
+                report.event > since && report.event != said.sequence && target != "nlpearl"
+            }
+            _ => false,
+        }
+    }
+
+    /// The verdict on what is overtaken.
+    fn has_it(&self, turn: i64, members: &Members) -> &'static str {
+        let has = self.has(turn).and_then(|has| self.members_of(&has, turn));
+        match has {
+            Some(has) if covers(&has, members) => "unchanged",
+            _ => "stale",
+        }
+    }
+
     /// Which entry this is more about: a call webhook, any entry of its call that says the same;
     /// any other, the newest of its source and call, if that says the same.
     fn entry_detailed(&self, case: &Case<'_>, target: &str, wanted: &Words) -> Option<usize> {
@@ -591,6 +691,7 @@ impl AtTarget {
             gave_way_to,
             known_after: case.known_after(),
             echoed_by: None,
+            heard_at: None,
         });
     }
 

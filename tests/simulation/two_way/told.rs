@@ -9,7 +9,7 @@ use super::said::Said;
 /// What a system said last that was not what was written there.
 #[derive(Debug, Clone)]
 pub struct Report {
-    event: i64,
+    pub(super) event: i64,
     stamp: Option<Timestamp>,
     words: Words,
     pub(super) over: Option<String>,
@@ -109,7 +109,7 @@ impl AtTarget {
         true
     }
 
-    fn has(&self, turn: i64) -> Option<Entry> {
+    pub(super) fn has(&self, turn: i64) -> Option<Entry> {
         let is_there = |entry: &&Entry| self.members_of(entry, turn).is_some();
         self.counting().find(is_there).cloned()
     }
@@ -137,12 +137,21 @@ impl AtTarget {
         })
     }
 
+    /// Whether the system said something newer than this.
+    pub(super) fn has_said_since(&self, said: &Said) -> bool {
+        let own = (said.stamp, said.sequence);
+        self.report.as_ref().is_some_and(|report| {
+            report.event != said.sequence && is_after((report.stamp, report.event), own)
+        })
+    }
+
     /// What was there when it came.
     fn there(&self, heard: &Heard<'_>) -> Option<Entry> {
         let was_there = |entry: &&Entry| {
             let mut writes = self.writes.iter();
             let set = writes.find(|write| write.id == entry.id).unwrap();
-            set.fate == Fate::Delivered && set.ended < heard.said.received_at
+            let known = set.heard_at.map_or(set.ended, |at| at.min(set.ended));
+            set.fate == Fate::Delivered && known < heard.said.received_at
         };
         self.counting().find(was_there).cloned()
     }
