@@ -33,7 +33,7 @@ enum LinksAction {
     List(list::ListArgs),
     /// Teach a link and decide what waited for it
     #[command(
-        after_help = "Example:\n  leadping-bridge links set voice 68c3f1a2b4d5e6f708192a3b lead_7Q2M4\n  leadping-bridge links set voice 68c3f1a2b4d5e6f708192a3b lead_7Q2M4 --pearl 66f1a2b3c4d5e6f708192a3b"
+        after_help = "Example:\n  leadping-bridge links set voice 68c3f1a2b4d5e6f708192a3b lead_7Q2M4\n  leadping-bridge links set voice 68c3f1a2b4d5e6f708192a3b lead_7Q2M4 \\\n      --pearl 66f1a2b3c4d5e6f708192a3b"
     )]
     Set(SetArgs),
     /// Teach the links of a CSV file; every faulty line is told with its number
