@@ -26,9 +26,12 @@ mod write;
 
 pub use policy::{Policy, Reported};
 
-use crate::decision::{AppliedChange, Decision, DecisionRecord, ParkCause, TargetVerdict, Verdict};
+use crate::decision::{
+    AppliedChange, Decision, DecisionRecord, ParkCause, Revision, TargetVerdict, Verdict,
+};
 use crate::delivery::{self, Slot};
 use crate::event::{Event, Facts, Reading, Standing};
+use crate::lead::course::Course;
 use crate::lead::{LeadHistory, Only, Previous};
 
 use echo::Heard;
@@ -223,11 +226,9 @@ fn plan(
         }
         let addresses = match addresses_of(question, wish) {
             Ok(addresses) => addresses,
-            Err((verdict, cause)) => {
-                let held = waiting::hold(question, wish, &verdict);
+            Err(nowhere) => {
+                let held = let_wait(&mut made, (question, wish), heard, nowhere);
                 change.courses.extend(held);
-                made.record.targets.insert(wish.target.clone(), verdict);
-                made.cause = made.cause.or(cause);
                 continue;
             }
         };
@@ -265,6 +266,50 @@ fn plan(
     let is_news = !change.is_only_told || !change.courses.is_empty();
     made.applied = is_news.then_some(change);
     made
+}
+
+/// A wish for where the lead is not: the event may wait for that, unless it is our own write coming
+/// back, which says nothing elsewhere. What the lead is held in meanwhile.
+fn let_wait(
+    made: &mut Decision,
+    (question, wish): (&Question<'_>, &Wish),
+    heard: Option<&(&str, Heard<'_>)>,
+    (verdict, cause): (TargetVerdict, Option<ParkCause>),
+) -> Option<(String, Course)> {
+    if let (Some((_, Heard::Echo(of))), Some(_)) = (heard, &cause) {
+        let echo = Weighed::echo_of(of);
+        note(&mut made.revisions, echo.revisions);
+        let target = wish.target.clone();
+        made.record.targets.insert(target, echo.verdict);
+        return None;
+    }
+    let held = waiting::hold(question, wish, &verdict);
+    if cause.is_some() && made.record.why.is_none() {
+        made.record.why = why_it_waits(wish, &verdict);
+    }
+    made.record.targets.insert(wish.target.clone(), verdict);
+    made.cause = made.cause.take().or(cause);
+    held
+}
+
+/// What its cause does not say: which target it is about.
+fn why_it_waits(wish: &Wish, verdict: &TargetVerdict) -> Option<String> {
+    let target = &wish.target;
+    match verdict {
+        TargetVerdict::Absent => Some(format!(
+            "`{target}`: where the lead is there is not known yet, and the row says `required`"
+        )),
+        TargetVerdict::Invalid { why } => Some(format!("`{target}`: {why}")),
+        _ => None,
+    }
+}
+
+fn note(revisions: &mut Vec<Revision>, more: Vec<Revision>) {
+    for revision in more {
+        if !revisions.contains(&revision) {
+            revisions.push(revision);
+        }
+    }
 }
 
 /// Whether a decision about one place is about this slot. If the lead is no more where it was, it
@@ -345,11 +390,7 @@ fn take_in(made: &mut Decision, change: &mut AppliedChange, weighed: Weighed, pa
         }
         change.courses.insert(slot.to_owned(), course);
     }
-    for revision in weighed.revisions {
-        if !made.revisions.contains(&revision) {
-            made.revisions.push(revision);
-        }
-    }
+    note(&mut made.revisions, weighed.revisions);
     made.deliveries.extend(weighed.delivery);
     made.record.targets.insert(key, weighed.verdict);
 }

@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 
 use crate::delivery::{DeliveryId, slot};
 use crate::event::Sequence;
-use crate::lead::Previous;
 use crate::lead::course::{Course, Return, Words};
+use crate::lead::{LEADPING, Previous};
 use crate::map::RowRef;
 
 /// Why something waits for a person or for its cause to go away: a stable key.
@@ -21,6 +21,10 @@ use crate::map::RowRef;
 )]
 #[serde(transparent)]
 pub struct ParkCause(String);
+
+/// What a person does where the row requires that the lead is known at another system than LeadPing;
+/// which one, the decision's reason says.
+pub const FOR_A_PLACE: &str = "wait until the first webhook of the system that the row requires names the lead; or say where the lead is there: `leadping-bridge links set <its source> <its lead id> <LeadPing lead id> --pearl <pearl id>`, or `links import` with a column `pearl_id`; or take `required` out of the row";
 
 impl ParkCause {
     /// `status`: as the vendor sends it, at most 64 safe characters.
@@ -95,11 +99,15 @@ impl ParkCause {
                     "add a row for its status, which `leadping-bridge parked list` shows as it was sent, to the mapping of `{name}`; it is then decided again by itself"
                 ),
             },
+            // LeadPing's own webhooks name LeadPing's id: what is missing is the lead's place elsewhere.
+            "unlinked" if name == LEADPING => String::from(
+                "wait for a webhook that says where else the lead is, or name it: `leadping-bridge links set <source there> <lead id there> <LeadPing lead id>`",
+            ),
             "unlinked" => format!(
                 "name the LeadPing lead: `leadping-bridge links set {name} <its lead id> <LeadPing lead id>`, or wait for an event that names both"
             ),
             "invalid" => format!(
-                "the body or a template lacks something; mend the mapping of `{name}` or the sender"
+                "the body, a template or a target's configuration lacks something, which its reason names; mend the sender, the mapping of `{name}` or the configuration"
             ),
             "row" => format!(
                 "a row of the mapping of `{name}` parks {}; change the row to act on it",

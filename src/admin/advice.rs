@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use super::Admin;
+use crate::decision::FOR_A_PLACE;
 use crate::event::{Facts, Sequence};
 use crate::map::offer;
 use crate::store::{Decider as _, ParkedReasons, ParkedRow, StoreError};
@@ -16,7 +17,8 @@ pub struct ParkedCause {
     /// For a status that no row takes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row: Option<RowToPaste>,
-    /// Of `invalid`, which stands for many reasons: those that are met most.
+    /// Of `invalid`, which stands for many reasons, and of what waits for more than LeadPing's id: those
+    /// that are met most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reasons: Option<ParkedReasons>,
 }
@@ -56,11 +58,20 @@ pub async fn advise(
             }
         }
         let reasons = match class {
-            "invalid" if parked.events > 0 => {
+            "invalid" | "unlinked" if parked.events > 0 => {
                 Some(admin.store.parked_reasons(parked.cause.clone()).await?)
             }
             _ => None,
         };
+        // Only what waits for a place has a reason besides its cause.
+        let reasons = reasons.filter(|reasons| class == "invalid" || !reasons.most.is_empty());
+        if let Some(reasons) = reasons.as_ref().filter(|_| class == "unlinked") {
+            let for_a_place: i64 = reasons.most.iter().map(|reason| reason.events).sum();
+            parked.suggestion = match for_a_place == reasons.newest {
+                true => String::from(FOR_A_PLACE),
+                false => format!("{}; others: {FOR_A_PLACE}", parked.suggestion),
+            };
+        }
         advised.push(ParkedCause {
             parked,
             row,

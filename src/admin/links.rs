@@ -34,6 +34,9 @@ pub struct LinkBody {
     pub source_lead_id: String,
     /// The LeadPing lead id.
     pub lead_id: String,
+    /// NLPearl's campaign of the lead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pearl_id: Option<String>,
 }
 
 /// What became of the link.
@@ -173,7 +176,7 @@ pub(super) async fn set_link(
     let Json(body) = body.map_err(|rejection| {
         bad_body(
             &rejection,
-            "the body is a JSON object with the strings source, source_lead_id and lead_id",
+            "the body is a JSON object with the strings source, source_lead_id and lead_id, and optionally pearl_id",
         )
     })?;
     let link = LinkView {
@@ -181,7 +184,7 @@ pub(super) async fn set_link(
         source_lead_id: body.source_lead_id,
         lead_id: Some(body.lead_id),
         same_as: None,
-        pearl_id: None,
+        pearl_id: body.pearl_id,
     };
     let link = read_link(link, &admin.sources).map_err(|why| bad(&why))?;
     let change = Change {

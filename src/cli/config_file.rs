@@ -4,8 +4,6 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use tracing::warn;
-
 use super::{Exit, GlobalArgs};
 use crate::config::{self, Config, Inspection};
 use crate::diagnostic::{Finding, render};
@@ -30,15 +28,11 @@ pub fn inspect_all(
     (config, tables, findings)
 }
 
-/// The configuration, its warnings logged; or, its findings shown, the exit code.
+/// The configuration; or, its findings shown, the exit code. What is no more than a warning is for
+/// `check` and `serve` to say.
 pub fn load_config(global: &GlobalArgs) -> Result<Config, ExitCode> {
     match config::load(&global.config, config::process_environment()) {
-        Ok((config, warnings)) => {
-            for warning in warnings {
-                warn!("{warning}");
-            }
-            Ok(config)
-        }
+        Ok((config, _warnings)) => Ok(config),
         Err(findings) => Err(refuse(&findings)),
     }
 }

@@ -204,11 +204,21 @@ fn print_decision(decision: &Value) {
             word(&decision["table"])
         );
     }
-    for line in wrapped(decision["why"].as_str().unwrap_or_default(), 76) {
+    let targets = || decision["targets"].as_object().into_iter().flatten();
+    // A target's own reason stands beside its verdict.
+    let is_of_a_target = targets().any(|(_, verdict)| verdict["why"].is_string());
+    let why = decision["why"].as_str().filter(|_| !is_of_a_target);
+    for line in wrapped(why.unwrap_or_default(), 76) {
         println!("    {line}");
     }
-    for (target, verdict) in decision["targets"].as_object().into_iter().flatten() {
-        println!("    {target}: {}", word(&verdict["verdict"]));
+    for (target, verdict) in targets() {
+        let mut line = format!("{target}: {}", word(&verdict["verdict"]));
+        if let Some(why) = verdict["why"].as_str() {
+            line = format!("{line}, {why}");
+        }
+        for line in wrapped(&line, 76) {
+            println!("    {line}");
+        }
     }
 }
 

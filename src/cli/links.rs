@@ -33,7 +33,7 @@ enum LinksAction {
     List(list::ListArgs),
     /// Teach a link and decide what waited for it
     #[command(
-        after_help = "Example:\n  leadping-bridge links set voice 68c3f1a2b4d5e6f708192a3b lead_7Q2M4"
+        after_help = "Example:\n  leadping-bridge links set voice 68c3f1a2b4d5e6f708192a3b lead_7Q2M4\n  leadping-bridge links set voice 68c3f1a2b4d5e6f708192a3b lead_7Q2M4 \\\n      --pearl 66f1a2b3c4d5e6f708192a3b"
     )]
     Set(SetArgs),
     /// Teach the links of a CSV file; every faulty line is told with its number
@@ -58,6 +58,9 @@ struct SetArgs {
     source_lead_id: String,
     /// The LeadPing lead id
     lead_id: String,
+    /// NLPearl's campaign of the lead, which write-backs address it by
+    #[arg(long, value_name = "ID")]
+    pearl: Option<String>,
     /// Print the answer as JSON
     #[arg(long)]
     json: bool,
@@ -89,6 +92,7 @@ async fn set(api: &AdminApi, args: SetArgs) -> anyhow::Result<ExitCode> {
         source: args.source,
         source_lead_id: args.source_lead_id,
         lead_id: args.lead_id,
+        pearl_id: args.pearl,
     };
     let set: LinkSet = match api.send(Method::PUT, "links", &body).await? {
         Ok(set) => set,
@@ -101,6 +105,7 @@ async fn set(api: &AdminApi, args: SetArgs) -> anyhow::Result<ExitCode> {
             source,
             source_lead_id,
             lead_id,
+            pearl_id: _,
         } = &body;
         let before = match (set.result.as_str(), &set.moved_from) {
             (_, Some(before)) => format!(", moved from {before}"),

@@ -111,7 +111,7 @@ impl WriterDesk {
         let (id, source) = (event.event, &event.source);
         match self.damper.ask(cause.as_str(), self.clock.now()) {
             Say::Aloud { unsaid } => {
-                tracing::warn!(event.id = %id, source.name = %source, unsaid, "event {id} is parked as `{cause}`: {}", cause.suggestion());
+                tracing::warn!(event.id = %id, source.name = %source, unsaid, "event {id} is parked as `{cause}`: {}", event.suggestion(cause));
             }
             Say::Quietly => {
                 tracing::debug!(event.id = %id, source.name = %source, "event {id} is parked as `{cause}`");

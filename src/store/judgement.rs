@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::Undecided;
-use crate::decision::{Decision, ParkCause};
+use crate::decision::{Decision, FOR_A_PLACE, ParkCause};
 use crate::delivery::{Lease, Leave};
 use crate::event::{Event, EventId, Reading, Sequence};
 use crate::lead::LeadHistory;
@@ -68,6 +68,15 @@ pub struct Decided {
 }
 
 impl Decided {
+    /// What a person does about it.
+    pub fn suggestion(&self, cause: &ParkCause) -> String {
+        let is = |word| self.words.contains(&word);
+        match cause.class() == "unlinked" && is("absent") && !is("unlinked") {
+            true => String::from(FOR_A_PLACE),
+            false => cause.suggestion(),
+        }
+    }
+
     pub fn of(event: &Event, decision: &Decision, targets: Vec<String>) -> Self {
         Self {
             event: event.id,

@@ -325,19 +325,37 @@ fn a_capillary_body_that_says_nothing_usable_is_invalid() {
 }
 
 #[test]
-fn the_reason_is_the_named_one_or_the_newest_of_the_log() {
+fn the_reason_is_the_named_one_or_that_of_the_log_s_last_entry() {
     #[track_caller]
     fn check(data: Value, expected: Option<i64>) {
         assert_eq!(crm(&data).facts.reason_id, expected, "{data}");
     }
+    // Whoever writes a status says when it was: the one logged last may be of long ago.
     let log = json!([
         {"id": 2, "createdOn": "2026-08-02T00:00:00Z", "reasonId": "7"},
-        {"id": 3, "createdOn": "2026-08-01T00:00:00Z", "reasonId": 8},
+        {"id": 3, "createdOn": "2018-08-01T00:00:00Z", "reasonId": 8},
     ]);
-    check(json!({"status": "WON", "statusLogDetails": log}), Some(7));
+    check(json!({"status": "WON", "statusLogDetails": log}), Some(8));
     check(
         json!({"status": "WON", "reasonId": 2, "statusLogDetails": log}),
         Some(2),
+    );
+    let without_ids = json!([
+        {"createdOn": "2026-08-02T00:00:00Z", "reasonId": 7},
+        {"createdOn": "2018-08-01T00:00:00Z", "reasonId": 8},
+    ]);
+    check(
+        json!({"status": "WON", "statusLogDetails": without_ids}),
+        Some(7),
+    );
+    // Another status's reason is not this one's, however new it is.
+    let of_two = json!([
+        {"id": 2, "status": "won", "createdOn": "2018-08-01T00:00:00Z", "reasonId": 7},
+        {"id": 3, "status": "OPEN", "createdOn": "2026-08-02T00:00:00Z", "reasonId": 8},
+    ]);
+    check(
+        json!({"status": "WON", "statusLogDetails": of_two}),
+        Some(7),
     );
     check(json!({"status": "WON", "statusLogDetails": []}), None);
 }

@@ -51,6 +51,10 @@ async fn a_file_that_is_not_there_is_wrong_usage_and_says_what_to_do() {
             "mappings is a directory; name the CSV file",
         ),
         (&["test", "voice/nowhere"], "no example `voice/nowhere`"),
+        (
+            &["events", "replay", "--since", "2h", "--until", "1d"],
+            "--since is where it begins, --until where it ends",
+        ),
         (&["explain"], "--source"),
         (&["explain", "--event", "12"], "--event"),
     ] {

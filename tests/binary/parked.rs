@@ -146,3 +146,45 @@ async fn a_cause_of_many_reasons_is_told_with_them() {
     assert!(told[0].starts_with("    2 of the newest 3: "), "{listed}");
     assert!(told[1].starts_with("    1 of the newest 3: "), "{listed}");
 }
+
+#[tokio::test]
+async fn a_campaign_that_is_not_configured_is_named() {
+    let place = Place::new(None).variable("NLPEARL_API_KEY", "account:secret");
+    let target = r#"[targets.nlpearl]
+kind = "nlpearl"
+base_url = "http://127.0.0.1:9"
+token = { env = "NLPEARL_API_KEY" }
+outbound_ids = { another = "66f1a2b3c4d5e6f708192a4c" }
+
+[targets.leadping.retry]"#;
+    place.edit("config/bridge.toml", "[targets.leadping.retry]", target);
+    let row = r#"
+[[row]]
+status = 110
+nlpearl = { callData = { closedBy = "bridge" } }
+"#;
+    let table = place.read("mappings/voice.toml");
+    place.write("mappings/voice.toml", &format!("{table}{row}"));
+    let bridge = place.serve().await;
+    let url = format!("http://{}", bridge.admin);
+    let place = place.variable("LEADPING_BRIDGE_ADMIN_URL", url);
+    let webhook = voice_status("lead_a", "one", json!(110));
+    bridge.accept(&webhook).await;
+    bridge.at_rest().await;
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let why = "no outbound id is configured for pearl `66f1a2b3c4d5e6f708192a3b`";
+    let listed = place.run(&["parked", "list"]).await.out;
+    assert!(
+        words(&listed).contains(&format!("1 of the newest 1: `nlpearl`: {why}")),
+        "{listed}"
+    );
+    let events = place.run(&["events", "list"]).await.out;
+    let id = events.split_whitespace().next().unwrap();
+    let shown = place.run(&["events", "show", id]).await.out;
+    let told = words(&shown);
+    assert!(
+        told.contains(&format!("nlpearl: invalid, {why}")),
+        "{shown}"
+    );
+    assert_eq!(told.matches(why).count(), 1, "{shown}");
+}

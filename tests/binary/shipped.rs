@@ -86,3 +86,24 @@ async fn a_warning_counts_only_if_strict() {
     assert!(ended.out.contains("warning"), "{}", ended.out);
     assert_eq!(place.run(&["check", "--strict"]).await.code, Some(1));
 }
+
+#[tokio::test]
+async fn warnings_are_for_check_and_serve_to_say() {
+    let place = Place::new(None)
+        .with("TARGETS__LEADPING__BASE_URL", "http://leadping.example")
+        .with("TARGETS__LEADPING__ALLOW_INSECURE_HTTP", true);
+    let says = "use https:// where you can";
+    let checked = place.run(&["check"]).await;
+    assert!(checked.out.contains(says), "{}{}", checked.out, checked.err);
+    let payload = "mappings/examples/voice/success-lead.json";
+    for arguments in [
+        &["explain", "--source", "voice", payload][..],
+        &["send", "--source", "voice", payload],
+        &["plan", "--mappings", "mappings"],
+        &["parked", "list"],
+    ] {
+        let ended = place.run(arguments).await;
+        assert!(!ended.err.contains(says), "{arguments:?}: {}", ended.err);
+        assert!(!ended.err.contains("WARN"), "{arguments:?}: {}", ended.err);
+    }
+}

@@ -35,6 +35,7 @@ mod resolve;
 mod echoes;
 mod loops;
 mod links;
+mod waits;
 mod write_back;
 mod capillary;
 mod record;

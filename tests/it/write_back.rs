@@ -249,7 +249,7 @@ async fn two_leads_that_turn_out_to_be_one_are_written_one_call_at_a_time() {
 }
 
 #[tokio::test]
-async fn an_echo_that_waits_for_a_link_is_still_one_when_that_comes() {
+async fn an_echo_waits_for_no_link_and_stays_one_when_that_comes() {
     let world = setup().start().await;
     let mut nobody = voice_of_all(100);
     nobody["callData"] = json!({});
@@ -259,7 +259,7 @@ async fn an_echo_that_waits_for_a_link_is_still_one_when_that_comes() {
     crm(&world, "e1", "WON").await;
     insta::assert_snapshot!(world.verdicts().await, @"
     voice: parked capillary delivery, leadping unlinked
-    crm: parked leadping unlinked, nlpearl echo
+    crm: settled leadping echo, nlpearl echo
     ");
     world.set_link("voice", VOICE_LEAD, LEADPING_LEAD).await;
     world.settle().await;

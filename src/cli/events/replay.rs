@@ -71,6 +71,12 @@ pub async fn run(api: &AdminApi, args: ReplayArgs) -> anyhow::Result<ExitCode> {
             Err(unanswered) => Ok(unanswered.into()),
         };
     }
+    if let (Some(since), Some(until)) = (args.which.since, args.until)
+        && until >= since
+    {
+        let why = "--until is as long ago as --since, or longer: --since is where it begins, --until where it ends, such as `--since 1d --until 2h`";
+        return Err(Exit::WrongUsage.because(why));
+    }
     let now = Timestamp::now();
     let body = ReplayBody {
         ids: args.which.id,

@@ -65,12 +65,12 @@ fn what_is_no_echo_is_decided_and_counted_as_a_near_miss() {
 }
 
 #[test]
-fn verdicts_on_the_event_and_a_missing_link_go_before_an_echo() {
+fn verdicts_on_the_event_go_before_an_echo_which_waits_for_no_link() {
     let writes = [(9, 1000, status(20))];
     check(awaiting("nlpearl", 20, &writes), "ignored echoed");
     check(
         awaiting("nlpearl", 100, &[(9, 1000, status(100))]).unlinked(),
-        "unlinked (unlinked:voice) echoed",
+        "echo echoed applied",
     );
     // And an echo before stale.
     check(

@@ -12,14 +12,14 @@ use super::super::{
     Again, Decided, Decider, Desk, Learnt, Leased, Linked, NamedLead, StoreError, Undecided,
 };
 use super::SqliteStore;
-use super::append::lead_hash;
+use super::recorded::waiting_for;
 use super::stored::{StoredDecision, broken};
 use super::writer::Scope;
 use crate::decision::{Decision, PlannedDelivery};
 use crate::delivery::{DeliveryId, DeliveryState, Lease};
 use crate::event::{Event, EventId, EventKind, EventState, Facts, Reading, Sequence, Standing};
 use crate::lead::identity::{self, Register, Subject, ids_of};
-use crate::lead::{LEADPING, LeadKey, Only, SystemId};
+use crate::lead::{LeadKey, Only, SystemId};
 
 /// Parked events decided again in one transaction.
 const AGAIN_BATCH: i64 = 64;
@@ -442,23 +442,6 @@ impl Scope {
         }
         Ok(())
     }
-}
-
-/// The events that wait for a link of these ids, in the order recorded.
-pub(super) fn waiting_for(
-    connection: &Connection,
-    ids: &[SystemId],
-) -> Result<Vec<Event>, StoreError> {
-    let mut waiting = Vec::new();
-    for id in ids.iter().filter(|id| id.system != LEADPING) {
-        waiting.extend(select_events(
-            connection,
-            "e.lead_hash = ?1 AND e.source = ?2 AND e.state = 'parked' AND e.cause GLOB 'unlinked:*'",
-            (lead_hash(&id.system, &id.id), &id.system),
-        )?);
-    }
-    waiting.sort_by_key(|event| event.sequence);
-    Ok(waiting)
 }
 
 /// What a new delivery waits for.

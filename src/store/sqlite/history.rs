@@ -7,7 +7,8 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::super::{Decider, KnownLead, Peeked, StoreError, Undecided};
 use super::SqliteStore;
-use super::decide::{read_again, waiting_for};
+use super::decide::read_again;
+use super::recorded::waiting_for;
 use super::writer::Scope;
 use crate::delivery::Slot;
 use crate::lead::identity::{self, Register, ids_of};

@@ -7,13 +7,14 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::super::{KnownLead, LeadQuery, RecordedFrom, RecordedSpan, StoreError};
 use super::SqliteStore;
+use super::append::lead_hash;
 use super::decide::select_events;
 use super::forget::uuid_floor;
 use super::history::Past;
 use super::list::lead_condition;
 use crate::decision::ParkCause;
 use crate::event::{Event, Sequence};
-use crate::lead::SystemId;
+use crate::lead::{LEADPING, SystemId};
 
 /// Ids carry the time received; places are given at the commit. So many neighbours may differ.
 const NEIGHBOURS: i64 = 256;
@@ -148,4 +149,24 @@ fn first_since(connection: &Connection, since: Timestamp) -> Result<Option<i64>,
              (SELECT sequence FROM event WHERE id >= ?1 ORDER BY id LIMIT ?2)",
         )?
         .query_row((uuid_floor(since), NEIGHBOURS), |row| row.get(0))?)
+}
+
+/// The events that wait for a link of these ids, in the order recorded.
+pub(super) fn waiting_for(
+    connection: &Connection,
+    ids: &[SystemId],
+) -> Result<Vec<Event>, StoreError> {
+    let mut waiting = Vec::new();
+    for id in ids {
+        // What names no id of its sender's is found by LeadPing's, whoever sent it.
+        let source = (id.system != LEADPING).then_some(&id.system);
+        waiting.extend(select_events(
+            connection,
+            "e.lead_hash = ?1 AND e.state = 'parked' AND e.cause GLOB 'unlinked:*'
+             AND e.source = coalesce(?2, e.source)",
+            (lead_hash(&id.system, &id.id), source),
+        )?);
+    }
+    waiting.sort_by_key(|event| event.sequence);
+    Ok(waiting)
 }

@@ -69,24 +69,27 @@ fn clock(body: &Json<'_>, data: &Json<'_>) -> Option<Timestamp> {
         .or_else(|| json::instant(KEYS.get(body, "timeStamp")))
 }
 
-/// The reason of the change: named outright, or by the newest entry of the status log.
+/// The reason of the change: named outright, or by the status log: the entry logged last of those
+/// with the lead's status. What an entry calls its creation may be long past, because whoever writes
+/// a status may say when it was; so the ids tell which was logged last, and the time where there are
+/// none.
 fn reason_id(data: &Json<'_>) -> Result<Option<i64>, String> {
     let named = json::whole_number(KEYS.get(data, "reasonId"), "reasonId")?;
     if named.is_some() {
         return Ok(named);
     }
-    let newest = KEYS
-        .get(data, "statusLogDetails")
-        .and_then(Value::as_array)
-        .and_then(|entries| match entries {
-            [] => None,
-            [only] => Some(only),
-            _ => entries.iter().max_by_key(|entry| {
-                let created = json::instant(KEYS.get(entry, "createdOn"));
-                (created, KEYS.get(entry, "id").and_then(Value::as_i64))
-            }),
-        });
-    match newest {
+    let status = KEYS.get(data, "status").and_then(Value::as_str);
+    let entries = KEYS.get(data, "statusLogDetails").and_then(Value::as_array);
+    let last = entries.unwrap_or_default().iter().max_by_key(|entry| {
+        let of = KEYS.get(entry, "status").and_then(Value::as_str);
+        let is_current = of
+            .zip(status)
+            .is_some_and(|(of, status)| of.trim().eq_ignore_ascii_case(status.trim()));
+        let id = KEYS.get(entry, "id").and_then(Value::as_i64);
+        let created = json::instant(KEYS.get(entry, "createdOn"));
+        (is_current, id, created)
+    });
+    match last {
         Some(entry) => json::whole_number(KEYS.get(entry, "reasonId"), "statusLogDetails/reasonId"),
         None => Ok(None),
     }

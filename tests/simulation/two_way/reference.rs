@@ -390,10 +390,14 @@ impl Lead {
             "nlpearl" => (System::Nlpearl, "absent"),
             _ => (System::Capillary, "absent"),
         };
-        if !self.knows(said, system) {
-            return nowhere;
-        }
         let is_echo = case.is_echo;
+        if !self.knows(said, system) {
+            // Our own write coming back waits for nothing.
+            return match nowhere {
+                "unlinked" if is_echo => "echo",
+                _ => nowhere,
+            };
+        }
         let is_late = matches!(
             (self.stamps.get(&said.source), said.stamp),
             (Some((Some(newest), _)), Some(ours)) if ours < *newest
