@@ -1,7 +1,7 @@
 //! What an event may still want elsewhere, by what it says of the lead at LeadPing: a lead has one
 //! truth. What a stronger source keeps it from saying there it does not say elsewhere; where it is
-//! more about something that the lead no longer is, it is old everywhere; and more about what the
-//! lead is goes over nothing that a system has reported of itself since. Pure.
+//! more about something that the lead no longer is, it is old everywhere; and more about the call
+//! that made the lead what it is goes over nothing that a system has reported of itself since. Pure.
 
 use super::weigh::{Case, Weighed};
 use super::{Question, addresses_of, authority, told, waiting, write};
@@ -84,7 +84,13 @@ impl Bearing {
         let newest = case.history.counting().next();
         match verdict {
             TargetVerdict::Stale { newest } => Self::Old(newest),
-            _ if newest.is_some_and(|it| it.delivery == entry.delivery) => Self::Since(entry.event),
+            _ if newest.is_some_and(|it| it.delivery == entry.delivery) => {
+                // Without a call it says again where the lead is, and that is news elsewhere.
+                match question.reading.facts.call {
+                    Some(_) => Self::Since(entry.event),
+                    None => Self::Free,
+                }
+            }
             _ => {
                 let told = case.history.reported().map(|report| report.event);
                 let decided = newest.map(|it| it.event);
