@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::write::{self, Saying};
-use super::{Question, authority, budget};
+use super::{Question, authority, budget, told};
 use crate::config::OnNewer;
 use crate::decision::{Amended, PlannedDelivery, Revision, TargetVerdict};
 use crate::delivery::{DeliveryId, Slot};
@@ -204,7 +204,12 @@ impl<'a> Case<'a> {
             target: &self.wish.target,
             words,
         };
-        write::entry_of(&saying, self.history)
+        let entry = write::entry_of(&saying, self.history)?;
+        let is_current = self.history.counting().next() == Some(entry);
+        let is_own = entry.event == self.question.event.sequence;
+        // Its own system was changed again by its clock: the lead comes back to what it was.
+        let comes_back = !is_current && !is_own && told::is_news_by_its_clock(self.question);
+        (!comes_back).then_some(entry)
     }
 
     /// Only dispositions are about calls; elsewhere a state is a state, whichever call found it.

@@ -3,7 +3,8 @@
 //! The same source, call, category and outcome make it the same. A call webhook is about its call
 //! and nothing else, so it is detail of any entry of that call, however old. A lead webhook says
 //! what the lead is now: it is detail only if neither its source, about that call, nor the target
-//! itself has said otherwise since; else it comes back to what was, and sets.
+//! itself has said otherwise since, nor its own system was changed again by its clock over what we
+//! wrote there; else it comes back to what was, and sets.
 
 use serde_json::{Map, Value};
 

@@ -188,6 +188,7 @@ impl Reference<'_> {
                     seen,
                     is_echo,
                     is_final,
+                    is_news: lead.has_news(said),
                     turn,
                     now,
                     supersede: self.supersede,
@@ -258,6 +259,8 @@ struct Case<'c> {
     seen: &'c Seen,
     is_echo: bool,
     is_final: bool,
+    /// Its own system was changed again, by its clock.
+    is_news: bool,
     turn: i64,
     now: Timestamp,
     supersede: bool,
@@ -320,19 +323,18 @@ impl Lead {
         Some((entry.event, is_newest))
     }
 
+    fn has_news(&self, said: &Said) -> bool {
+        let mut reports = self.at.values().filter_map(|at| at.report.as_ref());
+        said.stamp.is_some() && reports.any(|report| report.event == said.sequence)
+    }
+
     fn bearing(&self, case: &Case<'_>, verdict: &str, detailed: Option<(i64, bool)>) -> Bearing {
         let own = case.said.sequence;
-        // Its own system was changed again, whatever it says.
-        let is_news = case.said.stamp.is_some()
-            && self.at.values().any(|at| {
-                let report = at.report.as_ref();
-                report.is_some_and(|report| report.event == own)
-            });
         match (verdict, detailed) {
             ("outranked", _) => Bearing::Overruled,
             ("unlinked", _) | (_, None) => Bearing::Free,
             ("delivery", _) if !case.said.is_of_call => Bearing::Free,
-            (_, Some((event, _))) if is_news && event != own => Bearing::Free,
+            (_, Some((event, _))) if case.is_news && event != own => Bearing::Free,
             ("stale", _) | (_, Some((_, false))) => Bearing::Old,
             (_, Some((event, true))) => Bearing::Since(event),
         }
@@ -610,10 +612,16 @@ impl AtTarget {
             });
         let says_so =
             |place: &usize| self.words_of(target, &self.entries[*place], case.turn) == *wanted;
-        match said.is_of_call {
+        let detailed = match said.is_of_call {
             true => candidates.find(says_so),
             false => candidates.next().filter(says_so),
-        }
+        };
+        let newest = self.counting().next();
+        detailed.filter(|place| {
+            let entry = &self.entries[*place];
+            let is_current = newest.is_some_and(|newest| newest.id == entry.id);
+            is_current || entry.event == said.sequence || !case.is_news
+        })
     }
 
     fn detail(
